@@ -1,0 +1,107 @@
+"""The ``iacgate`` program: its commands, and the one place that prints errors and exits."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Final
+
+import click
+
+from iacgate.errors import IacgateError
+from iacgate.render.plain import harmless
+
+_COMMANDS: Final = {
+    "preview": ("iacgate.cli.preview", "Say what a plan will do, how risky each change is, and why."),
+    "rules": ("iacgate.cli.rules", "List, show and test the rules."),
+    "completion": ("iacgate.cli.completion", "Print the completion script for a shell."),
+}
+"""Name of a command: its module, imported only when it is called, and its one line of help."""
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is asked for: a start costs only what it uses."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names of the commands in the order of a user's way."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Return a command, importing its module."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name][0])
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: ARG001, FBT001 - click's signature
+    if value and not ctx.resilient_parsing:
+        from iacgate import __version__  # noqa: PLC0415 - asked for rarely
+
+        click.echo(f"iacgate {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+def cli() -> None:
+    """A change gate for infrastructure as code.
+
+    \b
+    Examples:
+      terraform plan -out=tfplan && iacgate preview tfplan
+      terraform show -json tfplan | iacgate preview - --fail-on high
+      iacgate rules list
+
+    Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 10 denied by risk, 130 interrupted.
+    """
+
+
+def run(arguments: list[str] | None = None) -> None:
+    """Run the program and exit; click's own exit codes never reach the caller."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # always a TextIOWrapper here
+    sys.exit(main(arguments))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the program and return its exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="iacgate", standalone_mode=False)
+        sys.stdout.flush()
+    except IacgateError as error:
+        return _fail(error.message, error.hint, error.exit_code)
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f"See `{context.command_path} --help`." if context else ""
+        return _fail(error.format_message(), hint, 2)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("Interrupted.", "", 130)
+    except BrokenPipeError:
+        return _closed_pipe()
+    except MemoryError:
+        return _fail("There is not enough memory for this plan.", "Run it on a larger machine, or split the stack.", 3)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, hint: str, exit_code: int) -> int:
+    click.echo(f"iacgate: {harmless(message)}", err=True)
+    if hint:
+        click.echo(f"  {harmless(hint)}", err=True)
+    return exit_code
+
+
+def _closed_pipe() -> int:
+    """The reader of our output went away: what was decided did not arrive, so it is no pass."""
+    import os  # noqa: PLC0415 - for this case only
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 4

@@ -1,0 +1,1 @@
+"""Three-valued conditions over values that may be unknown or sensitive."""

@@ -1,0 +1,197 @@
+"""From the condition in a rule's YAML to something that can be asked.
+
+A condition is a mapping with one operator; ``all``, ``any`` and ``not`` combine them.
+Compiling happens once; :meth:`Condition.answer` is what runs for every change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from iacgate.conditions import operators
+from iacgate.conditions.exposure import Exposes
+from iacgate.conditions.iam import Grants
+from iacgate.conditions.operators import OPERATORS
+from iacgate.conditions.refs import EVERY, Ref, Subject, has_hidden, parse_path, parse_ref, sides
+from iacgate.conditions.values import Answer, Hidden, Value, all_of, any_of, negate
+from iacgate.errors import PackInvalid
+
+
+class Condition(Protocol):
+    """A compiled condition."""
+
+    def answer(self, subject: Subject) -> Answer:
+        """Return true, false, or ``None`` where what decides is unknown or sensitive."""
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return the paths and values that decided, for a subject whose answer is not false."""
+
+
+class All:
+    """True where every part is."""
+
+    def __init__(self, parts: list[Condition]) -> None:
+        self._parts = parts
+
+    def answer(self, subject: Subject) -> Answer:
+        """Ask the parts in order and stop at the first false."""
+        return all_of(part.answer(subject) for part in self._parts)
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return what decided each part."""
+        return [found for part in self._parts for found in part.locate(subject)]
+
+
+class AnyOf:
+    """True where at least one part is."""
+
+    def __init__(self, parts: list[Condition]) -> None:
+        self._parts = parts
+
+    def answer(self, subject: Subject) -> Answer:
+        """Ask the parts in order and stop at the first true."""
+        return any_of(part.answer(subject) for part in self._parts)
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return what decided the parts that are not false."""
+        return [found for part in self._parts if part.answer(subject) is not False for found in part.locate(subject)]
+
+
+class Not:
+    """The opposite; unknown stays unknown."""
+
+    def __init__(self, part: Condition) -> None:
+        self._part = part
+
+    def answer(self, subject: Subject) -> Answer:
+        """Return the opposite of the part's answer."""
+        return negate(self._part.answer(subject))
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return what the part looked at."""
+        return self._part.locate(subject)
+
+
+class Leaf:
+    """One operator on the values that a reference names; true where it is for any of them."""
+
+    def __init__(self, ref: Ref, test: operators.Test) -> None:
+        self._ref = ref
+        self._test = test
+
+    def answer(self, subject: Subject) -> Answer:
+        """Test every value that the reference names."""
+        return any_of(map(self._test, self._ref.values(subject)))
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return the values that pass, or may pass."""
+        found = self._ref.locate(subject)
+        return [(path, value) for path, value in found if self._test(value) is not False] or found
+
+
+class Element:
+    """``some`` or ``every`` element of a list passes a condition on ``item``."""
+
+    def __init__(self, ref: Ref, part: Condition, *, every: bool) -> None:
+        self._ref = ref
+        self._part = part
+        self._combine: Callable[[Any], Answer] = all_of if every else any_of
+
+    def answer(self, subject: Subject) -> Answer:
+        """Ask the condition for each element."""
+        return self._combine(
+            None if isinstance(item, Hidden) else self._part.answer({**subject, "item": item})
+            for _, item in self._items(subject)
+        )
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return where the elements that pass, or may pass, stand."""
+        found = []
+        for path, item in self._items(subject):
+            inner = {**subject, "item": item}
+            if isinstance(item, Hidden):
+                found.append((path, item))
+            elif self._part.answer(inner) is not False:
+                found += [(f"{path}.{below}".rstrip("."), value) for below, value in self._part.locate(inner)]
+        return found
+
+    def _items(self, subject: Subject) -> list[tuple[str, Value]]:
+        return [
+            (f"{path}[{index}]", item) if isinstance(node, list) else (path, item)
+            for path, node in self._ref.locate(subject)
+            for index, item in enumerate(node if isinstance(node, list) else [node])
+            if item is not None
+        ]
+
+
+class Changed:
+    """The value at a path is not the same before and after."""
+
+    def __init__(self, ref: Ref) -> None:
+        self._ref = ref
+        self._before, self._after = sides(ref)
+
+    def answer(self, subject: Subject) -> Answer:
+        """Compare both sides; unknown where either holds something that may not be seen."""
+        before, after = self._before(subject), self._after(subject)
+        if has_hidden(before) or has_hidden(after):
+            return None
+        return bool(before != after)
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return the path with its new value."""
+        return [(".".join(self._ref.steps), self._after(subject))]
+
+
+_COMBINATIONS: Final = ("all", "any", "not")
+
+
+def compile_condition(spec: Any, roots: frozenset[str], where: str) -> Condition:
+    """Return the compiled condition.
+
+    ``roots`` are the names at which a reference may start. Raises :class:`PackInvalid`,
+    naming ``where``, for whatever is not exactly one known operator.
+    """
+    if not isinstance(spec, dict) or not spec:
+        raise PackInvalid(f"{where}: a condition must be a mapping with one operator.", hint="See docs/rules.md.")
+    keys = frozenset(spec)
+    if keys in ({"all"}, {"any"}):
+        return _combination(spec, roots, where)
+    if keys == {"not"}:
+        return Not(compile_condition(spec["not"], roots, where))
+    if keys in ({"some", "that"}, {"every", "that"}):
+        return _element(spec, roots, where)
+    if keys == {"changed"}:
+        return Changed(_no_star(parse_path(spec["changed"], where), where))
+    if keys == {"exposes"}:
+        return Exposes(spec["exposes"], where)
+    if keys == {"grants"}:
+        return Grants(spec["grants"], where)
+    if "value" in keys and len(keys) == 2 and (operator := next(iter(keys - {"value"}))) in OPERATORS:
+        test = operators.make_test(operator, spec[operator], where)
+        return Leaf(parse_ref(spec["value"], roots, where), test)
+    raise PackInvalid(
+        f"{where}: {sorted(map(str, keys))} is not a condition.",
+        hint=f"Combine with {', '.join(_COMBINATIONS)}; ask with `value` and one of {', '.join(OPERATORS)}.",
+    )
+
+
+def _combination(spec: dict[str, Any], roots: frozenset[str], where: str) -> Condition:
+    (name, parts), *_ = spec.items()
+    if not isinstance(parts, list) or not parts:
+        raise PackInvalid(f"{where}: `{name}` wants a list with at least one condition.", hint="")
+    compiled = [compile_condition(part, roots, where) for part in parts]
+    return All(compiled) if name == "all" else AnyOf(compiled)
+
+
+def _element(spec: dict[str, Any], roots: frozenset[str], where: str) -> Condition:
+    every = "every" in spec
+    ref = parse_ref(spec["every" if every else "some"], roots, where)
+    return Element(ref, compile_condition(spec["that"], roots | {"item"}, where), every=every)
+
+
+def _no_star(ref: Ref, where: str) -> Ref:
+    if EVERY in ref.steps:
+        raise PackInvalid(f"{where}: `changed` compares one path, not `[*]`.", hint="Name the list itself.")
+    return ref

@@ -1,0 +1,170 @@
+"""The ``exposes`` condition: does this change let the world reach something it could not reach?
+
+A rule says where a provider keeps the parts of a network rule; the comparison itself is
+:mod:`iacgate.conditions.network`'s. What is unknown is tried both ways: if the change
+exposes even when every unknown is harmless, the answer is true; if it exposes only when
+the unknown is the worst, the answer is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from iacgate.conditions.network import ANY_PORT, Opening, Span, newly_open, port_spans, protocol_name, source_spans
+from iacgate.conditions.refs import EVERY, Ref, Subject, has_hidden, parse_path
+from iacgate.conditions.values import Answer, Hidden, Value
+from iacgate.errors import PackInvalid
+
+_EVERYWHERE: Final = source_spans("*")
+
+
+class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a network rule keeps its parts; paths are below one element of ``rules``.
+
+    ``rules`` is the path of the list of rules, empty where the resource itself is one rule.
+    ``where`` keeps the rules whose attributes equal the given values (direction, access).
+    ``default_protocol`` is what a rule without a protocol speaks.
+    """
+
+    sources: list[str]
+    rules: str = ""
+    protocol: str = ""
+    from_port: str = ""
+    to_port: str = ""
+    ports: list[str] = []
+    where: dict[str, Any] = {}
+    to_ports: list[int | str] = []
+    protocols: list[str] = []
+
+
+class Exposes:
+    """The compiled condition; see :class:`Fields` for what a rule may say."""
+
+    def __init__(self, spec: Any, where: str) -> None:
+        try:
+            fields = msgspec.convert(spec, Fields)
+        except msgspec.ValidationError as error:
+            raise PackInvalid(f"{where}: `exposes` is not valid ({error}).", hint="See docs/rules.md.") from error
+        if not fields.sources:
+            raise PackInvalid(f"{where}: `exposes` names no `sources`.", hint="See docs/rules.md.")
+        self._fields = fields
+        self._rules = parse_path(fields.rules, where)
+        self._sources = [parse_path(path, where) for path in fields.sources]
+        self._ports = [parse_path(path, where) for path in fields.ports]
+        self._filters = [(parse_path(path, where), wanted) for path, wanted in fields.where.items()]
+        wanted = port_spans(list(fields.to_ports)) if fields.to_ports else (ANY_PORT,)
+        if wanted is None:
+            raise PackInvalid(f'{where}: `to_ports` must hold ports such as 22 or "1000-2000".', hint="")
+        self._wanted: tuple[Span, ...] = wanted
+        self._protocols = frozenset(fields.protocols)
+
+    def answer(self, subject: Subject) -> Answer:
+        """Return whether the change exposes, as far as the known values tell."""
+        before, after = subject.get("before"), subject.get("after")
+        if after is None:
+            return False
+        if self._newly(before, after, worst=False):
+            return True
+        return None if has_hidden(after) and self._newly(before, after, worst=True) else False
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return the sources that are wide or unknown, with their paths."""
+        found = []
+        for prefix, item in self._items(subject.get("after")):
+            for ref in self._sources:
+                for path, value in _leaves(ref, item):
+                    if isinstance(value, Hidden) or _is_wide(value):
+                        found.append((f"{prefix}.{path}" if prefix and path else prefix or path, value))
+        return found
+
+    def _newly(self, before: Value, after: Value, *, worst: bool) -> bool:
+        return newly_open(
+            self._openings(before, worst=False), self._openings(after, worst=worst), self._wanted, self._protocols
+        )
+
+    def _items(self, value: Value) -> list[tuple[str, Value]]:
+        found = self._rules.locate({"after": value})
+        return [
+            (f"{path}[{index}]", item) if isinstance(node, list) else (path, item)
+            for path, node in found
+            for index, item in enumerate(node if isinstance(node, list) else [node])
+        ]
+
+    def _openings(self, value: Value, *, worst: bool) -> list[Opening]:
+        openings = []
+        for _, item in self._items(value):
+            if isinstance(item, Hidden):
+                openings += [_anything()] if worst else []
+            elif isinstance(item, dict) and self._selected(item, worst=worst):
+                openings += self._opening(item, worst=worst)
+        return openings
+
+    def _selected(self, item: Value, *, worst: bool) -> bool:
+        for ref, wanted in self._filters:
+            value = ref.values({"after": item})[0]
+            if isinstance(value, Hidden):
+                if not worst:
+                    return False
+            elif str(value).lower() != str(wanted).lower():
+                return False
+        return True
+
+    def _opening(self, item: Value, *, worst: bool) -> list[Opening]:
+        v4: list[Span] = []
+        v6: list[Span] = []
+        for ref in self._sources:
+            for _, source in _leaves(ref, item):
+                spans = (_EVERYWHERE if worst else None) if isinstance(source, Hidden) else source_spans(source)
+                v4 += spans[0] if spans else ()
+                v6 += spans[1] if spans else ()
+        ports = self._port_spans(item, worst=worst)
+        protocol = self._protocol(item, worst=worst)
+        if ports is None or protocol is None or not (v4 or v6):
+            return []
+        return [Opening(protocol=protocol, ports=ports, v4=tuple(v4), v6=tuple(v6))]
+
+    def _protocol(self, item: Value, *, worst: bool) -> str | None:
+        value = item.get(self._fields.protocol) if self._fields.protocol else None
+        if isinstance(value, Hidden):
+            return "all" if worst else None
+        return protocol_name(value)
+
+    def _port_spans(self, item: Value, *, worst: bool) -> tuple[Span, ...] | None:
+        """Return the ports of one rule; ``None`` where they are unknown and the best is assumed."""
+        if self._ports:
+            values = [value for ref in self._ports for _, value in _leaves(ref, item)]
+            if any(isinstance(value, Hidden) for value in values):
+                return (ANY_PORT,) if worst else None
+            return port_spans([value for value in values if value not in (None, "", [])])
+        if not self._fields.from_port:
+            return (ANY_PORT,)
+        low, high = item.get(self._fields.from_port), item.get(self._fields.to_port or self._fields.from_port)
+        if isinstance(low, Hidden) or isinstance(high, Hidden):
+            return (ANY_PORT,) if worst else None
+        if self._protocol(item, worst=worst) == "all" or low is None or low == -1:
+            return (ANY_PORT,)
+        spans = port_spans([low, high if high is not None else low])
+        return spans if spans is None else ((spans[0][0], spans[-1][1]),)
+
+
+def _anything() -> Opening:
+    everywhere = _EVERYWHERE or ((), ())
+    return Opening(protocol="all", ports=(ANY_PORT,), v4=everywhere[0], v6=everywhere[1])
+
+
+def _leaves(ref: Ref, item: Value) -> list[tuple[str, Value]]:
+    """Return the values at a path, those inside lists one by one."""
+    if EVERY not in ref.steps and ref.steps:
+        return [
+            (f"{path}[{index}]", entry) if isinstance(node, list) else (path, entry)
+            for path, node in ref.locate({"after": item})
+            for index, entry in enumerate(node if isinstance(node, list) else [node])
+        ]
+    return ref.locate({"after": item})
+
+
+def _is_wide(source: Value) -> bool:
+    spans = source_spans(source)
+    return bool(spans) and any(high - low >= (1 << 24) for part in spans or () for low, high in part)

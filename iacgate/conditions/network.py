@@ -1,0 +1,165 @@
+"""Which network sources a change newly lets in: set arithmetic on address ranges.
+
+``0.0.0.0/1`` and ``128.0.0.0/1`` together are the world, and a group that was open to
+the world before is not opened by this change. Ranges are compared as unions of
+integers, separately for each protocol and each stretch of ports.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from iacgate.conditions.values import Value
+
+Span: TypeAlias = tuple[int, int]
+"""First and last of a range, both included."""
+
+WORLD: Final = {4: 1 << 30, 6: 1 << 123}
+"""So many newly admitted addresses count as the world: a quarter of IPv4, and a quarter
+of 2000::/3, the global unicast space (RFC 4291, section 2.4)."""
+
+ANY_PORT: Final[Span] = (0, 65535)
+_EVERYWHERE: Final = frozenset({"*", "any", "internet", "0.0.0.0", "::"})
+_ALL_PROTOCOLS: Final = frozenset({"-1", "all", "*", "", "any"})
+_NUMBERS: Final = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """One rule that lets sources in: IPv4 and IPv6 ranges, a protocol, ports."""
+
+    protocol: str
+    ports: tuple[Span, ...]
+    v4: tuple[Span, ...]
+    v6: tuple[Span, ...]
+
+
+def source_spans(source: Any) -> tuple[tuple[Span, ...], tuple[Span, ...]] | None:
+    """Return the IPv4 and the IPv6 ranges of one source; ``None`` where it is not an address range."""
+    if not isinstance(source, str):
+        return None
+    text = source.strip().lower()
+    if text in _EVERYWHERE:
+        return ((0, (1 << 32) - 1),), ((0, (1 << 128) - 1),)
+    if "-" in text:
+        return _dashed(text)
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return None
+    span = (int(network.network_address), int(network.broadcast_address))
+    return ((span,), ()) if network.version == 4 else ((), (span,))
+
+
+def _dashed(text: str) -> tuple[tuple[Span, ...], tuple[Span, ...]] | None:
+    first, _, last = text.partition("-")
+    try:
+        low, high = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
+    except ValueError:
+        return None
+    if low.version != high.version or int(low) > int(high):
+        return None
+    span = (int(low), int(high))
+    return ((span,), ()) if low.version == 4 else ((), (span,))
+
+
+def port_spans(value: Value) -> tuple[Span, ...] | None:
+    """Return the ports that a value names (``22``, ``"20-25"``, ``"*"``, a list); ``None`` where it cannot be read."""
+    if value is None or value in ("", []):
+        return (ANY_PORT,)
+    if isinstance(value, list):
+        spans = [port_spans(item) for item in value]
+        return None if None in spans else tuple(span for part in spans if part for span in part)
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    text = str(value).strip()
+    if text == "*":
+        return (ANY_PORT,)
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()) or len(text) > 11:
+        return None
+    return ((int(first), int(last if dash else first)),)
+
+
+def protocol_name(value: Value) -> str:
+    """Return the protocol's name, ``"all"`` for every protocol."""
+    text = str(value if value is not None else "").strip().lower()
+    return "all" if text in _ALL_PROTOCOLS else _NUMBERS.get(text, text)
+
+
+def union(spans: Iterable[Span]) -> list[Span]:
+    """Return the same addresses as sorted ranges that neither overlap nor touch."""
+    merged: list[Span] = []
+    for low, high in sorted(spans):
+        if merged and low <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
+        else:
+            merged.append((low, high))
+    return merged
+
+
+def subtract(spans: list[Span], holes: list[Span]) -> list[Span]:
+    """Return the ranges without the holes; both are unions."""
+    result: list[Span] = []
+    for low, high in spans:
+        for first, last in holes:
+            if last < low or first > high:
+                continue
+            if first > low:
+                result.append((low, first - 1))
+            low = last + 1
+            if low > high:
+                break
+        if low <= high:
+            result.append((low, high))
+    return result
+
+
+def size(spans: Iterable[Span]) -> int:
+    """Return how many numbers the ranges hold."""
+    return sum(high - low + 1 for low, high in spans)
+
+
+def newly_open(
+    before: list[Opening], after: list[Opening], wanted: tuple[Span, ...], protocols: frozenset[str]
+) -> bool:
+    """Return whether the world can newly reach one of the wanted ports."""
+    for protocol in {opening.protocol for opening in after}:
+        if protocols and protocol != "all" and protocol not in protocols:
+            continue
+        relevant = [opening for opening in after if opening.protocol in (protocol, "all")]
+        known = [opening for opening in before if opening.protocol in (protocol, "all")]
+        if any(_opens(known, relevant, stretch) for stretch in _stretches([*relevant, *known], wanted)):
+            return True
+    return False
+
+
+def _stretches(openings: list[Opening], wanted: tuple[Span, ...]) -> list[Span]:
+    """Cut the wanted ports where any rule begins or ends, so that each stretch is in a rule whole or not at all."""
+    cuts = {edge for opening in openings for low, high in opening.ports for edge in (low, high + 1)}
+    stretches: list[Span] = []
+    for low, high in wanted:
+        edges = [low, *sorted(cut for cut in cuts if low < cut <= high), high + 1]
+        stretches += [(first, second - 1) for first, second in zip(edges, edges[1:], strict=False)]
+    return stretches
+
+
+def _opens(before: list[Opening], after: list[Opening], ports: Span) -> bool:
+    for version, attribute in ((4, "v4"), (6, "v6")):
+        then, now = union(_admitted(before, ports, attribute)), union(_admitted(after, ports, attribute))
+        grown = size(subtract(now, then))
+        if grown >= WORLD[version] or (grown and size(then) < WORLD[version] <= size(now)):
+            return True
+    return False
+
+
+def _admitted(openings: list[Opening], ports: Span, attribute: str) -> list[Span]:
+    return [
+        span
+        for opening in openings
+        if any(low <= ports[0] and ports[1] <= high for low, high in opening.ports)
+        for span in getattr(opening, attribute)
+    ]

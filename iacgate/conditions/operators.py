@@ -1,0 +1,139 @@
+"""Operators on one value: each answers true, false, or ``None`` for unknown.
+
+An operator is made from its argument in the rule and raises :class:`PackInvalid` where
+that argument makes no sense. None of them guesses: a value of a type that the operator
+is not about is simply no match.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, TypeAlias
+
+from iacgate.conditions.refs import has_hidden
+from iacgate.conditions.values import Answer, Hidden, Value
+from iacgate.errors import PackInvalid
+
+Test: TypeAlias = Callable[[Value], Answer]
+_MAX_TEXT: Final = 1 << 16
+
+
+def same(value: Value, wanted: Any) -> bool:
+    """Return whether two known values are equal; Terraform writes some booleans and numbers as strings."""
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return _as_bool(value) is not None and _as_bool(value) is _as_bool(wanted)
+    if isinstance(value, str) != isinstance(wanted, str):
+        number, other = as_number(value), as_number(wanted)
+        return number is not None and number == other
+    return bool(value == wanted)
+
+
+def _as_bool(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
+
+
+def as_number(value: Any) -> Decimal | None:
+    """Return a number, also where it stands in a string; ``None`` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = Decimal(value if isinstance(value, str) and len(value) < 64 else str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+def equals(wanted: Any) -> Test:
+    """Equal to one value; ``null`` is what is missing, too."""
+    return lambda value: same(value, wanted)
+
+
+def one_of(wanted: Any) -> Test:
+    """Equal to one of several values."""
+    if not isinstance(wanted, list) or not wanted:
+        raise ValueError("wants a list with at least one value")
+    return lambda value: any(same(value, item) for item in wanted)
+
+
+def at_least(wanted: Any) -> Test:
+    """A number not below the given one."""
+    limit = _limit(wanted)
+    return lambda value: (number := as_number(value)) is not None and number >= limit
+
+
+def at_most(wanted: Any) -> Test:
+    """A number not above the given one."""
+    limit = _limit(wanted)
+    return lambda value: (number := as_number(value)) is not None and number <= limit
+
+
+def _limit(wanted: Any) -> Decimal:
+    limit = as_number(wanted)
+    if limit is None:
+        raise ValueError("wants a number")
+    return limit
+
+
+def matches(wanted: Any) -> Test:
+    """A string in which the regular expression is found."""
+    if not isinstance(wanted, str):
+        raise ValueError("wants a regular expression")
+    try:
+        search = re.compile(wanted).search
+    except re.error as error:
+        raise ValueError(f"wants a regular expression: {error}") from error
+    return lambda value: isinstance(value, str) and search(value[:_MAX_TEXT]) is not None
+
+
+def present(wanted: Any) -> Test:
+    """There at all: not null, not empty."""
+    if not isinstance(wanted, bool):
+        raise ValueError("wants true or false")
+    return lambda value: (value not in (None, "", [], {})) is wanted
+
+
+def contains(wanted: Any) -> Test:
+    """A list that has the given element; unknown where an element is."""
+
+    def test(value: Value) -> Answer:
+        if not isinstance(value, list):
+            return False
+        if any(same(item, wanted) for item in value if not isinstance(item, Hidden)):
+            return True
+        return None if any(isinstance(item, Hidden) for item in value) else False
+
+    return test
+
+
+OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
+    "equals": equals,
+    "one_of": one_of,
+    "at_least": at_least,
+    "at_most": at_most,
+    "matches": matches,
+    "present": present,
+    "contains": contains,
+}
+"""All operators on one value, by their name in a rule."""
+
+_SEES_INSIDE: Final = ("contains", "present")
+
+
+def make_test(name: str, argument: Any, where: str) -> Test:
+    """Return the operator's test, which answers unknown for every value that it may not see."""
+    try:
+        test = OPERATORS[name](argument)
+    except ValueError as error:
+        raise PackInvalid(f"{where}: `{name}` {error}.", hint="See docs/rules.md for the operators.") from error
+    deep = name not in _SEES_INSIDE
+
+    def guarded(value: Value) -> Answer:
+        if isinstance(value, Hidden) or (deep and isinstance(value, (list, dict)) and has_hidden(value)):
+            return None
+        return test(value)
+
+    return guarded

@@ -1,0 +1,133 @@
+"""References: how a condition names the values that it looks at.
+
+``after.ingress[*].cidr_blocks`` names a root, then attributes; ``[*]`` stands for every
+element of a list. A reference yields all values that it names; what is missing is null,
+and what lies inside an unknown or sensitive value is unknown or sensitive.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from iacgate.conditions.values import Hidden, Value
+from iacgate.errors import PackInvalid
+
+Subject: TypeAlias = "dict[str, Value]"
+"""What a condition looks at: the values of its roots."""
+
+EVERY: Final = "[*]"
+_REF: Final = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[\*\])*")
+_STEP: Final = re.compile(r"\[\*\]|[\w-]+")
+_PAIRED: Final = ("added", "removed")
+_encode: Final = msgspec.json.Encoder(order="deterministic", enc_hook=lambda hidden: {"": hidden.value}).encode
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A parsed reference: the root and the steps below it."""
+
+    text: str
+    root: str
+    steps: tuple[str, ...]
+
+    def values(self, subject: Subject) -> list[Value]:
+        """Return every value that the reference names, in order."""
+        if EVERY in self.steps or self.root in _PAIRED:
+            return [value for _, value in self.locate(subject)]
+        return [self._one(subject)]
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return every value with the path at which it stands, below the root."""
+        if self.root in _PAIRED:
+            return list(self._difference(subject))
+        return list(_walk(subject.get(self.root), self.steps, ""))
+
+    def _one(self, subject: Subject) -> Value:
+        value = subject.get(self.root)
+        for step in self.steps:
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, Hidden):
+                return value
+            else:
+                return None
+        return value
+
+    def _difference(self, subject: Subject) -> Iterator[tuple[str, Value]]:
+        """Yield what stands on one side only: the elements of lists, or a scalar that differs."""
+        here, there = ("after", "before") if self.root == "added" else ("before", "after")
+        known = {_encode(value) for _, value in _walk(subject.get(there), self.steps, "", spread=True)}
+        for path, value in _walk(subject.get(here), self.steps, "", spread=True):
+            if value is not None and (_encode(value) not in known or isinstance(value, Hidden)):
+                yield path, value
+
+
+def parse_ref(text: Any, roots: frozenset[str], where: str) -> Ref:
+    """Return a parsed reference.
+
+    Raises :class:`PackInvalid` where it is malformed or starts at a root that the subject lacks.
+    """
+    if not isinstance(text, str) or not _REF.fullmatch(text):
+        raise PackInvalid(
+            f"{where}: {text!r} is not a reference.", hint="Write it like `after.ingress[*].cidr_blocks`."
+        )
+    root, *steps = _STEP.findall(text)
+    if root not in roots:
+        raise PackInvalid(
+            f"{where}: {text!r} starts at {root!r}, which is not there.",
+            hint=f"A reference here starts at one of: {', '.join(sorted(roots))}.",
+        )
+    return Ref(text=text, root=root, steps=tuple(steps))
+
+
+def parse_path(text: Any, where: str) -> Ref:
+    """Return a path that is looked up below ``before`` and ``after`` alike."""
+    return parse_ref(f"after.{text}" if text else "after", frozenset({"after"}), where)
+
+
+def _walk(value: Value, steps: tuple[str, ...], path: str, *, spread: bool = False) -> Iterator[tuple[str, Value]]:
+    for index, step in enumerate(steps):
+        if isinstance(value, Hidden):
+            yield path, value
+            return
+        if step == EVERY:
+            yield from _each(value, steps[index + 1 :], path, spread)
+            return
+        value = value.get(step) if isinstance(value, dict) else None
+        path = f"{path}.{step}" if path else step
+    if spread and isinstance(value, list):
+        yield from ((f"{path}[{index}]", item) for index, item in enumerate(value))
+    else:
+        yield path, value
+
+
+def _each(value: Value, steps: tuple[str, ...], path: str, spread: bool) -> Iterator[tuple[str, Value]]:
+    if isinstance(value, list):
+        items: Iterator[tuple[Any, Value]] = iter(enumerate(value))
+    elif isinstance(value, dict):
+        items = ((f'"{key}"', item) for key, item in value.items())
+    elif value is None:
+        return
+    else:
+        items = iter([(0, value)])
+    for index, item in items:
+        yield from _walk(item, steps, f"{path}[{index}]", spread=spread)
+
+
+def sides(ref: Ref) -> tuple[Callable[[Subject], Value], Callable[[Subject], Value]]:
+    """Return how to read the same path before and after the change."""
+    before = Ref(text=ref.text, root="before", steps=ref.steps)
+    after = Ref(text=ref.text, root="after", steps=ref.steps)
+    return before._one, after._one
+
+
+def has_hidden(value: Value) -> bool:
+    """Return whether an unknown or sensitive value stands anywhere inside."""
+    if isinstance(value, dict):
+        return any(map(has_hidden, value.values()))
+    if isinstance(value, list):
+        return any(map(has_hidden, value))
+    return isinstance(value, Hidden)

@@ -1,0 +1,53 @@
+"""One class for each thing that a user can mend.
+
+Every error says in one sentence what is wrong, and in ``hint`` what to do next.
+Only the command line prints them and turns :attr:`IacgateError.exit_code` into the
+exit status; the codes are those of ``docs/exit-codes.md``.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class IacgateError(Exception):
+    """Base of all errors that iacgate raises on purpose."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 3
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class PlanUnreadable(IacgateError):
+    """The input is not a plan that can be judged: wrong kind of file, damaged, too new."""
+
+    code = "plan-unreadable"
+
+
+class PlanMismatch(IacgateError):
+    """The plan JSON does not say what the saved plan file says."""
+
+    code = "plan-mismatch"
+
+
+class PackInvalid(IacgateError):
+    """A rule or a rule pack is not valid; nothing is judged with it."""
+
+    code = "pack-invalid"
+
+
+class TerraformFailed(IacgateError):
+    """``terraform`` (or ``tofu``) is missing, or did not do what it was asked."""
+
+    code = "terraform-failed"
+
+
+class UsageInvalid(IacgateError):
+    """The command line asks for something that cannot be done."""
+
+    code = "usage"
+    exit_code = 2

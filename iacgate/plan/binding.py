@@ -1,0 +1,112 @@
+"""What no digest of the plan can bind: effects that are decided again at apply.
+
+A provisioner runs whatever program its command names, an ephemeral value is never
+stored, a mutable module reference may name other code tomorrow, and functions such as
+``templatefile`` read their file again. Approvals cannot cover any of this, so that it is
+said, never passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from iacgate.plan.reader import Plan
+from iacgate.plan.saved import PlanFile
+
+_FULL_COMMIT: Final = re.compile(r"[?&]ref=[0-9a-f]{40}(?:$|&)")
+_REGISTRY: Final = re.compile(r"(?:[\w.-]+\.[\w.-]+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?")
+_EXACT: Final = re.compile(r"=?\s*v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?")
+_READS: Final = re.compile(rb"\b(templatefile|file|filebase64|fileset|filesha256|filebase64sha256|filemd5)\s*\(")
+_MAX_DEPTH: Final = 200
+
+
+class Unbound(msgspec.Struct, frozen=True):
+    """One thing that apply decides again: where, which kind, and why no digest binds it."""
+
+    address: str
+    kind: str
+    why: str
+
+
+def unbound(plan: Plan, plan_file: PlanFile | None) -> tuple[Unbound, ...]:
+    """Return everything about the plan that its fingerprint cannot bind; empty where there is nothing."""
+    configuration = plan.configuration()
+    found = [
+        Unbound(address, "provisioner", f"the {kind} provisioner runs programs and reads files at apply")
+        for address, kind in provisioners(configuration)
+    ]
+    found += _modules(configuration)
+    found += _ephemeral(configuration, plan_file)
+    if plan_file is not None:
+        found += _file_reads(plan_file)
+    return tuple(sorted(set(found), key=lambda item: (item.kind, item.address, item.why)))
+
+
+def provisioners(configuration: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the configuration address and type of every provisioner."""
+    for prefix, module in _walk(configuration):
+        for resource in _dicts(module.get("resources")):
+            address = f"{prefix}{resource.get('type', '')}.{resource.get('name', '')}"
+            for provisioner in _dicts(resource.get("provisioners")):
+                yield address, str(provisioner.get("type") or "unknown")
+
+
+def _modules(configuration: dict[str, Any]) -> Iterator[Unbound]:
+    for prefix, module in _walk(configuration):
+        calls = module.get("module_calls")
+        for name, call in calls.items() if isinstance(calls, dict) else ():
+            source = call.get("source") if isinstance(call, dict) else None
+            if isinstance(source, str) and _is_mutable(source, call.get("version_constraint")):
+                why = "its source names a branch, a tag or a range of versions, which may name other code at apply"
+                yield Unbound(f"{prefix}module.{name}", "module", why)
+
+
+def _is_mutable(source: str, constraint: Any) -> bool:
+    if source.startswith(("./", "../", ".\\", "..\\")):
+        return False
+    if _REGISTRY.fullmatch(source):
+        return not (isinstance(constraint, str) and _EXACT.fullmatch(constraint.strip()))
+    return _FULL_COMMIT.search(source) is None
+
+
+def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Iterator[Unbound]:
+    why = "its value is never stored in a plan and is given again at apply"
+    for name in plan_file.apply_time_variables if plan_file else ():
+        yield Unbound(f"var.{name}", "ephemeral", why)
+    for prefix, module in _walk(configuration):
+        variables = module.get("variables")
+        for name, variable in variables.items() if isinstance(variables, dict) else ():
+            if isinstance(variable, dict) and variable.get("ephemeral"):
+                yield Unbound(f"{prefix}var.{name}", "ephemeral", why)
+        for resource in _dicts(module.get("resources")):
+            if resource.get("mode") == "ephemeral":
+                address = f"{prefix}ephemeral.{resource.get('type', '')}.{resource.get('name', '')}"
+                yield Unbound(address, "ephemeral", "it is opened again at apply and may answer otherwise")
+
+
+def _file_reads(plan_file: PlanFile) -> Iterator[Unbound]:
+    for path, source in plan_file.sources.items():
+        functions = sorted({match.decode() for match in _READS.findall(source)})
+        if path.endswith((".tf", ".tofu", ".tf.json", ".tofu.json")) and functions:
+            yield Unbound(path, "file", f"{', '.join(functions)} read files again at apply")
+
+
+def _walk(configuration: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    stack: list[tuple[str, Any, int]] = [("", configuration.get("root_module"), 0)]
+    while stack:
+        prefix, module, depth = stack.pop()
+        if not isinstance(module, dict) or depth > _MAX_DEPTH:
+            continue
+        yield prefix, module
+        calls = module.get("module_calls")
+        for name, call in calls.items() if isinstance(calls, dict) else ():
+            if isinstance(call, dict):
+                stack.append((f"{prefix}module.{name}.", call.get("module"), depth + 1))
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

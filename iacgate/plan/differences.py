@@ -1,0 +1,62 @@
+"""Which attributes a change changes, for people to read; values are sealed before."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from iacgate.conditions.values import Hidden, Value
+from iacgate.plan.redaction import HIDDEN_TEXT, Redactor
+
+MAX_VALUE: Final = 120
+
+
+def show(value: Value, redactor: Redactor, limit: int = MAX_VALUE) -> str:
+    """Return a short text for a value: JSON, with markers for what may not be seen."""
+    if isinstance(value, Hidden):
+        return _marker(value)
+    if value is None:
+        return "null"
+    text = redactor.clean(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True))
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def differences(before: Value, after: Value, limit: int) -> Iterator[tuple[str, Value, Value]]:
+    """Yield path, value before and value after of what differs, at most ``limit`` of them.
+
+    Objects are compared attribute by attribute and lists of equal length element by element;
+    a list that grew or shrank differs as a whole.
+    """
+    found = 0
+    for item in _differences(before, after, ""):
+        if found == limit:
+            return
+        found += 1
+        yield item
+
+
+def _differences(before: Value, after: Value, path: str) -> Iterator[tuple[str, Value, Value]]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            inner = f"{path}.{key}" if path else key
+            yield from _differences(before.get(key), after.get(key), inner)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{path}[{index}]")
+    elif before != after and not (before is None and after in ([], {}, "")):
+        yield path, before, after
+
+
+def _marker(value: Hidden) -> str:
+    return HIDDEN_TEXT if value is Hidden.SENSITIVE else f"({value.value})"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Hidden):
+        return _marker(value)
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,164 @@
+"""Who depends on whom, from the references in the plan's configuration.
+
+Nodes are configuration addresses: ``module.net.aws_subnet.this`` without instance keys,
+and the variables, outputs and module calls between them. Terraform does not print the
+expressions of locals, so what depends through a local is not seen: counts are "at least".
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+
+from iacgate.plan.model import ResourceChange
+
+_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
+_MAX_DEPTH: Final = 200
+
+
+class BlastRadius(msgspec.Struct, frozen=True):
+    """How many resources depend on one, directly and in all."""
+
+    direct: int
+    total: int
+
+
+@cache
+def _without_keys(address: str) -> str:
+    return _KEY.sub("", address)
+
+
+def configuration_address(change: ResourceChange) -> str:
+    """Return where the resource stands in the configuration: its address without instance keys."""
+    module = _without_keys(change.module_address) + "." if change.module_address else ""
+    prefix = "" if change.mode == "managed" else f"{change.mode}."
+    return f"{module}{prefix}{change.type}.{change.name}"
+
+
+class Graph:
+    """Dependents of every resource of a configuration."""
+
+    def __init__(self, configuration: Mapping[str, Any], instances: Counter[str]) -> None:
+        self._instances = instances
+        self._resources: set[str] = set()
+        self._dependents: dict[str, set[str]] = {}
+        self._known: dict[str, BlastRadius] = {}
+        root = configuration.get("root_module")
+        if isinstance(root, dict):
+            self._module(root, "", 0)
+
+    def blast_radius(self, address: str) -> BlastRadius:
+        """Return how many resource instances depend on a configuration address."""
+        found = self._known.get(address)
+        if found is None:
+            direct, reached = self._reach(address)
+            found = BlastRadius(direct=self._count(direct), total=self._count(reached))
+            self._known[address] = found
+        return found
+
+    def _count(self, addresses: set[str]) -> int:
+        return sum(self._instances.get(address, 0) or 1 for address in addresses)
+
+    def _reach(self, start: str) -> tuple[set[str], set[str]]:
+        """Return the resources that refer to the start, through variables and outputs only, and all that follow."""
+        direct: set[str] = set()
+        seen = {start}
+        queue = deque([(start, True)])
+        while queue:
+            node, is_direct = queue.popleft()
+            for dependent in self._dependents.get(node, ()):
+                if dependent in self._resources and is_direct and dependent != start:
+                    direct.add(dependent)
+                if dependent not in seen:
+                    seen.add(dependent)
+                    queue.append((dependent, is_direct and dependent not in self._resources))
+        return direct, (seen & self._resources) - {start}
+
+    def _link(self, module: str, references: Iterator[str], dependent: str) -> None:
+        for reference in references:
+            if target := _target(reference):
+                self._dependents.setdefault(module + target, set()).add(dependent)
+
+    def _module(self, module: dict[str, Any], prefix: str, depth: int) -> None:
+        if depth > _MAX_DEPTH:
+            return
+        for resource in _dicts(module.get("resources")):
+            self._resource(resource, prefix)
+        for name, output in _items(module.get("outputs")):
+            self._link(prefix, _references(output), f"{prefix}output.{name}")
+        for name, call in _items(module.get("module_calls")):
+            self._call(name, call, prefix, depth)
+
+    def _resource(self, resource: dict[str, Any], prefix: str) -> None:
+        mode = resource.get("mode", "managed")
+        data = "" if mode == "managed" else f"{mode}."
+        node = f"{prefix}{data}{resource.get('type', '')}.{resource.get('name', '')}"
+        self._resources.add(node)
+        self._link(prefix, _references(resource), node)
+        if prefix:
+            self._dependents.setdefault(prefix + "call", set()).add(node)
+
+    def _call(self, name: str, call: Any, prefix: str, depth: int) -> None:
+        if not isinstance(call, dict):
+            return
+        inner = f"{prefix}module.{name}."
+        for variable, expression in _items(call.get("expressions")):
+            self._link(prefix, _references(expression), f"{inner}var.{variable}")
+        for key in ("count_expression", "for_each_expression", "depends_on"):
+            self._link(prefix, _references(call.get(key)), f"{inner}call")
+        if prefix:
+            self._dependents.setdefault(prefix + "call", set()).add(inner + "call")
+        child = call.get("module")
+        if isinstance(child, dict):
+            for output, _ in _items(child.get("outputs")):
+                node = f"{inner}output.{output}"
+                self._dependents.setdefault(node, set()).add(f"{prefix}module.{name}.{output}")
+            self._module(child, inner, depth + 1)
+
+
+def _references(expression: Any) -> Iterator[str]:
+    """Yield the references of an expression, a block of expressions, or a list of addresses (``depends_on``)."""
+    stack = [expression]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, dict):
+            for key, item in node.items():
+                if key in ("references", "depends_on"):
+                    yield from (reference for reference in _strings(item))
+                elif key not in ("constant_value", "module"):
+                    stack.append(item)
+        elif isinstance(node, list):
+            yield from _strings(node)
+            stack.extend(item for item in node if not isinstance(item, str))
+
+
+@cache
+def _target(reference: str) -> str:
+    """Return the node that a reference names, relative to its module; empty for what has no node."""
+    parts = _without_keys(reference).split(".")
+    if parts[0] == "var":
+        return ".".join(parts[:2])
+    if parts[0] == "module":
+        return ".".join(parts[:3]) if len(parts) > 2 else ""
+    if parts[0] in ("each", "count", "path", "self", "terraform", "local"):
+        return ""
+    if parts[0] in ("data", "ephemeral"):
+        return ".".join(parts[:3])
+    return ".".join(parts[:2]) if len(parts) > 1 else ""
+
+
+def _strings(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,349 @@
+"""From plan JSON to a :class:`Plan`.
+
+The reader follows the promise of Terraform's "JSON Output Format": unknown members are
+ignored, an unknown major version is refused. What decides an effect is a closed set:
+an unknown action is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from iacgate import canonical
+from iacgate.errors import PlanUnreadable
+from iacgate.plan import encoding, recognise, redaction, strict
+from iacgate.plan.model import (
+    ActionInvocation,
+    ChangeBody,
+    Check,
+    Completeness,
+    OutputChange,
+    ResourceChange,
+    ResourceEntry,
+)
+from iacgate.vocabulary import ACTIONS, Action
+
+SUPPORTED_MAJORS: Final = (0, 1)
+"""Major format versions of the plan JSON: 0.1 and 0.2 (Terraform 0.12 to 1.0), 1.x since."""
+
+_VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,4})")
+
+
+class Document(msgspec.Struct, frozen=True):
+    """The top level of the plan JSON; what is large stays undecoded."""
+
+    format_version: str | UnsetType = UNSET
+    terraform_version: str | UnsetType = UNSET
+    variables: Raw | UnsetType = UNSET
+    planned_values: Raw | UnsetType = UNSET
+    resource_drift: Raw | UnsetType = UNSET
+    resource_changes: Raw | UnsetType = UNSET
+    deferred_changes: Raw | UnsetType = UNSET
+    deferred_action_invocations: Raw | UnsetType = UNSET
+    output_changes: Raw | UnsetType = UNSET
+    action_invocations: Raw | UnsetType = UNSET
+    prior_state: Raw | UnsetType = UNSET
+    configuration: Raw | UnsetType = UNSET
+    relevant_attributes: Raw | UnsetType = UNSET
+    checks: Raw | UnsetType = UNSET
+    timestamp: str | UnsetType = UNSET
+    applyable: bool | UnsetType | None = UNSET
+    complete: bool | UnsetType | None = UNSET
+    errored: bool | UnsetType | None = UNSET
+
+
+class _StateResource(msgspec.Struct, frozen=True):
+    mode: str = ""
+    values: Raw = Raw(b"null")
+    sensitive_values: Raw = Raw(b"null")
+
+
+class _StateModule(msgspec.Struct, frozen=True):
+    resources: list[_StateResource] = []
+    child_modules: list[_StateModule] = []
+
+
+class _StateValues(msgspec.Struct, frozen=True):
+    root_module: _StateModule | None = None
+
+
+class _State(msgspec.Struct, frozen=True):
+    values: _StateValues | None = None
+
+
+_state: Final = msgspec.json.Decoder(_State | None)
+_document: Final = msgspec.json.Decoder(Document)
+_raws: Final = msgspec.json.Decoder(list[Raw] | None)
+_raw_members: Final = msgspec.json.Decoder(dict[str, Raw] | None)
+_entry: Final = msgspec.json.Decoder(ResourceEntry)
+_body: Final = msgspec.json.Decoder(ChangeBody)
+_encode_text: Final = msgspec.json.Encoder().encode
+
+
+class Plan:
+    """One plan: its header decoded, its changes decoded as they are asked for.
+
+    ``name`` is what messages call it, ``sha256`` the digest of the bytes that were given.
+    """
+
+    def __init__(self, document: Document, *, name: str, sha256: str, size: int) -> None:
+        self.name = name
+        self.sha256 = sha256
+        self.size = size
+        self.document = document
+        self.format_version = _text(document.format_version)
+        self.terraform_version = _text(document.terraform_version)
+        self.completeness = Completeness(
+            errored=_flag(document.errored),
+            complete=_flag(document.complete),
+            applyable=_flag(document.applyable),
+        )
+
+    def resource_changes(self) -> Iterator[ResourceChange]:
+        """Yield every resource change, those that do nothing included.
+
+        Raises :class:`PlanUnreadable` on an unknown action, a duplicate key, or the same object twice.
+        """
+        seen: set[tuple[str, str] | str] = set()
+        for raw in _items(self.document.resource_changes, f"{self.name}: resource_changes"):
+            change = resource_change(raw, self.name)
+            key = (change.address, change.deposed) if change.deposed else change.address
+            if key in seen:
+                raise PlanUnreadable(
+                    f"{self.name}: {ascii(change.address)} is planned twice, so that readers may disagree on it.",
+                    hint="Terraform never writes this. Find out who changed the plan JSON.",
+                )
+            seen.add(key)
+            yield change
+
+    def drift(self) -> Iterator[ResourceChange]:
+        """Yield what changed outside Terraform since the last apply (``resource_drift``)."""
+        for raw in _items(self.document.resource_drift, f"{self.name}: resource_drift"):
+            yield resource_change(raw, self.name, drift=True)
+
+    def deferred(self) -> Iterator[ResourceChange]:
+        """Yield the changes that Terraform put off (``deferred_changes``), each with its reason."""
+        for raw in _items(self.document.deferred_changes, f"{self.name}: deferred_changes"):
+            where = f"{self.name}: deferred_changes"
+            wrapper = _members(raw, where)
+            if "resource_change" not in wrapper:
+                raise PlanUnreadable(f"{where}: an entry has no `resource_change`.", hint="Make the plan JSON again.")
+            reason = strict.decode_value(wrapper["reason"], where) if "reason" in wrapper else "unknown"
+            yield resource_change(wrapper["resource_change"], self.name, deferred=str(reason) or "unknown")
+
+    def outputs(self) -> Iterator[OutputChange]:
+        """Yield the changes of root outputs."""
+        where = f"{self.name}: output_changes"
+        for name, raw in _members(self.document.output_changes, where).items():
+            body = strict.decode_struct(_body, raw, f"{where}: {ascii(name)}")
+            yield OutputChange(name=name, action=_action(body.actions, f"{where}: {ascii(name)}"), body=body)
+
+    def checks(self) -> Iterator[Check]:
+        """Yield the results of checks and conditions, one for each checked object."""
+        where = f"{self.name}: checks"
+        for raw in _items(self.document.checks, where):
+            yield _check(strict.decode_value(raw, where))
+
+    def action_invocations(self) -> Iterator[ActionInvocation]:
+        """Yield the provider actions that apply will run, deferred ones included."""
+        where = f"{self.name}: action_invocations"
+        for raw in _items(self.document.action_invocations, where):
+            yield _invocation(strict.decode_value(raw, where), "")
+        for raw in _items(self.document.deferred_action_invocations, where):
+            item = _object(strict.decode_value(raw, where))
+            yield _invocation(item.get("action_invocation"), str(item.get("reason") or "unknown"))
+
+    def configuration(self) -> dict[str, Any]:
+        """Return the ``configuration`` member; empty where the plan has none."""
+        return self._object_member(self.document.configuration, "configuration")
+
+    def variables(self) -> dict[str, Any]:
+        """Return the values of root variables; they are in clear, sensitive ones too."""
+        found = self._object_member(self.document.variables, "variables")
+        return {name: item.get("value") for name, item in found.items() if isinstance(item, dict)}
+
+    def data_secrets(self) -> Iterator[str]:
+        """Yield the sensitive values of data sources; they stand in ``prior_state`` only."""
+        raw = self.document.prior_state
+        if raw is UNSET or b'"data"' not in (data := memoryview(raw).tobytes()) or b"true" not in data:
+            return
+        try:
+            state = _state.decode(raw)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise strict.unreadable(error, f"{self.name}: prior_state") from error
+        modules = [state.values.root_module] if state and state.values and state.values.root_module else []
+        while modules:
+            module = modules.pop()
+            modules.extend(module.child_modules)
+            for resource in module.resources:
+                if resource.mode == "data" and b"true" in memoryview(resource.sensitive_values).tobytes():
+                    yield from redaction.masked_leaves(
+                        msgspec.json.decode(resource.values), msgspec.json.decode(resource.sensitive_values)
+                    )
+
+    def _object_member(self, raw: Raw | UnsetType, member: str) -> dict[str, Any]:
+        return {} if raw is UNSET else _object(strict.decode_value(raw, f"{self.name}: {member}"))
+
+
+def read_plan(data: bytes, name: str) -> Plan:
+    """Return the plan that some bytes hold: JSON, plain or gzip, UTF-8 or UTF-16.
+
+    Raises :class:`PlanUnreadable` with one sentence that says what the input is instead.
+    """
+    text = encoding.to_json_bytes(data, name)
+    try:
+        document = _document.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise _explain(text, name, error) from error
+    encoding.check_utf8(text, name)
+    _check_members(text, name)
+    _check_version(text, document, name)
+    if document.resource_changes is UNSET and document.planned_values is UNSET and document.errored is not True:
+        raise recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
+    return Plan(document, name=name, sha256=canonical.digest(data), size=len(text))
+
+
+def resource_change(raw: Raw, plan_name: str, *, deferred: str = "", drift: bool = False) -> ResourceChange:
+    """Return one resource change from its JSON object.
+
+    Drift has no address in Terraform 1.0; it gets one from its type and name.
+
+    Raises :class:`PlanUnreadable` on an unknown action, a missing ``change`` or a duplicate key.
+    """
+    entry = strict.decode_struct(_entry, raw, f"{plan_name}: resource_changes", "change")
+    address = _text(entry.address)
+    if not address and drift:
+        address = f"{_text(entry.type)}.{_text(entry.name)}"
+    where = f"{plan_name}: {ascii(address)}"
+    if entry.change is UNSET or not address:
+        missing = "change" if entry.change is UNSET else "address"
+        raise PlanUnreadable(f"{where}: the entry has no `{missing}`.", hint="Make the plan JSON again.")
+    return ResourceChange(
+        address=address,
+        deposed=_text(entry.deposed),
+        action=_action(entry.change.actions, where),
+        actions=tuple(entry.change.actions),
+        mode=_text(entry.mode) or "managed",
+        type=_text(entry.type),
+        name=_text(entry.name),
+        index=None if entry.index is UNSET else entry.index,
+        module_address=_text(entry.module_address),
+        previous_address=_text(entry.previous_address),
+        provider=_text(entry.provider_name),
+        action_reason=_text(entry.action_reason),
+        deferred=deferred,
+        body=entry.change,
+    )
+
+
+def _explain(text: bytes, name: str, error: Exception) -> PlanUnreadable:
+    """Return why the bytes are no plan document, from what they look like."""
+    if not isinstance(error, msgspec.ValidationError):
+        return recognise.refuse_text(text, name, error)
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as cause:
+        return recognise.refuse_text(text, name, cause)
+    if not isinstance(value, dict):
+        return recognise.refuse_value(value, name)
+    return strict.unreadable(error, name)
+
+
+def _check_members(text: bytes, name: str) -> None:
+    """Refuse a duplicate key at the top level; compact JSON is proven by its length alone."""
+    members = _members(Raw(text), name)
+    length = 1 + sum(len(_encode_text(key)) + 2 + memoryview(raw).nbytes for key, raw in members.items())
+    if length == len(text.strip()):
+        return
+    keys = strict.members(text, name)
+    if len(set(keys)) != len(keys):
+        raise strict.duplicate(keys, name)
+
+
+def _check_version(text: bytes, document: Document, name: str) -> None:
+    version = _text(document.format_version)
+    if not version:
+        raise recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
+    match = _VERSION.fullmatch(version)
+    if not match or int(match[1]) not in SUPPORTED_MAJORS:
+        raise PlanUnreadable(
+            f"{name}: the plan's format version {ascii(version[:40])} is not one that iacgate knows (0.x and 1.x).",
+            hint="Use a newer iacgate, or the Terraform that your team has pinned.",
+        )
+
+
+def _items(raw: Raw | UnsetType, where: str) -> list[Raw]:
+    if raw is UNSET:
+        return []
+    try:
+        return _raws.decode(raw) or []
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise strict.unreadable(error, where) from error
+
+
+def _members(raw: Raw | UnsetType, where: str) -> dict[str, Raw]:
+    if raw is UNSET:
+        return {}
+    try:
+        return _raw_members.decode(raw) or {}
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise strict.unreadable(error, where) from error
+
+
+def _action(actions: list[str], where: str) -> Action:
+    action = ACTIONS.get(tuple(actions))
+    if action is None:
+        raise PlanUnreadable(
+            f"{where}: {ascii(actions[:8])[:120]} is not a list of actions that iacgate knows.",
+            hint="What it would do cannot be judged. Use a newer iacgate, or look at who made this plan.",
+        )
+    return action
+
+
+def _check(item: Any) -> Check:
+    item = _object(item)
+    address = _object(item.get("address"))
+    problems = [
+        str(_object(problem).get("message", ""))
+        for instance in _list(item.get("instances"))
+        for problem in _list(_object(instance).get("problems"))
+    ]
+    return Check(
+        address=str(address.get("to_display") or address.get("name") or ""),
+        kind=str(address.get("kind") or ""),
+        status=str(item.get("status") or "unknown"),
+        problems=tuple(problems),
+    )
+
+
+def _invocation(item: Any, deferred: str) -> ActionInvocation:
+    item = _object(item)
+    trigger = _object(item.get("lifecycle_action_trigger"))
+    return ActionInvocation(
+        address=str(item.get("address") or ""),
+        type=str(item.get("type") or ""),
+        provider=str(item.get("provider_name") or ""),
+        trigger=str(trigger.get("triggering_resource_address") or ""),
+        deferred=deferred,
+    )
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: str | UnsetType | None) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _flag(value: bool | UnsetType | None) -> bool | None:
+    return value if isinstance(value, bool) else None

@@ -1,0 +1,240 @@
+"""What must not be shown, and how values are sealed before anything looks at them.
+
+A value is hidden by path (Terraform's masks), by value (Terraform repeats a sensitive
+input where no mask says so) and by look (an access key in a tag). Sealing comes before
+the rules, so that a secret never reaches a condition, a finding or a log.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from msgspec import UNSET, Raw, UnsetType
+
+from iacgate.conditions.values import SENSITIVE, UNKNOWN, Hidden, Value
+from iacgate.errors import PlanUnreadable
+from iacgate.plan import strict
+from iacgate.plan.model import ChangeBody
+
+HIDDEN_TEXT: Final = "(sensitive)"
+MIN_SECRET: Final = 6
+"""Shorter values are not looked for elsewhere: they would hide half of the plan."""
+
+_COMMON: Final = frozenset(
+    [
+        "default",
+        "enabled",
+        "disabled",
+        "production",
+        "staging",
+        "development",
+        "testing",
+        "private",
+        "public",
+        "internal",
+        "external",
+        "primary",
+        "secondary",
+        "postgres",
+        "postgresql",
+        "mysql",
+        "mariadb",
+        "oracle",
+        "sqlserver",
+        "localhost",
+        "username",
+        "password",
+        "terraform",
+        "created",
+        "managed",
+        "standard",
+        "premium",
+        "eu-west-1",
+        "eu-central-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    ]
+)
+_SECRET_NAME: Final = (
+    r"(?:^|_)(?:password|passwd|passphrase|secret|secret_string|secret_key|secret_access_key|client_secret|private_key"
+    r"|private_key_pem|api_key|apikey|access_token|auth_token|token|connection_string|credentials|sas_token"
+    r"|primary_access_key|secondary_access_key)$"
+)
+_CREDENTIAL: Final = (
+    r"(?:AKIA|ASIA)[0-9A-Z]{16}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[\w-]{16,}"
+    r"|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\b[rs]k_live_\w{16,}|\bhvs\.[\w-]{20,}|\bnpm_\w{30,}"
+    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."
+    r"|AccountKey=[\w+/=]{20,}"
+    r"|[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,200}:[^\s/@]{1,200}@"
+)
+
+
+@functools.cache
+def _credential() -> re.Pattern[str]:
+    return re.compile(_CREDENTIAL)
+
+
+@functools.cache
+def _secret_name(name: str) -> bool:
+    return re.search(_SECRET_NAME, name.lower()) is not None
+
+
+class Redactor:
+    """Knows the plan's secrets by value; finds them again wherever they are repeated."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = frozenset(secrets)
+        self._by_start: dict[str, list[str]] = {}
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            self._by_start.setdefault(secret[:MIN_SECRET], []).append(secret)
+
+    def hides(self, text: str) -> bool:
+        """Return whether a string is a secret, or looks like a credential."""
+        return text in self._secrets or (len(text) >= 16 and _credential().search(text) is not None)
+
+    def clean(self, text: str) -> str:
+        """Return the text with every secret in it replaced."""
+        if self._by_start:
+            text = self._without_secrets(text)
+        return _credential().sub(HIDDEN_TEXT, text) if len(text) >= 16 else text
+
+    def _without_secrets(self, text: str) -> str:
+        parts: list[str] = []
+        start = position = 0
+        while position <= len(text) - MIN_SECRET:
+            for secret in self._by_start.get(text[position : position + MIN_SECRET], ()):
+                if text.startswith(secret, position):
+                    parts += text[start:position], HIDDEN_TEXT
+                    start = position = position + len(secret)
+                    break
+            else:
+                position += 1
+        return "".join([*parts, text[start:]])
+
+    def seal(self, value: Value) -> Value:
+        """Return the value with every leaf that must not be shown replaced by a marker; works in place."""
+        if isinstance(value, str):
+            return SENSITIVE if len(value) >= MIN_SECRET and self.hides(value) else value
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if isinstance(item, str):
+                    if item and (_secret_name(key) or (len(item) >= MIN_SECRET and self.hides(item))):
+                        value[key] = SENSITIVE
+                elif isinstance(item, (dict, list)):
+                    self.seal(item)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                if isinstance(item, (str, dict, list)):
+                    value[index] = self.seal(item)
+        return value
+
+
+def before_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
+    """Return the sealed value before the change; ``None`` where there was no object."""
+    value = _decode(body.before, where)
+    return redactor.seal(_overlay(value, _mask(body.before_sensitive, where), SENSITIVE, where))
+
+
+def after_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
+    """Return the sealed value after the change; ``None`` where there will be no object."""
+    value = _decode(body.after, where)
+    value = _overlay(value, _mask(body.after_unknown, where), UNKNOWN, where)
+    return redactor.seal(_overlay(value, _mask(body.after_sensitive, where), SENSITIVE, where))
+
+
+def secrets_of(body: ChangeBody, where: str) -> Iterator[str]:
+    """Yield the sensitive values of a change, as strings that are worth looking for."""
+    for value, mask in ((body.before, body.before_sensitive), (body.after, body.after_sensitive)):
+        if mask is not UNSET and b"true" in memoryview(mask).tobytes():
+            yield from masked_leaves(_decode(value, where), strict.decode_value(mask, where))
+
+
+def masked_leaves(value: Value, mask: Any) -> Iterator[str]:
+    """Yield the strings that a mask covers."""
+    if mask is True:
+        yield from leaves(value)
+    elif isinstance(mask, dict) and isinstance(value, dict):
+        for key, inner in mask.items():
+            yield from masked_leaves(value.get(key), inner)
+    elif isinstance(mask, list) and isinstance(value, list):
+        for item, inner in zip(value, mask, strict=False):
+            yield from masked_leaves(item, inner)
+
+
+def leaves(value: Value) -> Iterator[str]:
+    """Yield the strings and long numbers of a secret value, and the lines of those that have several."""
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        text = str(value)
+        yield from (part for part in {text, *text.splitlines()} if _worth_hiding(part))
+
+
+def _worth_hiding(text: str) -> bool:
+    return len(text) >= MIN_SECRET and text.lower() not in _COMMON and bool(text.strip())
+
+
+def _decode(raw: Raw | UnsetType, where: str) -> Value:
+    return None if raw is UNSET else strict.decode_value(raw, where)
+
+
+def _mask(raw: Raw | UnsetType, where: str) -> Any:
+    """Return the mask, or ``False`` where its bytes show that nothing in it is masked."""
+    if raw is UNSET or b"true" not in memoryview(raw).tobytes():
+        return False
+    return strict.decode_value(raw, where)
+
+
+def _overlay(value: Value, mask: Any, marker: Hidden, where: str) -> Value:
+    """Put the marker wherever the mask says true; a mask is a sparse tree, not a flag."""
+    if mask is True:
+        return marker
+    if isinstance(mask, dict):
+        return _overlay_object(value, mask, marker, where)
+    if isinstance(mask, list):
+        return _overlay_list(value, mask, marker, where)
+    if mask in (False, None):
+        return value
+    raise PlanUnreadable(
+        f"{where}: a mask (`after_unknown` or `*_sensitive`) is neither a boolean nor a tree of booleans.",
+        hint="Make the plan JSON again with `terraform show -json PLANFILE`; do not edit it.",
+    )
+
+
+def _overlay_object(value: Value, mask: dict[str, Any], marker: Hidden, where: str) -> Value:
+    if isinstance(value, Hidden):
+        return value
+    result: dict[str, Value] = value if isinstance(value, dict) else {}
+    touched = isinstance(value, dict)
+    for key, inner in mask.items():
+        if inner is True or (inner and not isinstance(inner, bool)):
+            masked = _overlay(result.get(key), inner, marker, where)
+            if masked is not None:
+                result[key] = masked
+                touched = True
+    return result if touched else value
+
+
+def _overlay_list(value: Value, mask: list[Any], marker: Hidden, where: str) -> Value:
+    if isinstance(value, Hidden):
+        return value
+    result: list[Value] = value if isinstance(value, list) else []
+    touched = isinstance(value, list)
+    for index, inner in enumerate(mask):
+        if inner is True or (inner and not isinstance(inner, bool)):
+            while len(result) <= index:
+                result.append(None)
+            result[index] = _overlay(result[index], inner, marker, where)
+            touched = touched or result[index] is not None
+    return result if touched else value

@@ -1,0 +1,1 @@
+"""Formats: how answers are shown. Nothing here decides."""

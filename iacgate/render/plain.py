@@ -1,0 +1,56 @@
+"""Text that is safe to show: names and values from a plan are hostile.
+
+A resource name can carry ANSI sequences, newlines, direction marks and workflow
+commands. What is not plainly printable is shown as its escape.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_SHOWN_AS_ESCAPE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+_WIDE: Final = frozenset({"W", "F"})
+
+
+def harmless(text: str) -> str:
+    """Return the text with everything that a terminal or a CI log could obey made visible.
+
+    GitHub's runner obeys ``##[...]`` anywhere in a line, and ``::...`` at its start
+    (actions/runner, ``ActionCommand.cs``): callers never start a line with such a text.
+    """
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(_visible(character) for character in text)
+    return text.replace("##[", "# #[")
+
+
+def _visible(character: str) -> str:
+    if unicodedata.category(character) not in _SHOWN_AS_ESCAPE:
+        return character
+    return {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}.get(character, f"\\u{{{ord(character):x}}}")
+
+
+def width(text: str) -> int:
+    """Return how many columns a harmless text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(character) for character in text)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in _WIDE else 1
+
+
+def fit(text: str, columns: int) -> str:
+    """Return the text cut to a number of columns, with an ellipsis where it was cut."""
+    if width(text) <= columns:
+        return text
+    kept, used = [], 1
+    for character in text:
+        used += _columns(character)
+        if used > columns:
+            break
+        kept.append(character)
+    return "".join(kept) + "…"

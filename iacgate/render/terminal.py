@@ -1,0 +1,183 @@
+"""The assessment for people: worst first, one line a change, plain where there is no terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from iacgate.plan.model import Counts
+from iacgate.render.plain import fit, harmless, width
+from iacgate.risk.assessment import AssessedChange, Assessment, Finding
+from iacgate.vocabulary import Action, Certainty, Severity
+
+MAX_QUIET: Final = 20
+"""So many changes without findings are listed; the rest is counted."""
+
+_COLOURS: Final = {
+    Severity.CRITICAL: "1;97;41",
+    Severity.HIGH: "1;31",
+    Severity.MEDIUM: "33",
+    Severity.LOW: "36",
+    Severity.NONE: "2",
+}
+_SYMBOLS: Final = {
+    Action.CREATE: "+",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.FORGET: ".",
+    Action.FORGET_AND_CREATE: "./+",
+    Action.READ: "<=",
+    Action.OPEN: "<=",
+}
+_ADDRESS: Final = 44
+_INDENT: Final = " " * 15
+
+
+class Style(msgspec.Struct, frozen=True):
+    """How to print: colour or not, and the terminal's columns (0: do not cut lines)."""
+
+    colour: bool = False
+    columns: int = 0
+    everything: bool = False
+
+
+def render(assessment: Assessment, style: Style) -> str:
+    """Return the whole report; every line begins with a text of ours."""
+    return "\n".join(_lines(assessment, style)) + "\n"
+
+
+def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
+    yield from _head(assessment, style)
+    yield from _plan_findings(assessment, style)
+    loud = [change for change in assessment.changes if change.findings]
+    quiet = [change for change in assessment.changes if not change.findings]
+    if loud:
+        yield ""
+    for change in loud:
+        yield from _change(change, style)
+    yield from _quiet(quiet, style)
+    yield from _unknowns(assessment)
+    yield from _foot(assessment)
+
+
+def _head(assessment: Assessment, style: Style) -> Iterator[str]:
+    plan = assessment.plan
+    tool = f"Terraform {harmless(plan.terraform_version)}" if plan.terraform_version else "Terraform"
+    yield _labelled(assessment.severity, f"{harmless(plan.name)}  ({tool})", style)
+    yield _counts(assessment.counts)
+    tally = Counter(change.severity for change in assessment.changes if change.findings)
+    worst = ", ".join(f"{tally[level]} {level}" for level in reversed(Severity) if tally[level])
+    if worst:
+        yield f"Risk: {worst}."
+
+
+def _counts(counts: Counts) -> str:
+    imports = f"{counts.imports} to import, " if counts.imports else ""
+    text = f"Plan: {imports}{counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
+    more = [
+        f"{number} {what}"
+        for number, what in (
+            (counts.forget, "to forget"),
+            (counts.move, "to move"),
+            (counts.deferred, "deferred"),
+            (counts.read, "to read"),
+        )
+        if number
+    ]
+    return f"{text} Also {', '.join(more)}." if more else text
+
+
+def _plan_findings(assessment: Assessment, style: Style) -> Iterator[str]:
+    if assessment.findings:
+        yield ""
+        yield "The plan itself:"
+    for finding in assessment.findings:
+        address = f"{harmless(finding.address)}: " if finding.address else ""
+        yield _labelled(finding.severity, f"{address}{_message(finding)}  [{finding.rule}]", style)
+
+
+def _change(change: AssessedChange, style: Style) -> Iterator[str]:
+    first, *others = change.findings
+    address = harmless(change.address) + (f" (deposed {harmless(change.deposed)})" if change.deposed else "")
+    pad = " " * max(1, _ADDRESS - width(address))
+    yield _labelled(change.severity, f"{_symbol(change):>3} {address}{pad}{_message(first)}  [{first.rule}]", style)
+    for finding in others:
+        yield _cut(f"{_INDENT}also {finding.severity}: {_message(finding)}  [{finding.rule}]", style)
+    if change.previous_address:
+        yield _cut(f"{_INDENT}moved from {harmless(change.previous_address)}", style)
+    if change.blast_radius.total:
+        radius = change.blast_radius
+        yield f"{_INDENT}{radius.total} resources depend on it, {radius.direct} of them directly"
+    if change.severity.rank >= Severity.MEDIUM.rank:
+        for item in change.differences:
+            forced = "  # forces replacement" if item.forces_replacement else ""
+            line = f"{_INDENT}~ {harmless(item.path)}: {harmless(item.before)} -> {harmless(item.after)}{forced}"
+            yield _cut(line, style)
+
+
+def _quiet(changes: list[AssessedChange], style: Style) -> Iterator[str]:
+    if not changes:
+        return
+    yield ""
+    yield f"Without findings ({len(changes)}):"
+    shown = changes if style.everything else changes[:MAX_QUIET]
+    for change in shown:
+        moved = f"  (moved from {harmless(change.previous_address)})" if change.previous_address else ""
+        yield _cut(f"{'':8} {_symbol(change):>3} {harmless(change.address)}{moved}", style)
+    if len(shown) < len(changes):
+        rest = Counter(str(change.action) for change in changes[len(shown) :])
+        what = ", ".join(f"{count} {action}" for action, count in sorted(rest.items()))
+        yield f"{'':8} ... and {len(changes) - len(shown)} more ({what}); --all lists them"
+
+
+def _unknowns(assessment: Assessment) -> Iterator[str]:
+    possible = [
+        finding
+        for finding in (*assessment.findings, *(f for change in assessment.changes for f in change.findings))
+        if finding.certainty is Certainty.POSSIBLE
+    ]
+    if possible:
+        yield ""
+        yield (
+            f"Not known before apply: {len(possible)} of the findings are possible, not certain, "
+            "because a value that decides is computed at apply or sensitive."
+        )
+
+
+def _foot(assessment: Assessment) -> Iterator[str]:
+    plan = assessment.plan
+    packs = ", ".join(f"{pack.name} {pack.version}" for pack in assessment.packs)
+    yield ""
+    yield f"sha256 {plan.plan_file_sha256 or plan.sha256}  fingerprint {plan.fingerprint[:16]}  rules: {packs}"
+    if plan.plan_file_sha256 is None:
+        yield "Only the plan's JSON was read, so that sources, lock file and backend are not bound: pass the plan file."
+
+
+def _message(finding: Finding) -> str:
+    possibly = "possible: " if finding.certainty is Certainty.POSSIBLE else ""
+    return possibly + harmless(finding.message)
+
+
+def _symbol(change: AssessedChange) -> str:
+    if change.action is Action.REPLACE:
+        return "-/+" if change.actions[0] == "delete" else "+/-"
+    if change.action is Action.NO_OP:
+        return "i" if change.imported else ">" if change.previous_address else "="
+    return _SYMBOLS[change.action]
+
+
+def _labelled(severity: Severity, text: str, style: Style) -> str:
+    """Return a line that begins with the severity; it is cut before it is painted."""
+    line = _cut(f"{severity.upper():8} {text}", style)
+    return _paint(line[:8], severity, style) + line[8:]
+
+
+def _paint(text: str, severity: Severity, style: Style) -> str:
+    return f"\x1b[{_COLOURS[severity]}m{text}\x1b[0m" if style.colour else text
+
+
+def _cut(line: str, style: Style) -> str:
+    return fit(line, style.columns) if style.columns else line

@@ -1,0 +1,1 @@
+"""Risk: rule packs, and what they find in a plan."""

@@ -1,0 +1,117 @@
+"""Rule packs: folders of rules, the compiled form of those that ship, and their index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from iacgate import canonical
+from iacgate.errors import PackInvalid
+from iacgate.risk.rule import Match, Rule, RuleText
+from iacgate.vocabulary import Action
+
+COMPILED_FORMAT: Final = 1
+
+
+class Pack(msgspec.Struct, frozen=True):
+    """A pack: its name, version, and rules in the order of their ids; ``sha256`` is over its rules."""
+
+    name: str
+    version: str
+    sha256: str
+    rules: list[RuleText]
+
+
+class Compiled(msgspec.Struct, frozen=True):
+    """What the compiled file holds."""
+
+    format: int
+    packs: list[Pack]
+
+
+class RuleSet:
+    """The rules of several packs, found by resource type and action in constant time."""
+
+    def __init__(self, packs: Iterable[Pack]) -> None:
+        self.packs = tuple(packs)
+        self.rules = [Rule(text, pack.name) for pack in self.packs for text in pack.rules]
+        if not self.rules:
+            raise PackInvalid("There is no rule to judge with.", hint="An empty pack never passes; name another one.")
+        ids = [rule.id for rule in self.rules]
+        if len(set(ids)) != len(ids):
+            twice = next(name for index, name in enumerate(ids) if name in ids[:index])
+            raise PackInvalid(f"Two rules are called {twice!r}.", hint="Ids are unique over all packs.")
+        self._by_kind: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            self._by_kind.setdefault(rule.text.match.kind, []).append(rule)
+        self._found: dict[tuple[str, Action], tuple[Rule, ...]] = {}
+        self._known: dict[str, bool] = {}
+
+    def of_kind(self, kind: str) -> list[Rule]:
+        """Return the rules about one kind of subject."""
+        return self._by_kind.get(kind, [])
+
+    def for_resource(self, resource_type: str, action: Action) -> tuple[Rule, ...]:
+        """Return the rules that a change of this type with this action must be held against."""
+        key = (resource_type, action)
+        found = self._found.get(key)
+        if found is None:
+            found = tuple(
+                rule for rule in self.of_kind("resource") if _applies(rule, action) and rule.covers(resource_type)
+            )
+            self._found[key] = found
+        return found
+
+    def knows(self, resource_type: str) -> bool:
+        """Return whether some rule names the type when it is destroyed; what no rule knows is not safe."""
+        known = self._known.get(resource_type)
+        if known is None:
+            known = any(
+                rule.text.match.types and rule.covers(resource_type) and _about_destroying(rule.text.match)
+                for rule in self.of_kind("resource")
+            )
+            self._known[resource_type] = known
+        return known
+
+
+def _applies(rule: Rule, action: Action) -> bool:
+    """Without actions, a rule about types asks what changes objects; a rule about all types asks moves and imports, too."""
+    return action in rule.actions or (not rule.actions and (action.mutates or not rule.text.match.types))
+
+
+def _about_destroying(match: Match) -> bool:
+    return not match.actions or any(action.destroys for action in match.actions)
+
+
+def make_pack(name: str, version: str, rules: Iterable[RuleText]) -> Pack:
+    """Return a pack with its digest."""
+    ordered = sorted(rules, key=lambda rule: rule.id)
+    return Pack(name=name, version=version, sha256=canonical.digest(canonical.canonical_json(ordered)), rules=ordered)
+
+
+def encode_packs(packs: Iterable[Pack]) -> bytes:
+    """Return the compiled file, one rule a line so that differences can be read."""
+    lines = [b'{"format":%d,"packs":[' % COMPILED_FORMAT]
+    for index, pack in enumerate(packs):
+        head = canonical.canonical_json({"name": pack.name, "sha256": pack.sha256, "version": pack.version})
+        lines.append((b"," if index else b"") + head[:-1] + b',"rules":[')
+        rules = [canonical.canonical_json(rule) for rule in pack.rules]
+        lines.append(b",\n".join(rules))
+        lines.append(b"]}")
+    return b"\n".join([*lines, b"]}"]) + b"\n"
+
+
+def decode_packs(data: bytes) -> list[Pack]:
+    """Return the packs of a compiled file.
+
+    Raises :class:`PackInvalid` where it is damaged or of another format.
+    """
+    try:
+        compiled = msgspec.json.decode(data, type=Compiled)
+    except msgspec.MsgspecError as error:
+        raise PackInvalid(f"The compiled rules are damaged ({error}).", hint="Install iacgate again.") from error
+    if compiled.format != COMPILED_FORMAT:
+        raise PackInvalid("The compiled rules are of another version.", hint="Install iacgate again.")
+    return compiled.packs

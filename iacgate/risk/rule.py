@@ -1,0 +1,93 @@
+"""A rule: what it looks for, how bad that is, and why.
+
+One YAML file is one rule; its file name is its id. The wire form here is also what the
+compiled pack holds, so that a start of the program parses no YAML.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from iacgate.conditions.compile import Condition, compile_condition
+from iacgate.errors import PackInvalid
+from iacgate.vocabulary import Action, Severity
+
+Kind: TypeAlias = Literal[
+    "resource", "plan", "drift", "check", "action", "provider", "provisioner", "unbound", "output"
+]
+
+ROOTS: Final[dict[str, frozenset[str]]] = {
+    "resource": frozenset({"before", "after", "added", "removed", "change"}),
+    "plan": frozenset({"plan"}),
+    "drift": frozenset({"drift"}),
+    "check": frozenset({"check"}),
+    "action": frozenset({"action"}),
+    "provider": frozenset({"provider"}),
+    "provisioner": frozenset({"provisioner"}),
+    "unbound": frozenset({"unbound"}),
+    "output": frozenset({"output"}),
+}
+"""Where references may start, for each kind of subject."""
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a rule looks at.
+
+    ``types`` are resource types, or prefixes that end in ``*``; empty means all.
+    ``actions`` are those of :class:`iacgate.vocabulary.Action`; empty means all that change something.
+    """
+
+    kind: Kind = "resource"
+    types: list[str] = []
+    actions: list[Action] = []
+    when: dict[str, Any] | None = None
+
+
+class RuleText(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A rule as it is written, without its examples."""
+
+    id: str
+    title: str
+    severity: Severity
+    why: str
+    references: list[str]
+    match: Match
+
+
+class Rule:
+    """A rule that can be asked."""
+
+    def __init__(self, text: RuleText, pack: str) -> None:
+        self.text = text
+        self.id = text.id
+        self.pack = pack
+        self.severity = text.severity
+        self.actions = frozenset(text.match.actions)
+        self.condition: Condition | None = None
+        if text.match.when is not None:
+            self.condition = compile_condition(text.match.when, ROOTS[text.match.kind], f"rule {text.id}")
+
+    def covers(self, resource_type: str) -> bool:
+        """Return whether the rule is about a resource type."""
+        types = self.text.match.types
+        return not types or any(
+            resource_type.startswith(name[:-1]) if name.endswith("*") else resource_type == name for name in types
+        )
+
+
+def check_rule(text: RuleText, where: str) -> None:
+    """Raise :class:`PackInvalid` where a rule contradicts itself."""
+    match = text.match
+    if match.kind != "resource" and (match.types or match.actions):
+        raise PackInvalid(
+            f"{where}: `types` and `actions` belong to rules about resources, not about {match.kind}.",
+            hint="Say it in `when`.",
+        )
+    if match.kind == "resource" and not match.types and match.when is None:
+        raise PackInvalid(f"{where}: the rule would match every change.", hint="Name `types`, or say `when`.")
+    if not text.title.strip() or not text.why.strip() or not text.references:
+        raise PackInvalid(f"{where}: a rule has a title, a why and at least one reference.", hint="Fill them in.")
+    if text.severity is Severity.NONE and match.kind != "resource":
+        raise PackInvalid(f"{where}: severity none is only for types that are known to be harmless.", hint="")

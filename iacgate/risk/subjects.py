@@ -1,0 +1,87 @@
+"""What rules look at besides resource changes: each thing in the plan that decides an effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from iacgate.conditions.refs import Subject
+from iacgate.plan.binding import Unbound, provisioners
+from iacgate.plan.graph import configuration_address
+from iacgate.plan.model import ResourceChange
+from iacgate.plan.reader import Plan
+from iacgate.plan.saved import PlanFile
+
+BUILTIN: Final = "terraform.io/builtin/"
+
+
+class Thing(msgspec.Struct, frozen=True):
+    """One subject of a rule that is not about a resource change."""
+
+    kind: str
+    address: str
+    subject: Subject
+
+
+def things(
+    plan: Plan,
+    plan_file: PlanFile | None,
+    changes: list[ResourceChange],
+    configuration: dict[str, Any],
+    unbound: tuple[Unbound, ...],
+) -> Iterator[Thing]:
+    """Yield all subjects of a plan, in a fixed order."""
+    yield Thing("plan", "", {"plan": _plan(plan, plan_file)})
+    changing = {change.address for change in changes}
+    for drift in plan.drift():
+        fields = {"address": drift.address, "type": drift.type, "action": str(drift.action)}
+        yield Thing("drift", drift.address, {"drift": {**fields, "overlaps": drift.address in changing}})
+    for check in plan.checks():
+        result = {"kind": check.kind, "status": check.status, "problems": list(check.problems)}
+        yield Thing("check", check.address, {"check": result})
+    for action in plan.action_invocations():
+        fields = {"type": action.type, "trigger": action.trigger, "deferred": action.deferred}
+        yield Thing("action", action.address, {"action": fields})
+    yield from _providers(changes, configuration)
+    yield from _provisioners(changes, configuration)
+    for item in unbound:
+        yield Thing("unbound", item.address, {"unbound": {"kind": item.kind, "why": item.why}})
+    for output in plan.outputs():
+        yield Thing("output", f"output.{output.name}", {"output": {"action": str(output.action)}})
+
+
+def _plan(plan: Plan, plan_file: PlanFile | None) -> dict[str, Any]:
+    says = plan.completeness
+    return {
+        "errored": says.errored,
+        "complete": says.complete,
+        "applyable": says.applyable,
+        "json_only": plan_file is None,
+        "mode": plan_file.mode if plan_file else None,
+        "targets": list(plan_file.targets) if plan_file else None,
+    }
+
+
+def _providers(changes: list[ResourceChange], configuration: dict[str, Any]) -> Iterator[Thing]:
+    names = {change.provider for change in changes if change.provider}
+    configured = configuration.get("provider_config")
+    for item in configured.values() if isinstance(configured, dict) else ():
+        if isinstance(item, dict) and isinstance(item.get("full_name"), str):
+            names.add(item["full_name"])
+    for name in sorted(names):
+        yield Thing("provider", name, {"provider": {"name": name, "registry": _registry(name)}})
+
+
+def _registry(name: str) -> str:
+    """Return the registry's host; Terraform 0.12 wrote bare names, all of them from its own registry."""
+    if name.startswith(BUILTIN):
+        return "builtin"
+    return name.split("/", maxsplit=1)[0] if name.count("/") > 1 else "registry.terraform.io"
+
+
+def _provisioners(changes: list[ResourceChange], configuration: dict[str, Any]) -> Iterator[Thing]:
+    running = {configuration_address(change) for change in changes if change.action.mutates}
+    for address, kind in provisioners(configuration):
+        yield Thing("provisioner", address, {"provisioner": {"type": kind, "runs": address in running}})

@@ -1,0 +1,1 @@
+"""Everything impure: programs, files, clocks, the environment."""

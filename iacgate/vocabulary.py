@@ -1,0 +1,80 @@
+"""The words that every room speaks: severities, certainties, actions.
+
+The closed set of actions follows Terraform's plan JSON documentation and, for
+``forget`` in its three forms, the releases that introduced them (Terraform 1.7,
+OpenTofu 1.7 and 1.12).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class Severity(enum.StrEnum):
+    """How bad it would be if this went wrong; ordered by :attr:`rank`."""
+
+    NONE = "none"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order, 0 for none to 4 for critical."""
+        return _RANKS[self]
+
+
+_RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+class Certainty(enum.StrEnum):
+    """Whether what a rule looks for is there, or may be there.
+
+    ``POSSIBLE`` means that a value which decides is computed at apply or is
+    sensitive. It weighs as much as ``CERTAIN``: unknown never passes silently.
+    """
+
+    CERTAIN = "certain"
+    POSSIBLE = "possible"
+
+
+class Action(enum.StrEnum):
+    """What Terraform will do to one resource: a closed set, anything else is refused."""
+
+    NO_OP = "no-op"
+    CREATE = "create"
+    READ = "read"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    FORGET = "forget"
+    FORGET_AND_CREATE = "forget-and-create"
+    OPEN = "open"
+
+    @property
+    def destroys(self) -> bool:
+        """Whether an existing object is destroyed."""
+        return self in (Action.DELETE, Action.REPLACE)
+
+    @property
+    def mutates(self) -> bool:
+        """Whether applying it changes an object or what Terraform manages."""
+        return self not in (Action.NO_OP, Action.READ, Action.OPEN)
+
+
+ACTIONS: Final[dict[tuple[str, ...], Action]] = {
+    ("no-op",): Action.NO_OP,
+    ("create",): Action.CREATE,
+    ("read",): Action.READ,
+    ("update",): Action.UPDATE,
+    ("delete",): Action.DELETE,
+    ("delete", "create"): Action.REPLACE,
+    ("create", "delete"): Action.REPLACE,
+    ("forget",): Action.FORGET,
+    ("create", "forget"): Action.FORGET_AND_CREATE,
+    ("forget", "create"): Action.FORGET_AND_CREATE,
+    ("open",): Action.OPEN,
+}
+"""Every list of actions that Terraform and OpenTofu write, and what it means."""
