@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,7 +13,6 @@ from iacgate import canonical
 from iacgate.cli.progress import Progress
 from iacgate.errors import IacgateError, UsageInvalid
 from iacgate.plan.reader import Plan, read_plan
-from iacgate.plan.saved import PlanFile
 from iacgate.render.plain import harmless
 from iacgate.risk.assess import assess
 from iacgate.risk.assessment import Assessment
@@ -22,6 +21,9 @@ from iacgate.shell import console
 from iacgate.shell.inputs import STDIN, read_input
 from iacgate.shell.shipped import shipped_packs
 from iacgate.vocabulary import Severity
+
+if TYPE_CHECKING:
+    from iacgate.plan.saved import PlanFile
 
 DENIED = 10
 _MAGIC = b"PK\x03\x04"
@@ -41,7 +43,7 @@ class Options:
 
     def __init__(self, plan_json: str | None, chdir: str | None, program: str) -> None:
         self.plan_json = plan_json
-        self.chdir = Path(chdir) if chdir else None
+        self.chdir = chdir
         self.program = program
 
 
@@ -67,7 +69,7 @@ class Options:
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour; auto obeys NO_COLOR."
 )
-def command(  # noqa: PLR0913 - one argument for each option
+def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     plans: tuple[str, ...],
     output: str,
     fail_on: str | None,
@@ -77,7 +79,7 @@ def command(  # noqa: PLR0913 - one argument for each option
     everything: bool,  # noqa: FBT001 - click passes flags so
     color: str,
 ) -> int:
-    """Say what a plan will do, how risky each change is, and why.
+    r"""Say what a plan will do, how risky each change is, and why.
 
     PLAN is a plan JSON (plain or gzip, - for standard input) or a saved plan file. Without
     one, the stack in this folder is planned into a private file that is removed again.
@@ -151,35 +153,34 @@ def _from_plan_file(data: bytes, label: str, name: str, options: Options) -> Loa
     elif name == STDIN:
         raise UsageInvalid("A plan file from standard input needs --plan-json.", hint="Or name the plan file.")
     else:
-        json_label, text = label, _show(Path(name), options)
+        json_label, text = label, _show(name, options)
     plan = read_plan(text, json_label)
     check_agreement(plan_file, text, json_label)
     return Loaded(plan, plan_file, canonical.digest(data))
 
 
-def _show(path: Path, options: Options) -> bytes:
+def _show(path: str, options: Options) -> bytes:
     from iacgate.shell import terraform  # noqa: PLC0415 - starting programs is rare, and its imports are slow
 
     environment = terraform.process_environment()
     program = terraform.find_program(options.program, environment)
-    return terraform.show_json(program, path, options.chdir or Path(), environment)
+    return terraform.show_json(program, path, options.chdir or ".", environment)
 
 
 def _plan_here(options: Options) -> Iterator[Loaded]:
     from iacgate.shell import terraform  # noqa: PLC0415 - starting programs is rare, and its imports are slow
 
-    folder = options.chdir or Path()
-    if not any(folder.glob("*.tf")) and not any(folder.glob("*.tf.json")) and not any(folder.glob("*.tofu")):
+    folder = options.chdir or "."
+    if not terraform.holds_configuration(folder):
         raise UsageInvalid(
-            f"{folder.resolve().name}: no plan was named, and the folder holds no Terraform configuration.",
+            f"No plan was named, and {folder} holds no Terraform configuration.",
             hint="Name a plan (`iacgate preview tfplan`), or go to the stack's folder.",
         )
     environment = terraform.process_environment()
     program = terraform.find_program(options.program, environment)
     click.echo("Planning this folder's stack (no state lock is taken) ...", err=True)
     with terraform.scratch_plan(program, folder, environment) as path:
-        options.chdir = folder
-        yield _from_plan_file(path.read_bytes(), "plan of this folder", str(path), options)
+        yield _from_plan_file(read_input(path), "plan of this folder", path, options)
 
 
 def _write(assessment: Assessment, *, output: str, everything: bool, color: str, first: bool) -> None:

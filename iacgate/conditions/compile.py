@@ -144,6 +144,31 @@ class Changed:
         return [(".".join(self._ref.steps), self._after(subject))]
 
 
+class Lowered:
+    """The number at a path is smaller after the change than before; false where either is not a number."""
+
+    def __init__(self, ref: Ref) -> None:
+        self._ref = ref
+        self._before, self._after = sides(ref)
+
+    def answer(self, subject: Subject) -> Answer:
+        """Compare both numbers; unknown where one may not be seen and the other does not settle it."""
+        before, after = self._before(subject), self._after(subject)
+        if isinstance(before, Hidden):
+            return False if after is None else None
+        number = operators.as_number(before)
+        if number is None:
+            return False
+        if isinstance(after, Hidden):
+            return None
+        other = operators.as_number(after)
+        return other is not None and other < number
+
+    def locate(self, subject: Subject) -> list[tuple[str, Value]]:
+        """Return the path with its new value."""
+        return [(".".join(self._ref.steps), self._after(subject))]
+
+
 _COMBINATIONS: Final = ("all", "any", "not")
 
 
@@ -163,7 +188,9 @@ def compile_condition(spec: Any, roots: frozenset[str], where: str) -> Condition
     if keys in ({"some", "that"}, {"every", "that"}):
         return _element(spec, roots, where)
     if keys == {"changed"}:
-        return Changed(_no_star(parse_path(spec["changed"], where), where))
+        return Changed(_no_star(parse_path(spec["changed"], where), where, "changed"))
+    if keys == {"lowered"}:
+        return Lowered(_no_star(parse_path(spec["lowered"], where), where, "lowered"))
     if keys == {"exposes"}:
         return Exposes(spec["exposes"], where)
     if keys == {"grants"}:
@@ -191,7 +218,7 @@ def _element(spec: dict[str, Any], roots: frozenset[str], where: str) -> Conditi
     return Element(ref, compile_condition(spec["that"], roots | {"item"}, where), every=every)
 
 
-def _no_star(ref: Ref, where: str) -> Ref:
+def _no_star(ref: Ref, where: str, operator: str) -> Ref:
     if EVERY in ref.steps:
-        raise PackInvalid(f"{where}: `changed` compares one path, not `[*]`.", hint="Name the list itself.")
+        raise PackInvalid(f"{where}: `{operator}` compares one path, not `[*]`.", hint="Name the list itself.")
     return ref

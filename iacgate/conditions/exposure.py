@@ -63,7 +63,7 @@ class Exposes:
     def answer(self, subject: Subject) -> Answer:
         """Return whether the change exposes, as far as the known values tell."""
         before, after = subject.get("before"), subject.get("after")
-        if after is None:
+        if after is None or self._unchanged(before, after):
             return False
         if self._newly(before, after, worst=False):
             return True
@@ -78,6 +78,13 @@ class Exposes:
                     if isinstance(value, Hidden) or _is_wide(value):
                         found.append((f"{prefix}.{path}" if prefix and path else prefix or path, value))
         return found
+
+    def _unchanged(self, before: Value, after: Value) -> bool:
+        """Return whether the rules are the same and all known, which most changes of other attributes leave them."""
+        if not self._fields.rules or before is None:
+            return False
+        now = self._rules.values({"after": after})
+        return now == self._rules.values({"after": before}) and not has_hidden(now)
 
     def _newly(self, before: Value, after: Value, *, worst: bool) -> bool:
         return newly_open(

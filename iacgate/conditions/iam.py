@@ -7,14 +7,14 @@ them: one value may stand for a list of one, actions are case-insensitive and ma
 
 from __future__ import annotations
 
-import json
 import re
 from fnmatch import translate
 from typing import Any, Final
 
 import msgspec
 
-from iacgate.conditions.refs import Ref, Subject, parse_path
+from iacgate import strictjson
+from iacgate.conditions.refs import Ref, Subject, has_hidden, parse_path
 from iacgate.conditions.values import Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
@@ -67,9 +67,9 @@ def statements(document: str) -> list[Statement]:
     if len(document) > MAX_DOCUMENT:
         raise Unreadable("too long")
     try:
-        content = json.loads(document)
+        content = strictjson.decode(document.encode())
     except (ValueError, RecursionError) as error:
-        raise Unreadable("not JSON") from error
+        raise Unreadable("not JSON, or a key stands twice") from error
     if not isinstance(content, dict):
         raise Unreadable("not an object")
     found = content.get("Statement", [])
@@ -182,7 +182,10 @@ class Grants:
 
     def answer(self, subject: Subject) -> Answer:
         """Return whether something is newly granted; unknown where a document cannot be seen or read."""
-        now, unsure = self._granted(self._policy.values(subject))
+        documents = self._policy.values(subject)
+        if documents == self._before.values(subject) and not has_hidden(documents):
+            return False
+        now, unsure = self._granted(documents)
         if not now:
             return None if unsure else False
         then, _ = self._granted(self._before.values(subject))

@@ -13,7 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
 from iacgate.conditions.refs import has_hidden
-from iacgate.conditions.values import Answer, Hidden, Value
+from iacgate.conditions.values import UNKNOWN, Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
 Test: TypeAlias = Callable[[Value], Answer]
@@ -109,6 +109,17 @@ def contains(wanted: Any) -> Test:
     return test
 
 
+def known(wanted: Any) -> Test:
+    """Decided at plan, not computed at apply.
+
+    Only for attributes that the provider computes where the configuration is silent: their
+    being unknown says nothing. Sensitive values are decided, so that they count as known.
+    """
+    if not isinstance(wanted, bool):
+        raise ValueError("wants true or false")
+    return lambda value: (value is not UNKNOWN) is wanted
+
+
 OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
     "equals": equals,
     "one_of": one_of,
@@ -117,6 +128,7 @@ OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
     "matches": matches,
     "present": present,
     "contains": contains,
+    "known": known,
 }
 """All operators on one value, by their name in a rule."""
 
@@ -129,6 +141,8 @@ def make_test(name: str, argument: Any, where: str) -> Test:
         test = OPERATORS[name](argument)
     except ValueError as error:
         raise PackInvalid(f"{where}: `{name}` {error}.", hint="See docs/rules.md for the operators.") from error
+    if name == "known":
+        return test
     deep = name not in _SEES_INSIDE
 
     def guarded(value: Value) -> Answer:

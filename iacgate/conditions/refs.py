@@ -94,7 +94,7 @@ def _walk(value: Value, steps: tuple[str, ...], path: str, *, spread: bool = Fal
             yield path, value
             return
         if step == EVERY:
-            yield from _each(value, steps[index + 1 :], path, spread)
+            yield from _each(value, steps[index + 1 :], path, spread=spread)
             return
         value = value.get(step) if isinstance(value, dict) else None
         path = f"{path}.{step}" if path else step
@@ -104,7 +104,7 @@ def _walk(value: Value, steps: tuple[str, ...], path: str, *, spread: bool = Fal
         yield path, value
 
 
-def _each(value: Value, steps: tuple[str, ...], path: str, spread: bool) -> Iterator[tuple[str, Value]]:
+def _each(value: Value, steps: tuple[str, ...], path: str, *, spread: bool) -> Iterator[tuple[str, Value]]:
     if isinstance(value, list):
         items: Iterator[tuple[Any, Value]] = iter(enumerate(value))
     elif isinstance(value, dict):

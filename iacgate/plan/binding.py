@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from iacgate.plan.reader import Plan
-from iacgate.plan.saved import PlanFile
+
+if TYPE_CHECKING:
+    from iacgate.plan.saved import PlanFile
 
 _FULL_COMMIT: Final = re.compile(r"[?&]ref=[0-9a-f]{40}(?:$|&)")
 _REGISTRY: Final = re.compile(r"(?:[\w.-]+\.[\w.-]+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?")

@@ -23,8 +23,8 @@ MAX_TOTAL: Final = 1024**3
 """Bytes of all members together, unpacked."""
 
 MAX_MEMBERS: Final = 20_000
-MAX_RATIO: Final = 300
-"""How far a member larger than :data:`RATIO_FROM` may be compressed; real ones reach about 100."""
+MAX_RATIO: Final = 500
+"""How far a member larger than :data:`RATIO_FROM` may be compressed; a plan of 5,000 like resources has 103."""
 
 RATIO_FROM: Final = 16 * 1024**2
 

@@ -23,6 +23,9 @@ MAX_DEPTH: Final = 1000
 """Levels of nesting that are read; the msgpack library itself stops at 1,024."""
 
 _UNKNOWN_EXTENSIONS: Final = frozenset({0, 12})
+_NO_CONTAINERS: Final = bytes(byte for byte in range(256) if not (0x80 <= byte <= 0x9F or 0xDC <= byte <= 0xDF))
+"""Bytes that open no map or array; without more than :data:`MAX_DEPTH` others nothing nests deeper."""
+
 _COLLECTIONS: Final = frozenset({"list", "set", "map"})
 
 
@@ -55,7 +58,8 @@ def decode_value(data: bytes) -> Value:
         raise Malformed(f"has a value that is not msgpack ({type(error).__name__})") from None
     if isinstance(value, bytes):
         raise Malformed("has a binary value, which cty does not have")
-    _check_depth(value)
+    if len(data.translate(None, _NO_CONTAINERS)) > MAX_DEPTH:
+        _check_depth(value)
     return value
 
 
@@ -89,6 +93,8 @@ def _typed(type_json: bytes, value: Value) -> Value:
         cty_type = msgspec.json.decode(type_json)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise Malformed("has a value with an unreadable type") from None
+    if b"number" not in type_json:  # most types: nothing to convert
+        return value
     root = [value]
     todo: list[tuple[Any, Any, Any]] = [(root, 0, cty_type)]
     while todo:  # not recursive: types nest as deep as values do

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections.abc import Iterator
 from typing import Any, Final
+
+import msgspec
 
 from iacgate.conditions.values import Hidden, Value
 from iacgate.plan.redaction import HIDDEN_TEXT, Redactor
 
 MAX_VALUE: Final = 120
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 def show(value: Value, redactor: Redactor, limit: int = MAX_VALUE) -> str:
@@ -18,22 +21,17 @@ def show(value: Value, redactor: Redactor, limit: int = MAX_VALUE) -> str:
         return _marker(value)
     if value is None:
         return "null"
-    text = redactor.clean(json.dumps(_plain(value), ensure_ascii=False, sort_keys=True))
+    text = redactor.clean(_encode(_plain(value)).decode())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def differences(before: Value, after: Value, limit: int) -> Iterator[tuple[str, Value, Value]]:
-    """Yield path, value before and value after of what differs, at most ``limit`` of them.
+    """Return path, value before and value after of what differs, at most ``limit`` of them.
 
     Objects are compared attribute by attribute and lists of equal length element by element;
     a list that grew or shrank differs as a whole.
     """
-    found = 0
-    for item in _differences(before, after, ""):
-        if found == limit:
-            return
-        found += 1
-        yield item
+    return itertools.islice(_differences(before, after, ""), limit)
 
 
 def _differences(before: Value, after: Value, path: str) -> Iterator[tuple[str, Value, Value]]:

@@ -3,13 +3,13 @@
 Two plans with equal ``resource_changes`` can do different things (another provisioner
 command, an unknown wired to another resource), so the fingerprint covers everything
 that decides the effect and is in the plan, and nothing that varies by itself (the
-timestamp, the state's serial, the order of ``relevant_attributes`` and check results). It is a digest of named digests, so that a difference can
-be said by name.
+timestamp, the state's serial, the order of ``relevant_attributes`` and check results).
+It is a digest of named digests, so that a difference can be said by name.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import UNSET
@@ -17,7 +17,6 @@ from msgspec import UNSET
 from iacgate import canonical
 from iacgate.conditions.values import Hidden
 from iacgate.plan.reader import Plan
-from iacgate.plan.saved import PlanFile
 
 _MEMBERS: Final = (
     "resource_changes",
@@ -28,6 +27,9 @@ _MEMBERS: Final = (
     "configuration",
     "variables",
 )
+
+if TYPE_CHECKING:
+    from iacgate.plan.saved import PlanFile
 _MODULES: Final = "tfconfig/modules.json"
 _VERSION: Final = "1"
 
@@ -57,7 +59,9 @@ def fingerprint(plan: Plan, plan_file: PlanFile | None) -> Fingerprint:
     components = {"fingerprint": _VERSION, "terraform": plan.terraform_version}
     for member in _MEMBERS:
         raw = getattr(document, member)
-        if raw is not UNSET:
+        if isinstance(raw, list):
+            components[member] = canonical.digest_parts(map(bytes, raw))
+        elif raw is not UNSET and raw is not None:
             components[member] = canonical.digest(memoryview(raw))
     components["flags"] = canonical.digest(canonical.canonical_json(plan.completeness))
     if plan_file is not None:

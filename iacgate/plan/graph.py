@@ -35,9 +35,13 @@ def _without_keys(address: str) -> str:
 
 def configuration_address(change: ResourceChange) -> str:
     """Return where the resource stands in the configuration: its address without instance keys."""
-    module = _without_keys(change.module_address) + "." if change.module_address else ""
-    prefix = "" if change.mode == "managed" else f"{change.mode}."
-    return f"{module}{prefix}{change.type}.{change.name}"
+    return _address(change.module_address, change.mode, change.type, change.name)
+
+
+@cache
+def _address(module: str, mode: str, resource_type: str, name: str) -> str:
+    prefix = "" if mode == "managed" else f"{mode}."
+    return f"{_without_keys(module)}{module and '.'}{prefix}{resource_type}.{name}"
 
 
 class Graph:

@@ -50,18 +50,18 @@ class ChangeBody(msgspec.Struct, frozen=True, omit_defaults=True):
 class ResourceEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry of ``resource_changes`` or ``resource_drift``, as the plan JSON has it."""
 
-    address: str
-    previous_address: str | UnsetType | None = UNSET
-    module_address: str | UnsetType | None = UNSET
-    mode: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
-    name: str | UnsetType = UNSET
-    index: str | int | float | UnsetType | None = UNSET
+    address: str = ""
+    previous_address: str | None = ""
+    module_address: str | None = ""
+    mode: str = ""
+    type: str = ""
+    name: str = ""
+    index: str | int | float | None | UnsetType = UNSET
     index_unknown: bool | UnsetType = UNSET
-    provider_name: str | UnsetType = UNSET
-    deposed: str | UnsetType | None = UNSET
+    provider_name: str | None = ""
+    deposed: str | None = ""
     change: ChangeBody | UnsetType = UNSET
-    action_reason: str | UnsetType | None = UNSET
+    action_reason: str | None = ""
 
 
 class ResourceChange(msgspec.Struct, frozen=True):
@@ -106,7 +106,9 @@ class ResourceChange(msgspec.Struct, frozen=True):
     @property
     def matters(self) -> bool:
         """Whether applying it changes an object or what Terraform manages."""
-        return self.action.mutates or self.moved or self.imported or bool(self.deferred)
+        if self.action is Action.NO_OP or not self.action.mutates:
+            return self.moved or self.imported or bool(self.deferred)
+        return True
 
 
 class Counts(msgspec.Struct):

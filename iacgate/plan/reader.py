@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -26,7 +26,7 @@ from iacgate.plan.model import (
     ResourceChange,
     ResourceEntry,
 )
-from iacgate.vocabulary import ACTIONS, Action
+from iacgate.vocabulary import ACTIONS
 
 SUPPORTED_MAJORS: Final = (0, 1)
 """Major format versions of the plan JSON: 0.1 and 0.2 (Terraform 0.12 to 1.0), 1.x since."""
@@ -42,7 +42,7 @@ class Document(msgspec.Struct, frozen=True):
     variables: Raw | UnsetType = UNSET
     planned_values: Raw | UnsetType = UNSET
     resource_drift: Raw | UnsetType = UNSET
-    resource_changes: Raw | UnsetType = UNSET
+    resource_changes: list[Raw] | UnsetType | None = UNSET
     deferred_changes: Raw | UnsetType = UNSET
     deferred_action_invocations: Raw | UnsetType = UNSET
     output_changes: Raw | UnsetType = UNSET
@@ -110,7 +110,7 @@ class Plan:
         Raises :class:`PlanUnreadable` on an unknown action, a duplicate key, or the same object twice.
         """
         seen: set[tuple[str, str] | str] = set()
-        for raw in _items(self.document.resource_changes, f"{self.name}: resource_changes"):
+        for raw in self.document.resource_changes or ():
             change = resource_change(raw, self.name)
             key = (change.address, change.deposed) if change.deposed else change.address
             if key in seen:
@@ -140,8 +140,11 @@ class Plan:
         """Yield the changes of root outputs."""
         where = f"{self.name}: output_changes"
         for name, raw in _members(self.document.output_changes, where).items():
-            body = strict.decode_struct(_body, raw, f"{where}: {ascii(name)}")
-            yield OutputChange(name=name, action=_action(body.actions, f"{where}: {ascii(name)}"), body=body)
+            label = f"{where}: {ascii(name)}"
+            body = strict.decode_struct(_body, raw, label)
+            actions = tuple(body.actions)
+            action = ACTIONS.get(actions) or _refuse_action(actions, label)
+            yield OutputChange(name=name, action=action, body=body)
 
     def checks(self) -> Iterator[Check]:
         """Yield the results of checks and conditions, one for each checked object."""
@@ -170,7 +173,7 @@ class Plan:
     def data_secrets(self) -> Iterator[str]:
         """Yield the sensitive values of data sources; they stand in ``prior_state`` only."""
         raw = self.document.prior_state
-        if raw is UNSET or b'"data"' not in (data := memoryview(raw).tobytes()) or b"true" not in data:
+        if raw is UNSET or b'"data"' not in (data := bytes(raw)) or b"true" not in data:
             return
         try:
             state = _state.decode(raw)
@@ -181,7 +184,7 @@ class Plan:
             module = modules.pop()
             modules.extend(module.child_modules)
             for resource in module.resources:
-                if resource.mode == "data" and b"true" in memoryview(resource.sensitive_values).tobytes():
+                if resource.mode == "data" and b"true" in bytes(resource.sensitive_values):
                     yield from redaction.masked_leaves(
                         msgspec.json.decode(resource.values), msgspec.json.decode(resource.sensitive_values)
                     )
@@ -201,7 +204,7 @@ def read_plan(data: bytes, name: str) -> Plan:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise _explain(text, name, error) from error
     encoding.check_utf8(text, name)
-    _check_members(text, name)
+    _check_members(text, document, name)
     _check_version(text, document, name)
     if document.resource_changes is UNSET and document.planned_values is UNSET and document.errored is not True:
         raise recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
@@ -216,28 +219,30 @@ def resource_change(raw: Raw, plan_name: str, *, deferred: str = "", drift: bool
     Raises :class:`PlanUnreadable` on an unknown action, a missing ``change`` or a duplicate key.
     """
     entry = strict.decode_struct(_entry, raw, f"{plan_name}: resource_changes", "change")
-    address = _text(entry.address)
+    address = entry.address
     if not address and drift:
-        address = f"{_text(entry.type)}.{_text(entry.name)}"
-    where = f"{plan_name}: {ascii(address)}"
-    if entry.change is UNSET or not address:
-        missing = "change" if entry.change is UNSET else "address"
+        address = f"{entry.type}.{entry.name}"
+    body = entry.change
+    if body is UNSET or not address:
+        missing = "address" if body is not UNSET else "change"
+        where = f"{plan_name}: {ascii(address)}"
         raise PlanUnreadable(f"{where}: the entry has no `{missing}`.", hint="Make the plan JSON again.")
+    actions = tuple(body.actions)
     return ResourceChange(
-        address=address,
-        deposed=_text(entry.deposed),
-        action=_action(entry.change.actions, where),
-        actions=tuple(entry.change.actions),
-        mode=_text(entry.mode) or "managed",
-        type=_text(entry.type),
-        name=_text(entry.name),
-        index=None if entry.index is UNSET else entry.index,
-        module_address=_text(entry.module_address),
-        previous_address=_text(entry.previous_address),
-        provider=_text(entry.provider_name),
-        action_reason=_text(entry.action_reason),
-        deferred=deferred,
-        body=entry.change,
+        address,
+        entry.deposed or "",
+        ACTIONS.get(actions) or _refuse_action(actions, f"{plan_name}: {ascii(address)}"),
+        actions,
+        entry.mode or "managed",
+        entry.type,
+        entry.name,
+        None if entry.index is UNSET else entry.index,
+        entry.module_address or "",
+        entry.previous_address or "",
+        entry.provider_name or "",
+        entry.action_reason or "",
+        deferred,
+        body,
     )
 
 
@@ -254,15 +259,33 @@ def _explain(text: bytes, name: str, error: Exception) -> PlanUnreadable:
     return strict.unreadable(error, name)
 
 
-def _check_members(text: bytes, name: str) -> None:
-    """Refuse a duplicate key at the top level; compact JSON is proven by its length alone."""
-    members = _members(Raw(text), name)
-    length = 1 + sum(len(_encode_text(key)) + 2 + memoryview(raw).nbytes for key, raw in members.items())
-    if length == len(text.strip()):
-        return
-    keys = strict.members(text, name)
-    if len(set(keys)) != len(keys):
-        raise strict.duplicate(keys, name)
+def _check_members(text: bytes, document: Document, name: str) -> None:
+    """Refuse a duplicate key at the top level; compact JSON is proven by its length alone.
+
+    Encoding the document again would prove it, too, and would take the memory of another plan.
+    """
+    if sum(_member_lengths(document)) + 1 != _length(text):
+        strict.check_member_names(text, name)
+
+
+def _member_lengths(document: Document) -> Iterator[int]:
+    """Yield the lengths that the members have in compact JSON, each with a comma or brace after it."""
+    for member in Document.__struct_fields__:
+        value = getattr(document, member)
+        if value is UNSET:
+            continue
+        if isinstance(value, list):
+            length = sum(memoryview(raw).nbytes + 1 for raw in value) + (1 if value else 2)
+        else:
+            length = len(_encode_text(value))
+        yield len(member) + len('"":,') + length
+
+
+def _length(text: bytes) -> int:
+    end = len(text)
+    while end and text[end - 1] in b" \t\r\n":
+        end -= 1
+    return end
 
 
 def _check_version(text: bytes, document: Document, name: str) -> None:
@@ -295,14 +318,11 @@ def _members(raw: Raw | UnsetType, where: str) -> dict[str, Raw]:
         raise strict.unreadable(error, where) from error
 
 
-def _action(actions: list[str], where: str) -> Action:
-    action = ACTIONS.get(tuple(actions))
-    if action is None:
-        raise PlanUnreadable(
-            f"{where}: {ascii(actions[:8])[:120]} is not a list of actions that iacgate knows.",
-            hint="What it would do cannot be judged. Use a newer iacgate, or look at who made this plan.",
-        )
-    return action
+def _refuse_action(actions: tuple[str, ...], where: str) -> NoReturn:
+    raise PlanUnreadable(
+        f"{where}: {ascii(list(actions[:8]))[:120]} is not a list of actions that iacgate knows.",
+        hint="What it would do cannot be judged. Use a newer iacgate, or look at who made this plan.",
+    )
 
 
 def _check(item: Any) -> Check:
@@ -345,5 +365,5 @@ def _text(value: str | UnsetType | None) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _flag(value: bool | UnsetType | None) -> bool | None:
+def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None

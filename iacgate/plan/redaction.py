@@ -24,41 +24,11 @@ MIN_SECRET: Final = 6
 """Shorter values are not looked for elsewhere: they would hide half of the plan."""
 
 _COMMON: Final = frozenset(
-    [
-        "default",
-        "enabled",
-        "disabled",
-        "production",
-        "staging",
-        "development",
-        "testing",
-        "private",
-        "public",
-        "internal",
-        "external",
-        "primary",
-        "secondary",
-        "postgres",
-        "postgresql",
-        "mysql",
-        "mariadb",
-        "oracle",
-        "sqlserver",
-        "localhost",
-        "username",
-        "password",
-        "terraform",
-        "created",
-        "managed",
-        "standard",
-        "premium",
-        "eu-west-1",
-        "eu-central-1",
-        "us-east-1",
-        "us-east-2",
-        "us-west-1",
-        "us-west-2",
-    ]
+    (
+        "default enabled disabled production staging development testing private public internal external primary "
+        "secondary postgres postgresql mysql mariadb oracle sqlserver localhost username password terraform created "
+        "managed standard premium eu-west-1 eu-central-1 us-east-1 us-east-2 us-west-1 us-west-2"
+    ).split()
 )
 _SECRET_NAME: Final = (
     r"(?:^|_)(?:password|passwd|passphrase|secret|secret_string|secret_key|secret_access_key|client_secret|private_key"
@@ -120,20 +90,26 @@ class Redactor:
 
     def seal(self, value: Value) -> Value:
         """Return the value with every leaf that must not be shown replaced by a marker; works in place."""
-        if isinstance(value, str):
-            return SENSITIVE if len(value) >= MIN_SECRET and self.hides(value) else value
-        if isinstance(value, dict):
-            for key, item in value.items():
-                if isinstance(item, str):
-                    if item and (_secret_name(key) or (len(item) >= MIN_SECRET and self.hides(item))):
-                        value[key] = SENSITIVE
-                elif isinstance(item, (dict, list)):
-                    self.seal(item)
-        elif isinstance(value, list):
+        kind = type(value)
+        if kind is str:
+            return SENSITIVE if self.hides(value) else value
+        if kind is dict:
+            self._seal_object(value)
+        elif kind is list:
             for index, item in enumerate(value):
-                if isinstance(item, (str, dict, list)):
-                    value[index] = self.seal(item)
+                value[index] = self.seal(item)
         return value
+
+    def _seal_object(self, value: dict[str, Value]) -> None:
+        for key, item in value.items():
+            kind = type(item)
+            if kind is str:
+                if item and (self.hides(item) or _secret_name(key)):
+                    value[key] = SENSITIVE
+            elif kind is dict:
+                self._seal_object(item)
+            elif kind is list and item:
+                self.seal(item)
 
 
 def before_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
@@ -149,11 +125,20 @@ def after_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
     return redactor.seal(_overlay(value, _mask(body.after_sensitive, where), SENSITIVE, where))
 
 
+def has_secrets(body: ChangeBody) -> bool:
+    """Return whether a mask of the change covers anything."""
+    return any(mask is not UNSET and b"true" in bytes(mask) for mask in (body.before_sensitive, body.after_sensitive))
+
+
 def secrets_of(body: ChangeBody, where: str) -> Iterator[str]:
     """Yield the sensitive values of a change, as strings that are worth looking for."""
+    seen: tuple[bytes, bytes] | None = None
     for value, mask in ((body.before, body.before_sensitive), (body.after, body.after_sensitive)):
-        if mask is not UNSET and b"true" in memoryview(mask).tobytes():
+        if mask is UNSET or value is UNSET or b"true" not in (covered := bytes(mask)):
+            continue
+        if (found := (bytes(value), covered)) != seen:  # what does not change need not be read twice
             yield from masked_leaves(_decode(value, where), strict.decode_value(mask, where))
+        seen = found
 
 
 def masked_leaves(value: Value, mask: Any) -> Iterator[str]:
@@ -191,7 +176,7 @@ def _decode(raw: Raw | UnsetType, where: str) -> Value:
 
 def _mask(raw: Raw | UnsetType, where: str) -> Any:
     """Return the mask, or ``False`` where its bytes show that nothing in it is masked."""
-    if raw is UNSET or b"true" not in memoryview(raw).tobytes():
+    if raw is UNSET or b"true" not in bytes(raw):
         return False
     return strict.decode_value(raw, where)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -24,7 +24,6 @@ from iacgate.plan.graph import Graph, configuration_address
 from iacgate.plan.model import Counts, ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
-from iacgate.plan.saved import PlanFile
 from iacgate.risk.assessment import (
     AssessedChange,
     Assessment,
@@ -39,6 +38,9 @@ from iacgate.risk.rule import Rule
 from iacgate.risk.subjects import things
 from iacgate.vocabulary import Action, Certainty, Severity
 
+if TYPE_CHECKING:
+    from iacgate.plan.saved import PlanFile
+
 MAX_DIFFERENCES: Final = 12
 """So many attributes of one change are kept for display."""
 
@@ -52,6 +54,11 @@ class Survey(msgspec.Struct):
     secrets: set[str]
 
 
+def _silent(done: int, total: int) -> None:
+    """Tell nobody."""
+    del done, total
+
+
 def assess(
     plan: Plan,
     rules: RuleSet,
@@ -59,7 +66,7 @@ def assess(
     plan_file: PlanFile | None = None,
     plan_file_sha256: str | None = None,
     with_differences: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int], None] = _silent,
 ) -> Assessment:
     """Return all findings of a plan.
 
@@ -107,11 +114,16 @@ def assess(
 def _survey(plan: Plan) -> Survey:
     survey = Survey(Counts(), [], Counter(), set(_sensitive_variables(plan)))
     for change in plan.resource_changes():
-        _count(survey.counts, change)
         survey.instances[configuration_address(change)] += 1
-        survey.secrets.update(redaction.secrets_of(change.body, f"{plan.name}: {ascii(change.address)}"))
+        if redaction.has_secrets(change.body):
+            survey.secrets.update(redaction.secrets_of(change.body, f"{plan.name}: {ascii(change.address)}"))
         if change.matters:
             survey.changes.append(change)
+            _count(survey.counts, change)
+        elif change.mode == "managed":
+            survey.counts.no_op += 1
+        else:
+            survey.counts.read += change.action is Action.READ
     for change in plan.deferred():
         survey.counts.deferred += 1
         survey.secrets.update(redaction.secrets_of(change.body, f"{plan.name}: {ascii(change.address)}"))
@@ -137,7 +149,6 @@ def _count(counts: Counts, change: ResourceChange) -> None:
     """Count as Terraform's ``Plan:`` line does: managed resources, a replacement twice."""
     action = change.action
     if change.mode != "managed":
-        counts.read += action is Action.READ
         return
     counts.add += action in (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE)
     counts.change += action is Action.UPDATE

@@ -77,7 +77,7 @@ class RuleSet:
 
 
 def _applies(rule: Rule, action: Action) -> bool:
-    """Without actions, a rule about types asks what changes objects; a rule about all types asks moves and imports, too."""
+    """Without actions, a rule about types is about what changes objects; one about all types sees moves and imports."""
     return action in rule.actions or (not rule.actions and (action.mutates or not rule.text.match.types))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -12,7 +12,9 @@ from iacgate.plan.binding import Unbound, provisioners
 from iacgate.plan.graph import configuration_address
 from iacgate.plan.model import ResourceChange
 from iacgate.plan.reader import Plan
-from iacgate.plan.saved import PlanFile
+
+if TYPE_CHECKING:
+    from iacgate.plan.saved import PlanFile
 
 BUILTIN: Final = "terraform.io/builtin/"
 

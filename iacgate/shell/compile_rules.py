@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from iacgate.risk.packs import encode_packs
 from iacgate.shell.rules import read_packs, sources_folder
 from iacgate.shell.shipped import COMPILED
@@ -13,4 +15,4 @@ def compiled() -> bytes:
 
 
 if __name__ == "__main__":
-    COMPILED.write_bytes(compiled())
+    Path(COMPILED).write_bytes(compiled())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Final
 
 from iacgate.errors import PlanUnreadable
@@ -21,7 +20,7 @@ def read_input(name: str) -> bytes:
         if name == STDIN:
             data = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
-            with Path(name).open("rb") as stream:
+            with open(name, "rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise PlanUnreadable(

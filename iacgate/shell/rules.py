@@ -15,6 +15,7 @@ MAX_FILE: Final = 1 << 18
 PACK_FILE: Final = "pack.yaml"
 _PACKAGE: Final = Path(__file__).resolve().parents[1]
 
+
 def sources_folder() -> Path:
     """Return the folder of the rules that ship: in the package, or beside it in a checkout."""
     inside = _PACKAGE / "rules"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os.path
 from typing import Final
 
 from iacgate.errors import PackInvalid
 from iacgate.risk.packs import Pack, decode_packs
 
-COMPILED: Final = Path(__file__).resolve().parents[1] / "risk" / "shipped.json"
+_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+COMPILED: Final = os.path.join(_PACKAGE, "risk", "shipped.json")
 """``make rules`` writes it; a test holds it against its sources."""
 
 
@@ -18,7 +19,10 @@ def shipped_packs() -> list[Pack]:
     Raises :class:`PackInvalid` where the file is missing or damaged.
     """
     try:
-        data = COMPILED.read_bytes()
+        with open(COMPILED, "rb") as stream:
+            data = stream.read()
     except OSError as error:
-        raise PackInvalid("The compiled rules are missing.", hint="Install iacgate again, or run `make rules`.") from error
+        raise PackInvalid(
+            "The compiled rules are missing.", hint="Install iacgate again, or run `make rules`."
+        ) from error
     return decode_packs(data)

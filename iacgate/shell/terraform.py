@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import os.path
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Final
 
 from iacgate.errors import TerraformFailed
 
 PROGRAMS: Final = ("terraform", "tofu")
+CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 SHOW_TIMEOUT: Final = 900
 """Seconds; printing a plan takes seconds, and a hung provider must not hang the pipeline."""
 
@@ -39,23 +40,31 @@ def find_program(wanted: str, environment: Mapping[str, str]) -> str:
     )
 
 
-def show_json(program: str, plan_file: Path, folder: Path, environment: Mapping[str, str]) -> bytes:
+def holds_configuration(folder: str) -> bool:
+    """Return whether a folder is a Terraform root module."""
+    try:
+        return any(name.endswith(CONFIGURATION) for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
+def show_json(program: str, plan_file: str, folder: str, environment: Mapping[str, str]) -> bytes:
     """Return the JSON of a saved plan file, as ``show -json`` prints it.
 
     ``folder`` is the initialised folder of the stack. Raises :class:`TerraformFailed`.
     """
-    command = [program, f"-chdir={folder}", "show", "-json", str(plan_file.resolve())]
+    command = [program, f"-chdir={folder}", "show", "-json", os.path.abspath(plan_file)]
     return _run(command, environment, f"{plan_file}: `show -json` failed").stdout
 
 
 @contextlib.contextmanager
-def scratch_plan(program: str, folder: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+def scratch_plan(program: str, folder: str, environment: Mapping[str, str]) -> Iterator[str]:
     """Plan the folder's stack into a private file, which is removed again; takes no state lock.
 
     Raises :class:`TerraformFailed` where planning fails.
     """
     with tempfile.TemporaryDirectory(prefix="iacgate-") as scratch:
-        path = Path(scratch) / "tfplan"
+        path = os.path.join(scratch, "tfplan")
         command = [program, f"-chdir={folder}", "plan", "-input=false", "-lock=false", "-no-color", f"-out={path}"]
         _run(command, environment, f"{folder}: `plan` failed", timeout=None)
         yield path
