@@ -53,7 +53,7 @@ def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
 )
 def cli() -> None:
-    r"""A change gate for infrastructure as code.
+    """A change gate for infrastructure as code.
 
     \b
     Examples:

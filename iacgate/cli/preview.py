@@ -79,7 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     everything: bool,  # noqa: FBT001 - click passes flags so
     color: str,
 ) -> int:
-    r"""Say what a plan will do, how risky each change is, and why.
+    """Say what a plan will do, how risky each change is, and why.
 
     PLAN is a plan JSON (plain or gzip, - for standard input) or a saved plan file. Without
     one, the stack in this folder is planned into a private file that is removed again.

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 _FULL_COMMIT: Final = re.compile(r"[?&]ref=[0-9a-f]{40}(?:$|&)")
 _REGISTRY: Final = re.compile(r"(?:[\w.-]+\.[\w.-]+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?")
 _EXACT: Final = re.compile(r"=?\s*v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?")
-_READS: Final = re.compile(rb"\b(templatefile|file|filebase64|fileset|filesha256|filebase64sha256|filemd5)\s*\(")
+_READS: Final = re.compile(
+    rb"\b(templatefile|fileexists|fileset|file(?:base64)?(?:sha1|sha256|sha512|md5)?)"
+    rb"(?:\s|/\*.*?\*/|#[^\n]*|//[^\n]*)*\(",  # white space and comments may stand before the bracket
+    re.DOTALL,
+)
 _MAX_DEPTH: Final = 200
 
 
@@ -92,9 +96,19 @@ def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Ite
 
 def _file_reads(plan_file: PlanFile) -> Iterator[Unbound]:
     for path, source in plan_file.sources.items():
-        functions = sorted({match.decode() for match in _READS.findall(source)})
-        if path.endswith((".tf", ".tofu", ".tf.json", ".tofu.json")) and functions:
+        functions = sorted({match.decode() for match in _READS.findall(_without_escapes(path, source))})
+        if functions:
             yield Unbound(path, "file", f"{', '.join(functions)} read files again at apply")
+
+
+def _without_escapes(path: str, source: bytes) -> bytes:
+    """Return a source in which JSON's escapes cannot hide a function's name."""
+    if not path.endswith(".json"):
+        return source
+    try:
+        return msgspec.json.encode(msgspec.json.decode(source))
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return source
 
 
 def _walk(configuration: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -74,6 +74,7 @@ def _file_components(plan_file: PlanFile) -> dict[str, str]:
     options: list[Any] = [plan_file.mode, plan_file.targets, plan_file.excludes, plan_file.force_replace]
     options += [plan_file.action_targets, plan_file.apply_time_variables]
     return {
+        "lineage": plan_file.lineage,
         "sources": canonical.digest_named(_sources(plan_file)),
         "lock_file": canonical.digest(plan_file.lock_file) if plan_file.lock_file is not None else "",
         "backend": canonical.digest(canonical.canonical_json(backend)),

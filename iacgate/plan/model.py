@@ -56,7 +56,7 @@ class ResourceEntry(msgspec.Struct, frozen=True, omit_defaults=True):
     mode: str = ""
     type: str = ""
     name: str = ""
-    index: str | int | float | None | UnsetType = UNSET
+    index: str | int | float | UnsetType | None = UNSET
     index_unknown: bool | UnsetType = UNSET
     provider_name: str | None = ""
     deposed: str | None = ""

@@ -30,7 +30,7 @@ _COMMON: Final = frozenset(
         "managed standard premium eu-west-1 eu-central-1 us-east-1 us-east-2 us-west-1 us-west-2"
     ).split()
 )
-_SECRET_NAME: Final = (
+_SECRET_NAME: Final = (  # noqa: S105 - names of attributes, not a secret
     r"(?:^|_)(?:password|passwd|passphrase|secret|secret_string|secret_key|secret_access_key|client_secret|private_key"
     r"|private_key_pem|api_key|apikey|access_token|auth_token|token|connection_string|credentials|sas_token"
     r"|primary_access_key|secondary_access_key)$"
@@ -127,7 +127,8 @@ def after_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
 
 def has_secrets(body: ChangeBody) -> bool:
     """Return whether a mask of the change covers anything."""
-    return any(mask is not UNSET and b"true" in bytes(mask) for mask in (body.before_sensitive, body.after_sensitive))
+    before, after = body.before_sensitive, body.after_sensitive
+    return (before is not UNSET and b"true" in bytes(before)) or (after is not UNSET and b"true" in bytes(after))
 
 
 def secrets_of(body: ChangeBody, where: str) -> Iterator[str]:

@@ -1,0 +1,103 @@
+"""``iacgate rules``: list, show and test rules, those that ship and a team's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from iacgate.errors import PackInvalid, UsageInvalid
+from iacgate.render.plain import fit, harmless
+from iacgate.risk.packs import Pack
+from iacgate.risk.sources import RuleSource, failing_examples
+from iacgate.shell.rules import read_pack, read_packs, sources_folder
+from iacgate.shell.shipped import shipped_packs
+
+FAILED = 3
+
+
+@click.group()
+def command() -> None:
+    """List, show and test the rules.
+
+    \b
+    Examples:
+      iacgate rules list
+      iacgate rules show aws-security-group-world-open
+      iacgate rules test ./my-rules
+    """
+
+
+@command.command("list")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+def list_rules(output: str) -> None:
+    """List the rules that ship, worst first within each pack.
+
+    \b
+    Examples:
+      iacgate rules list
+      iacgate rules list --format json
+    """
+    packs = shipped_packs()
+    if output == "json":
+        import msgspec  # noqa: PLC0415 - one format is written in a run
+
+        click.echo(msgspec.json.encode(packs))
+        return
+    for pack in packs:
+        click.echo(f"{pack.name} {pack.version} ({len(pack.rules)} rules)")
+        for rule in sorted(pack.rules, key=lambda rule: (-rule.severity.rank, rule.id)):
+            click.echo(f"  {rule.severity:8} {rule.id:44} {rule.title}")
+
+
+@command.command("show")
+@click.argument("rule_id", metavar="RULE")
+def show_rule(rule_id: str) -> None:
+    """Show one rule: why it is there, what it matches, and its examples.
+
+    \b
+    Example:
+      iacgate rules show aws-security-group-world-open
+    """
+    for path in sorted(sources_folder().glob(f"*/{_safe(rule_id)}.yaml")):
+        click.echo(path.read_text(encoding="utf-8"), nl=False)
+        return
+    known = [rule.id for pack in shipped_packs() for rule in pack.rules if rule_id in rule.id]
+    hint = f"Did you mean {', '.join(known[:5])}?" if known else "`iacgate rules list` lists all."
+    raise UsageInvalid(f"There is no rule {rule_id!r}.", hint=hint)
+
+
+@command.command("test")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+def test_rules(folder: Path | None) -> int:
+    """Run the examples of every rule in a folder; without one, of the rules that ship.
+
+    FOLDER is one pack (it holds a pack.yaml), or holds packs.
+
+    \b
+    Examples:
+      iacgate rules test
+      iacgate rules test ./my-rules
+    """
+    found = _packs(folder or sources_folder())
+    wrong = [line for _, sources in found for source in sources for line in failing_examples(source)]
+    for line in wrong:
+        click.echo(harmless(line), err=True)
+    rules = sum(len(sources) for _, sources in found)
+    examples = sum(_examples(source) for _, sources in found for source in sources)
+    click.echo(fit(f"{rules} rules, {examples} examples, {len(wrong)} wrong.", 120))
+    return FAILED if wrong else 0
+
+
+def _packs(folder: Path) -> list[tuple[Pack, list[RuleSource]]]:
+    if not folder.is_dir():
+        raise PackInvalid(f"{folder}: there is no such folder.", hint="Name a folder with a pack.yaml in it.")
+    return [read_pack(folder)] if (folder / "pack.yaml").is_file() else read_packs(folder)
+
+
+def _examples(source: RuleSource) -> int:
+    return len(source.examples.match) + len(source.examples.no_match)
+
+
+def _safe(rule_id: str) -> str:
+    return "".join(character for character in rule_id if character.isalnum() or character == "-") or "-"

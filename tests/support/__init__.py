@@ -1,0 +1,1 @@
+"""What several tests share: a hermetic Terraform workspace, and a provider to plan with."""
