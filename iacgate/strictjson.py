@@ -14,6 +14,13 @@ import msgspec
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
+_GO_ESCAPES = (
+    (b"<", b"\\u003c"),
+    (b">", b"\\u003e"),
+    (b"&", b"\\u0026"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
 
 
 class DuplicateKeyError(ValueError):
@@ -35,9 +42,24 @@ def decode(data: msgspec.Raw | bytes) -> Any:
     ``MsgspecError``, ``UnicodeDecodeError`` (both are ``ValueError``) or ``RecursionError``.
     """
     value = _decode(data)
-    if _encode(value) != bytes(data):
-        refuse_duplicates(pairs(bytes(data)), deep=True)
+    text = bytes(data)
+    if not same_text(_encode(value), text):
+        refuse_duplicates(pairs(text), deep=True)
     return value
+
+
+def same_text(encoded: bytes, text: bytes) -> bool:
+    """Return whether msgspec's encoding is the text, also where Go wrote ``<``, ``>`` and ``&`` as escapes.
+
+    Go's ``encoding/json`` escapes these by default, and Terraform is written in Go.
+    """
+    if encoded == text:
+        return True
+    if b"\\u" not in text:
+        return False
+    for character, escape in _GO_ESCAPES:
+        encoded = encoded.replace(character, escape)
+    return encoded == text
 
 
 def pairs(data: bytes) -> Any:

@@ -40,7 +40,7 @@ class Unbound(msgspec.Struct, frozen=True):
 
 def unbound(plan: Plan, plan_file: PlanFile | None) -> tuple[Unbound, ...]:
     """Return everything about the plan that its fingerprint cannot bind; empty where there is nothing."""
-    configuration = plan.configuration()
+    configuration = plan.configuration
     found = [
         Unbound(address, "provisioner", f"the {kind} provisioner runs programs and reads files at apply")
         for address, kind in provisioners(configuration)

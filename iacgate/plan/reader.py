@@ -7,6 +7,7 @@ an unknown action is refused.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
@@ -161,8 +162,9 @@ class Plan:
             item = _object(strict.decode_value(raw, where))
             yield _invocation(item.get("action_invocation"), str(item.get("reason") or "unknown"))
 
+    @functools.cached_property
     def configuration(self) -> dict[str, Any]:
-        """Return the ``configuration`` member; empty where the plan has none."""
+        """The ``configuration`` member; empty where the plan has none."""
         return self._object_member(self.document.configuration, "configuration")
 
     def variables(self) -> dict[str, Any]:

@@ -95,6 +95,11 @@ def _text_kinds(head: bytes, data: bytes, error: Exception | None) -> tuple[tupl
             "is nested too deeply to be read safely",
             "No Terraform value of real use is hundreds of levels deep; look at what produces it.",
         ),
+        (
+            isinstance(error, UnicodeDecodeError),
+            "holds bytes that are not valid UTF-8",
+            "Write it with `terraform show -json PLANFILE > plan.json` and do not convert it.",
+        ),
         (b'"@level"' in head[:_LOOK], "is Terraform's log of a run (`-json`), not a plan", _SHOW),
         ("truncated" in reason, "is cut off: the JSON ends too early", f"{_SHOW} Check that the disk was not full."),
         (

