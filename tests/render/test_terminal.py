@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iacgate.plan.graph import BlastRadius
+from iacgate.plan.model import Counts
+from iacgate.render.plain import width
+from iacgate.render.terminal import MAX_QUIET, Style, render
+from iacgate.risk.assessment import AssessedChange, Assessment, Difference, Finding, PackIdentity, PlanIdentity, worst
+from iacgate.vocabulary import Action, Certainty, Severity
+
+
+def finding(severity: Severity = Severity.HIGH, **values: Any) -> Finding:
+    fields: dict[str, Any] = {"certainty": Certainty.CERTAIN, "path": "", "message": "It happens", "source": None}
+    return Finding(rule="a-rule", severity=severity, **{**fields, **values})
+
+
+def change(address: str, *findings: Finding, **values: Any) -> AssessedChange:
+    fields: dict[str, Any] = {"action": Action.UPDATE, "actions": ("update",), "blast_radius": BlastRadius(0, 0)}
+    return AssessedChange(
+        address=address,
+        type="aws_thing",
+        provider="p",
+        mode="managed",
+        severity=worst(findings),
+        findings=findings,
+        **{**fields, **values},
+    )
+
+
+def assessment(*changes: AssessedChange, findings: tuple[Finding, ...] = (), **counts: int) -> Assessment:
+    return Assessment(
+        severity=worst((*findings, *(item for each in changes for item in each.findings))),
+        counts=Counts(**counts),
+        changes=changes,
+        findings=findings,
+        plan=PlanIdentity(
+            name="plan.json",
+            sha256="5" * 64,
+            fingerprint="f" * 64,
+            format_version="1.2",
+            terraform_version="1.11.4",
+            errored=False,
+            complete=True,
+        ),
+        packs=(PackIdentity("aws", "1.0.0", "9" * 64),),
+    )
+
+
+def test_a_finding_is_one_line_with_its_rule() -> None:
+    text = render(assessment(change("aws_thing.a", finding())), Style())
+    assert "HIGH       ~ aws_thing.a" in text
+    assert "It happens  [a-rule]" in text
+
+
+@pytest.mark.parametrize(
+    ("action", "actions", "symbol"),
+    [
+        (Action.CREATE, ("create",), "  + "),
+        (Action.DELETE, ("delete",), "  - "),
+        (Action.REPLACE, ("delete", "create"), "-/+ "),
+        (Action.REPLACE, ("create", "delete"), "+/- "),
+        (Action.FORGET, ("forget",), "  . "),
+        (Action.FORGET_AND_CREATE, ("create", "forget"), "./+ "),
+    ],
+)
+def test_symbols(action: Action, actions: tuple[str, ...], symbol: str) -> None:
+    text = render(assessment(change("aws_thing.a", finding(), action=action, actions=actions)), Style())
+    assert f"{symbol}aws_thing.a" in text
+
+
+def test_possible_findings_are_said_and_counted() -> None:
+    text = render(assessment(change("aws_thing.a", finding(certainty=Certainty.POSSIBLE))), Style())
+    assert "possible: It happens" in text
+    assert "1 of the findings are possible" in text
+
+
+def test_quiet_changes_are_counted_beyond_the_limit_and_listed_when_asked() -> None:
+    many = assessment(*(change(f"aws_thing.a{number}") for number in range(MAX_QUIET + 3)))
+    assert "and 3 more (3 update)" in render(many, Style())
+    assert f"aws_thing.a{MAX_QUIET + 2}" in render(many, Style(everything=True))
+
+
+def test_loud_changes_are_never_cut_off() -> None:
+    text = render(assessment(*(change(f"aws_thing.a{number}", finding()) for number in range(300))), Style())
+    assert "aws_thing.a299" in text
+
+
+def test_differences_are_shown_from_medium_on() -> None:
+    item = Difference(path="size", before="1", after="2", forces_replacement=True)
+    shown = render(assessment(change("aws_thing.a", finding(Severity.MEDIUM), differences=(item,))), Style())
+    quiet = render(assessment(change("aws_thing.a", finding(Severity.LOW), differences=(item,))), Style())
+    assert "~ size: 1 -> 2  # forces replacement" in shown
+    assert "size" not in quiet
+
+
+def test_lines_fit_the_terminal() -> None:
+    long = assessment(
+        change("aws_thing." + "a" * 200, finding(message="数" * 100)), findings=(finding(message="b" * 300),)
+    )
+    text = render(long, Style(columns=80))
+    assert max(width(line) for line in text.splitlines()) <= 80
+
+
+def test_colour_wraps_the_label_only() -> None:
+    text = render(assessment(change("aws_thing.a", finding())), Style(colour=True))
+    assert "\x1b[1;31mHIGH    \x1b[0m" in text
+    assert text.count("\x1b[") == 4
+
+
+def test_the_plan_line_is_terraforms() -> None:
+    text = render(assessment(imports=1, add=2, change=3, destroy=4, forget=5, move=6), Style())
+    assert "Plan: 1 to import, 2 to add, 3 to change, 4 to destroy. Also 5 to forget, 6 to move." in text
+
+
+def test_findings_of_the_plan_come_first() -> None:
+    text = render(assessment(change("aws_thing.a", finding()), findings=(finding(message="Errored"),)), Style())
+    assert text.index("Errored") < text.index("aws_thing.a")
