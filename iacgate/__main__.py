@@ -1,6 +1,6 @@
 """``python -m iacgate``: the same as the ``iacgate`` program."""
 
-from iacgate.cli.main import run
+from iacgate.cli import run
 
 if __name__ == "__main__":
     run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -91,8 +90,6 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
       iacgate preview tfplan --plan-json plan.json --fail-on high
       iacgate preview */plan.json --format json
     """
-    # A short run of many small objects: the cyclic collector would look at all of them for nothing.
-    gc.disable()
     options = Options(plan_json, chdir, program)
     if plan_json and len(plans) != 1:
         raise UsageInvalid("--plan-json belongs to exactly one PLAN.", hint="Name the saved plan file, too.")

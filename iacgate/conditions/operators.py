@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
 from iacgate.conditions.refs import has_hidden
@@ -18,6 +17,7 @@ from iacgate.errors import PackInvalid
 
 Test: TypeAlias = Callable[[Value], Answer]
 _MAX_TEXT: Final = 1 << 16
+_MAX_DIGITS: Final = 64
 
 
 def same(value: Value, wanted: Any) -> bool:
@@ -36,15 +36,20 @@ def _as_bool(value: Any) -> bool | None:
     return {"true": True, "false": False}.get(value) if isinstance(value, str) else None
 
 
-def as_number(value: Any) -> Decimal | None:
+def as_number(value: Any) -> int | float | None:
     """Return a number, also where it stands in a string; ``None`` for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or len(value) > _MAX_DIGITS:
         return None
     try:
-        number = Decimal(value if isinstance(value, str) and len(value) < 64 else str(value))
-    except (InvalidOperation, ValueError):
+        return int(value) if value.strip("+- ").isdecimal() else _finite(float(value))
+    except ValueError:
         return None
-    return number if number.is_finite() else None
+
+
+def _finite(number: float) -> float | None:
+    return number if abs(number) < float("inf") else None
 
 
 def equals(wanted: Any) -> Test:
@@ -71,7 +76,7 @@ def at_most(wanted: Any) -> Test:
     return lambda value: (number := as_number(value)) is not None and number <= limit
 
 
-def _limit(wanted: Any) -> Decimal:
+def _limit(wanted: Any) -> int | float:
     limit = as_number(wanted)
     if limit is None:
         raise ValueError("wants a number")

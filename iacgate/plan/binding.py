@@ -19,13 +19,12 @@ from iacgate.plan.reader import Plan
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
 
-_FULL_COMMIT: Final = re.compile(r"[?&]ref=[0-9a-f]{40}(?:$|&)")
-_REGISTRY: Final = re.compile(r"(?:[\w.-]+\.[\w.-]+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?")
-_EXACT: Final = re.compile(r"=?\s*v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?")
-_READS: Final = re.compile(
+_FULL_COMMIT: Final = r"[?&]ref=[0-9a-f]{40}(?:$|&)"
+_REGISTRY: Final = r"(?:[\w.-]+\.[\w.-]+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?"
+_EXACT: Final = r"=?\s*v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?"
+_READS: Final = (
     rb"\b(templatefile|fileexists|fileset|file(?:base64)?(?:sha1|sha256|sha512|md5)?)"
-    rb"(?:\s|/\*.*?\*/|#[^\n]*|//[^\n]*)*\(",  # white space and comments may stand before the bracket
-    re.DOTALL,
+    rb"(?:\s|/\*(?s:.*?)\*/|#[^\n]*|//[^\n]*)*\("  # white space and comments may stand before the bracket
 )
 _MAX_DEPTH: Final = 200
 
@@ -74,9 +73,9 @@ def _modules(configuration: dict[str, Any]) -> Iterator[Unbound]:
 def _is_mutable(source: str, constraint: Any) -> bool:
     if source.startswith(("./", "../", ".\\", "..\\")):
         return False
-    if _REGISTRY.fullmatch(source):
-        return not (isinstance(constraint, str) and _EXACT.fullmatch(constraint.strip()))
-    return _FULL_COMMIT.search(source) is None
+    if re.fullmatch(_REGISTRY, source):
+        return not (isinstance(constraint, str) and re.fullmatch(_EXACT, constraint.strip()))
+    return re.search(_FULL_COMMIT, source) is None
 
 
 def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Iterator[Unbound]:
@@ -96,7 +95,7 @@ def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Ite
 
 def _file_reads(plan_file: PlanFile) -> Iterator[Unbound]:
     for path, source in plan_file.sources.items():
-        functions = sorted({match.decode() for match in _READS.findall(_without_escapes(path, source))})
+        functions = sorted({match.decode() for match in re.findall(_READS, _without_escapes(path, source))})
         if functions:
             yield Unbound(path, "file", f"{', '.join(functions)} read files again at apply")
 

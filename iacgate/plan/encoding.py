@@ -20,7 +20,7 @@ MAX_BYTES: Final = 4 << 30
 """The largest plan that is read, in bytes, after decompression."""
 
 _CHUNK: Final = 1 << 20
-_ANSI: Final = re.compile(rb"\x1b\[[0-9;]*[A-Za-z]")
+_ANSI: Final = rb"\x1b\[[0-9;]*[A-Za-z]"
 _LOOK: Final = 256
 _WRAPPER_PREFIXES: Final = (b"[command]", b"::", b"Warning: ", "╷".encode(), "│".encode(), "╵".encode())
 
@@ -108,5 +108,7 @@ def _without_wrapper(data: bytes) -> bytes:
 
 
 def _is_wrapper_line(data: bytes, start: int, end: int) -> bool:
-    line = _ANSI.sub(b"", data[start : min(end, start + _LOOK)]).strip()
+    line = data[start : min(end, start + _LOOK)].strip()
+    if b"\x1b" in line:
+        line = re.sub(_ANSI, b"", line).strip()
     return not line or line.startswith(_WRAPPER_PREFIXES)

@@ -8,7 +8,6 @@ an unknown action is refused.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
@@ -29,10 +28,8 @@ from iacgate.plan.model import (
 )
 from iacgate.vocabulary import ACTIONS
 
-SUPPORTED_MAJORS: Final = (0, 1)
+SUPPORTED_MAJORS: Final = ("0", "1")
 """Major format versions of the plan JSON: 0.1 and 0.2 (Terraform 0.12 to 1.0), 1.x since."""
-
-_VERSION: Final = re.compile(r"(\d{1,4})\.(\d{1,4})")
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -294,8 +291,8 @@ def _check_version(text: bytes, document: Document, name: str) -> None:
     version = _text(document.format_version)
     if not version:
         raise recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
-    match = _VERSION.fullmatch(version)
-    if not match or int(match[1]) not in SUPPORTED_MAJORS:
+    major, _, minor = version.partition(".")
+    if major not in SUPPORTED_MAJORS or not (minor.isascii() and minor.isdecimal()):
         raise PlanUnreadable(
             f"{name}: the plan's format version {ascii(version[:40])} is not one that iacgate knows (0.x and 1.x).",
             hint="Use a newer iacgate, or the Terraform that your team has pinned.",

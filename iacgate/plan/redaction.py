@@ -45,6 +45,16 @@ _CREDENTIAL: Final = (
     r"|[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,200}:[^\s/@]{1,200}@"
 )
 
+_MARKERS: Final = tuple(
+    "AKIA ASIA PRIVATE gh github_pat_ glpat- xox AIza k_live_ hvs. npm_ eyJ AccountKey= ://".split()
+)
+_FEW: Final = 32
+
+
+def _may_hold_credential(text: str) -> bool:
+    """Return whether a text has what credentials begin with; the expression is slow to compile and to run."""
+    return len(text) >= 16 and any(map(text.__contains__, _MARKERS))
+
 
 @functools.cache
 def _credential() -> re.Pattern[str]:
@@ -61,19 +71,23 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = frozenset(secrets)
+        self._longest_first = sorted(self._secrets, key=lambda secret: (-len(secret), secret))
         self._by_start: dict[str, list[str]] = {}
-        for secret in sorted(self._secrets, key=len, reverse=True):
+        for secret in self._longest_first:
             self._by_start.setdefault(secret[:MIN_SECRET], []).append(secret)
 
     def hides(self, text: str) -> bool:
         """Return whether a string is a secret, or looks like a credential."""
-        return text in self._secrets or (len(text) >= 16 and _credential().search(text) is not None)
+        return text in self._secrets or (_may_hold_credential(text) and _credential().search(text) is not None)
 
     def clean(self, text: str) -> str:
         """Return the text with every secret in it replaced."""
-        if self._by_start:
+        if len(self._secrets) <= _FEW:
+            for secret in self._longest_first:
+                text = text.replace(secret, HIDDEN_TEXT)
+        else:
             text = self._without_secrets(text)
-        return _credential().sub(HIDDEN_TEXT, text) if len(text) >= 16 else text
+        return _credential().sub(HIDDEN_TEXT, text) if _may_hold_credential(text) else text
 
     def _without_secrets(self, text: str) -> str:
         parts: list[str] = []

@@ -71,7 +71,7 @@ def assess(
     """Return all findings of a plan.
 
     ``plan_file`` is the saved plan file, where there is one: it tells what the JSON cannot.
-    ``with_differences`` keeps changed attributes for display. ``progress`` is told how many
+    ``with_differences`` keeps the changed attributes of changes from medium on. ``progress`` is told how many
     of the changes are judged. Raises :class:`iacgate.errors.PlanUnreadable` where any part of
     the plan cannot be judged.
     """
@@ -179,12 +179,15 @@ class _Judge:
     def change(self, change: ResourceChange) -> AssessedChange:
         """Return one change with its findings."""
         rules = self._rules.for_resource(change.type, change.action)
-        subject: Subject = {"change": self._facts(change)}
-        if self._with_differences or any(rule.condition for rule in rules):
-            where = f"{self._plan_name}: {ascii(change.address)}"
-            subject["before"] = redaction.before_of(change.body, self._redactor, where)
-            subject["after"] = redaction.after_of(change.body, self._redactor, where)
+        where = f"{self._plan_name}: {ascii(change.address)}"
+        subject: Subject = {
+            "change": self._facts(change),
+            "before": redaction.before_of(change.body, self._redactor, where),
+            "after": redaction.after_of(change.body, self._redactor, where),
+        }
         findings = tuple(self.findings(rules, subject, deferred=bool(change.deferred)))
+        severity = worst(findings)
+        shown = self._with_differences and severity.rank >= Severity.MEDIUM.rank
         return AssessedChange(
             address=change.address,
             type=change.type,
@@ -192,14 +195,14 @@ class _Judge:
             mode=change.mode,
             action=change.action,
             actions=change.actions,
-            severity=worst(findings),
+            severity=severity,
             blast_radius=self._graph.blast_radius(configuration_address(change)),
             findings=tuple(sorted(findings, key=_finding_order)),
             previous_address=change.previous_address if change.moved else "",
             deposed=change.deposed,
             deferred=change.deferred,
             imported=change.imported,
-            differences=self._differences(change, subject) if self._with_differences else (),
+            differences=self._differences(change, subject) if shown else (),
         )
 
     def _facts(self, change: ResourceChange) -> dict[str, Any]:

@@ -6,6 +6,7 @@ compiled pack holds, so that a start of the program parses no YAML.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -65,9 +66,17 @@ class Rule:
         self.pack = pack
         self.severity = text.severity
         self.actions = frozenset(text.match.actions)
-        self.condition: Condition | None = None
-        if text.match.when is not None:
-            self.condition = compile_condition(text.match.when, ROOTS[text.match.kind], f"rule {text.id}")
+
+    @functools.cached_property
+    def condition(self) -> Condition | None:
+        """What must hold, compiled when it is first asked for; ``None`` where the match alone decides.
+
+        Raises :class:`PackInvalid` where the condition is not valid.
+        """
+        match = self.text.match
+        if match.when is None:
+            return None
+        return compile_condition(match.when, ROOTS[match.kind], f"rule {self.id}")
 
     def covers(self, resource_type: str) -> bool:
         """Return whether the rule is about a resource type."""

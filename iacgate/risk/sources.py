@@ -87,7 +87,7 @@ def read_rule(data: bytes, file: str) -> RuleSource:
     if not shown.match or not shown.no_match:
         raise PackInvalid(f"{file}: a rule has examples that match and examples that do not.", hint="Add both.")
     check_rule(text, file)
-    Rule(text, "")
+    _ = Rule(text, "").condition  # compiled here so that a wrong condition is found before anything is judged
     return RuleSource(file=file, text=text, examples=shown)
 
 
