@@ -150,17 +150,17 @@ def _from_plan_file(data: bytes, label: str, name: str, options: Options) -> Loa
     elif name == STDIN:
         raise UsageInvalid("A plan file from standard input needs --plan-json.", hint="Or name the plan file.")
     else:
-        json_label, text = label, _show(name, options)
+        json_label, text = label, _show(name, options, str(plan_file.product))
     plan = read_plan(text, json_label)
     check_agreement(plan_file, text, json_label)
     return Loaded(plan, plan_file, canonical.digest(data))
 
 
-def _show(path: str, options: Options) -> bytes:
+def _show(path: str, options: Options, product: str) -> bytes:
     from iacgate.shell import terraform  # noqa: PLC0415 - starting programs is rare, and its imports are slow
 
     environment = terraform.process_environment()
-    program = terraform.find_program(options.program, environment)
+    program = terraform.find_program(options.program, environment, product=product)
     return terraform.show_json(program, path, options.chdir or ".", environment)
 
 

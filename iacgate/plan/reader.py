@@ -8,6 +8,7 @@ an unknown action is refused.
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator
 from typing import Any, Final, NoReturn
 
@@ -172,7 +173,8 @@ class Plan:
     def data_secrets(self) -> Iterator[str]:
         """Yield the sensitive values of data sources; they stand in ``prior_state`` only."""
         raw = self.document.prior_state
-        if raw is UNSET or b'"data"' not in (data := bytes(raw)) or b"true" not in data:
+        # `re` searches in place, where `in` would need a copy of a quarter of the plan.
+        if raw is UNSET or not re.search(rb'"data"', memoryview(raw)):
             return
         try:
             state = _state.decode(raw)
@@ -187,6 +189,12 @@ class Plan:
                     yield from redaction.masked_leaves(
                         msgspec.json.decode(resource.values), msgspec.json.decode(resource.sensitive_values)
                     )
+
+    def relevant_resources(self) -> set[str]:
+        """Return the addresses of what the planned changes were computed from (``relevant_attributes``)."""
+        where = f"{self.name}: relevant_attributes"
+        items = [] if self.document.relevant_attributes is UNSET else _items(self.document.relevant_attributes, where)
+        return {str(_object(strict.decode_value(raw, where)).get("resource") or "") for raw in items}
 
     def _object_member(self, raw: Raw | UnsetType, member: str) -> dict[str, Any]:
         return {} if raw is UNSET else _object(strict.decode_value(raw, f"{self.name}: {member}"))
@@ -275,6 +283,8 @@ def _member_lengths(document: Document) -> Iterator[int]:
             continue
         if isinstance(value, list):
             length = sum(memoryview(raw).nbytes + 1 for raw in value) + (1 if value else 2)
+        elif isinstance(value, Raw):
+            length = memoryview(value).nbytes
         else:
             length = len(_encode_text(value))
         yield len(member) + len('"":,') + length

@@ -8,20 +8,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import Hidden
 from iacgate.plan import redaction
-from iacgate.plan.binding import unbound
 from iacgate.plan.differences import differences, show
 from iacgate.plan.fingerprint import fingerprint
 from iacgate.plan.graph import Graph, configuration_address
-from iacgate.plan.model import Counts, ResourceChange
+from iacgate.plan.model import ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.risk.assessment import (
@@ -36,6 +32,7 @@ from iacgate.risk.assessment import (
 from iacgate.risk.packs import RuleSet
 from iacgate.risk.rule import Rule
 from iacgate.risk.subjects import things
+from iacgate.risk.survey import survey
 from iacgate.vocabulary import Action, Certainty, Severity
 
 if TYPE_CHECKING:
@@ -43,15 +40,6 @@ if TYPE_CHECKING:
 
 MAX_DIFFERENCES: Final = 12
 """So many attributes of one change are kept for display."""
-
-
-class Survey(msgspec.Struct):
-    """What one walk over the plan learns."""
-
-    counts: Counts
-    changes: list[ResourceChange]
-    instances: Counter[str]
-    secrets: set[str]
 
 
 def _silent(done: int, total: int) -> None:
@@ -75,18 +63,16 @@ def assess(
     of the changes are judged. Raises :class:`iacgate.errors.PlanUnreadable` where any part of
     the plan cannot be judged.
     """
-    survey = _survey(plan)
-    configuration = plan.configuration
-    redactor = Redactor(survey.secrets)
-    judge = _Judge(rules, redactor, Graph(configuration, survey.instances), plan.name, with_differences)
-    changes = []
-    for index, change in enumerate(survey.changes):
-        changes.append(judge.change(change))
-        progress(index + 1, len(survey.changes))
-    loose = unbound(plan, plan_file)
+    found = survey(plan)
+    graph = Graph(plan.configuration, found.instances)
+    judge = _Judge(rules, Redactor(found.secrets), graph, plan.name, with_differences)
+    changes, total = [], len(found.changes)
+    while found.changes:  # each is dropped when it is judged: a plan can hold very many
+        changes.append(judge.change(found.changes.pop()))
+        progress(len(changes), total)
     findings = [
         finding
-        for thing in things(plan, plan_file, survey.changes, configuration, loose)
+        for thing in things(plan, plan_file, found)
         for finding in judge.findings(rules.of_kind(thing.kind), thing.subject, thing.address)
     ]
     changes.sort(key=_change_order)
@@ -94,7 +80,7 @@ def assess(
     everything = (*findings, *(finding for change in changes for finding in change.findings))
     return Assessment(
         severity=worst(everything),
-        counts=survey.counts,
+        counts=found.counts,
         changes=tuple(changes),
         findings=tuple(findings),
         plan=PlanIdentity(
@@ -109,54 +95,6 @@ def assess(
         ),
         packs=tuple(PackIdentity(pack.name, pack.version, pack.sha256) for pack in rules.packs),
     )
-
-
-def _survey(plan: Plan) -> Survey:
-    survey = Survey(Counts(), [], Counter(), set(_sensitive_variables(plan)))
-    for change in plan.resource_changes():
-        survey.instances[configuration_address(change)] += 1
-        if redaction.has_secrets(change.body):
-            survey.secrets.update(redaction.secrets_of(change.body, f"{plan.name}: {ascii(change.address)}"))
-        if change.matters:
-            survey.changes.append(change)
-            _count(survey.counts, change)
-        elif change.mode == "managed":
-            survey.counts.no_op += 1
-        else:
-            survey.counts.read += change.action is Action.READ
-    for change in plan.deferred():
-        survey.counts.deferred += 1
-        survey.secrets.update(redaction.secrets_of(change.body, f"{plan.name}: {ascii(change.address)}"))
-        survey.changes.append(change)
-    for change in plan.drift():
-        survey.secrets.update(redaction.secrets_of(change.body, f"{plan.name}: drift"))
-    for output in plan.outputs():
-        survey.secrets.update(redaction.secrets_of(output.body, f"{plan.name}: output_changes"))
-    survey.secrets.update(plan.data_secrets())
-    return survey
-
-
-def _sensitive_variables(plan: Plan) -> Iterator[str]:
-    root = plan.configuration.get("root_module")
-    declared = root.get("variables") if isinstance(root, dict) else None
-    values = plan.variables()
-    for name, item in declared.items() if isinstance(declared, dict) else ():
-        if isinstance(item, dict) and (item.get("sensitive") or item.get("ephemeral")):
-            yield from redaction.leaves(values.get(name))
-
-
-def _count(counts: Counts, change: ResourceChange) -> None:
-    """Count as Terraform's ``Plan:`` line does: managed resources, a replacement twice."""
-    action = change.action
-    if change.mode != "managed":
-        return
-    counts.add += action in (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE)
-    counts.change += action is Action.UPDATE
-    counts.destroy += action in (Action.DELETE, Action.REPLACE)
-    counts.forget += action in (Action.FORGET, Action.FORGET_AND_CREATE)
-    counts.no_op += action is Action.NO_OP
-    counts.imports += change.imported
-    counts.move += change.moved
 
 
 class _Judge:
@@ -189,7 +127,7 @@ class _Judge:
         severity = worst(findings)
         shown = self._with_differences and severity.rank >= Severity.MEDIUM.rank
         return AssessedChange(
-            address=change.address,
+            address=self._redactor.clean(change.address),
             type=change.type,
             provider=change.provider,
             mode=change.mode,
@@ -198,7 +136,7 @@ class _Judge:
             severity=severity,
             blast_radius=self._graph.blast_radius(configuration_address(change)),
             findings=tuple(sorted(findings, key=_finding_order)),
-            previous_address=change.previous_address if change.moved else "",
+            previous_address=self._redactor.clean(change.previous_address) if change.moved else "",
             deposed=change.deposed,
             deferred=change.deferred,
             imported=change.imported,
@@ -235,7 +173,7 @@ class _Judge:
                 path=path,
                 message=f"{rule.text.title}{evidence}",
                 source=None,
-                address=address,
+                address=self._redactor.clean(address),
             )
 
     def _evidence(self, rule: Rule, subject: Subject, unknown: bool) -> tuple[str, str]:  # noqa: FBT001 - private

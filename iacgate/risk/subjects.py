@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from iacgate.conditions.refs import Subject
-from iacgate.plan.binding import Unbound, provisioners
-from iacgate.plan.graph import configuration_address
-from iacgate.plan.model import ResourceChange
+from iacgate.plan.binding import provisioners, unbound
 from iacgate.plan.reader import Plan
+from iacgate.risk.survey import Survey
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
@@ -27,28 +26,23 @@ class Thing(msgspec.Struct, frozen=True):
     subject: Subject
 
 
-def things(
-    plan: Plan,
-    plan_file: PlanFile | None,
-    changes: list[ResourceChange],
-    configuration: dict[str, Any],
-    unbound: tuple[Unbound, ...],
-) -> Iterator[Thing]:
+def things(plan: Plan, plan_file: PlanFile | None, survey: Survey) -> Iterator[Thing]:
     """Yield all subjects of a plan, in a fixed order."""
     yield Thing("plan", "", {"plan": _plan(plan, plan_file)})
-    changing = {change.address for change in changes}
+    # Terraform's own measure of drift that matters: what the planned changes were computed from.
+    relevant = survey.changing | plan.relevant_resources()
     for drift in plan.drift():
         fields = {"address": drift.address, "type": drift.type, "action": str(drift.action)}
-        yield Thing("drift", drift.address, {"drift": {**fields, "overlaps": drift.address in changing}})
+        yield Thing("drift", drift.address, {"drift": {**fields, "overlaps": drift.address in relevant}})
     for check in plan.checks():
         result = {"kind": check.kind, "status": check.status, "problems": list(check.problems)}
         yield Thing("check", check.address, {"check": result})
     for action in plan.action_invocations():
         fields = {"type": action.type, "trigger": action.trigger, "deferred": action.deferred}
         yield Thing("action", action.address, {"action": fields})
-    yield from _providers(changes, configuration)
-    yield from _provisioners(changes, configuration)
-    for item in unbound:
+    yield from _providers(survey, plan.configuration)
+    yield from _provisioners(survey, plan.configuration)
+    for item in unbound(plan, plan_file):
         yield Thing("unbound", item.address, {"unbound": {"kind": item.kind, "why": item.why}})
     for output in plan.outputs():
         yield Thing("output", f"output.{output.name}", {"output": {"action": str(output.action)}})
@@ -66,8 +60,8 @@ def _plan(plan: Plan, plan_file: PlanFile | None) -> dict[str, Any]:
     }
 
 
-def _providers(changes: list[ResourceChange], configuration: dict[str, Any]) -> Iterator[Thing]:
-    names = {change.provider for change in changes if change.provider}
+def _providers(survey: Survey, configuration: dict[str, Any]) -> Iterator[Thing]:
+    names = {name for name in survey.providers if name}
     configured = configuration.get("provider_config")
     for item in configured.values() if isinstance(configured, dict) else ():
         if isinstance(item, dict) and isinstance(item.get("full_name"), str):
@@ -83,7 +77,6 @@ def _registry(name: str) -> str:
     return name.split("/", maxsplit=1)[0] if name.count("/") > 1 else "registry.terraform.io"
 
 
-def _provisioners(changes: list[ResourceChange], configuration: dict[str, Any]) -> Iterator[Thing]:
-    running = {configuration_address(change) for change in changes if change.action.mutates}
+def _provisioners(survey: Survey, configuration: dict[str, Any]) -> Iterator[Thing]:
     for address, kind in provisioners(configuration):
-        yield Thing("provisioner", address, {"provisioner": {"type": kind, "runs": address in running}})
+        yield Thing("provisioner", address, {"provisioner": {"type": kind, "runs": address in survey.running}})

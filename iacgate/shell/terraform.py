@@ -25,12 +25,15 @@ SHOW_TIMEOUT: Final = 900
 _NEVER_PASSED: Final = ("TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_LOG", "TF_APPEND_USER_AGENT")
 
 
-def find_program(wanted: str, environment: Mapping[str, str]) -> str:
+def find_program(wanted: str, environment: Mapping[str, str], *, product: str = "") -> str:
     """Return the path of the program: the wanted one, else the first of terraform and tofu on PATH.
+
+    ``product`` is which of the two wrote the plan, where that is known; it then comes first.
 
     Raises :class:`TerraformFailed` where there is none.
     """
-    for name in (wanted,) if wanted else PROGRAMS:
+    programs = PROGRAMS[::-1] if product == "opentofu" else PROGRAMS
+    for name in (wanted,) if wanted else programs:
         found = shutil.which(name, path=environment.get("PATH"))
         if found:
             return found

@@ -67,6 +67,15 @@ def test_no_program(tmp_path: Path) -> None:
         terraform.find_program("", {"PATH": str(tmp_path)})
 
 
+def test_the_program_that_wrote_the_plan_comes_first(tmp_path: Path) -> None:
+    for name in ("terraform", "tofu"):
+        (tmp_path / name).write_text("#!/bin/sh")
+        (tmp_path / name).chmod(0o700)
+    environment = {"PATH": str(tmp_path)}
+    assert terraform.find_program("", environment).endswith("terraform")
+    assert terraform.find_program("", environment, product="opentofu").endswith("tofu")
+
+
 def test_preview_makes_the_plan_itself(iacgate: Run, tmp_path: Path) -> None:
     found = terraform_or_skip()
     (tmp_path / "main.tf").write_text(CONFIGURATION)

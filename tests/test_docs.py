@@ -1,0 +1,71 @@
+"""The documentation is what the program does: commands are run, and their output is compared."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from iacgate.cli.main import cli
+from tests.conftest import ROOT, Run
+
+DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+def examples() -> list[tuple[str, str, str]]:
+    """Return document, command and expected output of every `$ iacgate` in a console block."""
+    found = []
+    for path in DOCUMENTS:
+        for block in BLOCK.findall(path.read_text(encoding="utf-8")):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                found.append((path.name, command, output))
+    return found
+
+
+@pytest.mark.parametrize(("document", "command", "output"), examples())
+def test_examples(iacgate: Run, document: str, command: str, output: str) -> None:
+    program, *arguments = shlex.split(command)
+    assert program == "iacgate", document
+    done = iacgate(*arguments, cwd=ROOT)
+    printed = (done.stdout + done.stderr).decode()
+    ending = "" if done.returncode == 0 else f"(exit code {done.returncode})\n"
+    assert printed + ending == output, f"{document} does not show what `{command}` prints"
+
+
+def test_the_readme_shows_the_job() -> None:
+    assert any(document == "README.md" and command.startswith("iacgate preview") for document, command, _ in examples())
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/adr/*.md"))], ids=str)
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+def test_every_command_is_documented() -> None:
+    text = " ".join(path.read_text(encoding="utf-8") for path in DOCUMENTS)
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        assert f"iacgate {name}" in text
+
+
+def test_every_exit_code_is_documented() -> None:
+    text = (ROOT / "docs" / "exit-codes.md").read_text(encoding="utf-8")
+    sources = " ".join(path.read_text(encoding="utf-8") for path in ROOT.glob("iacgate/**/*.py"))
+    for code in {*re.findall(r"exit_code: ClassVar\[int\] = (\d+)", sources), "4", "10", "130"}:
+        assert f"| {code} |" in text
+
+
+def test_nothing_names_a_package_index_or_a_machine() -> None:
+    hosts = re.compile(r"(pypi|pythonhosted|npmjs)\.(org|com)|deb\.debian\.org|/wor" + "k/")
+    folders = ("iacgate", "rules", "fixtures", "tests", "docs", ".github", ".ci")
+    files = [path for folder in folders for path in ROOT.glob(f"{folder}/**/*") if path.is_file()]
+    for path in [*files, *(path for path in ROOT.iterdir() if path.is_file())]:
+        if path.suffix not in {".pyc", ".png"} and not path.name.startswith("tfplan"):
+            assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), path
