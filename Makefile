@@ -40,6 +40,7 @@ schemas: $(DEV) ## Write the published JSON Schemas
 
 goldens: $(DEV) ## Write the expected outputs again; read the difference before you commit it
 	@IACGATE_WRITE_GOLDENS=1 $(PY) -m pytest -q tests/goldens
+	@$(PY) -m tests.consoles
 
 fixtures: $(DEV) ## Make the fixture plans again with the real terraform
 	@$(PY) -m fixtures.make

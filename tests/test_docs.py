@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import click
 import pytest
 
 from iacgate.cli.main import cli
-from tests.conftest import ROOT, Run
+from tests.conftest import ROOT
+from tests.consoles import DOCUMENTS, examples, run
 
-DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+EXAMPLES = [(path.name, command, output) for path in DOCUMENTS for command, output in examples(path)]
 
 
-def examples() -> list[tuple[str, str, str]]:
-    """Return document, command and expected output of every `$ iacgate` in a console block."""
-    found = []
-    for path in DOCUMENTS:
-        for block in BLOCK.findall(path.read_text(encoding="utf-8")):
-            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-                command, _, output = part.partition("\n")
-                found.append((path.name, command, output))
-    return found
-
-
-@pytest.mark.parametrize(("document", "command", "output"), examples())
-def test_examples(iacgate: Run, document: str, command: str, output: str) -> None:
-    program, *arguments = shlex.split(command)
-    assert program == "iacgate", document
-    done = iacgate(*arguments, cwd=ROOT)
-    printed = (done.stdout + done.stderr).decode()
-    ending = "" if done.returncode == 0 else f"(exit code {done.returncode})\n"
-    assert printed + ending == output, f"{document} does not show what `{command}` prints"
+@pytest.mark.parametrize(("document", "command", "output"), EXAMPLES)
+def test_examples(document: str, command: str, output: str) -> None:
+    assert run(command) == output, f"{document} does not show what `{command}` prints: run `make goldens`"
 
 
 def test_the_readme_shows_the_job() -> None:
-    assert any(document == "README.md" and command.startswith("iacgate preview") for document, command, _ in examples())
+    assert any(document == "README.md" and command.startswith("iacgate preview") for document, command, _ in EXAMPLES)
 
 
 @pytest.mark.parametrize("path", [*DOCUMENTS, *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/adr/*.md"))], ids=str)

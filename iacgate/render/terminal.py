@@ -56,8 +56,9 @@ def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
     quiet = [change for change in assessment.changes if not change.findings]
     if loud:
         yield ""
+    pad = min(_ADDRESS, max((width(_address(change)) for change in loud), default=0))
     for change in loud:
-        yield from _change(change, style)
+        yield from _change(change, pad, style)
     yield from _quiet(quiet, style)
     yield from _unknowns(assessment)
     yield from _foot(assessment)
@@ -69,6 +70,7 @@ def _head(assessment: Assessment, style: Style) -> Iterator[str]:
     yield _labelled(assessment.severity, f"{harmless(plan.name)}  ({tool})", style)
     yield _counts(assessment.counts)
     tally = Counter(change.severity for change in assessment.changes if change.findings)
+    tally.update(finding.severity for finding in assessment.findings)
     worst = ", ".join(f"{tally[level]} {level}" for level in reversed(Severity) if tally[level])
     if worst:
         yield f"Risk: {worst}."
@@ -99,10 +101,14 @@ def _plan_findings(assessment: Assessment, style: Style) -> Iterator[str]:
         yield _labelled(finding.severity, f"{address}{_message(finding)}  [{finding.rule}]", style)
 
 
-def _change(change: AssessedChange, style: Style) -> Iterator[str]:
+def _address(change: AssessedChange) -> str:
+    return harmless(change.address) + (f" (deposed {harmless(change.deposed)})" if change.deposed else "")
+
+
+def _change(change: AssessedChange, columns: int, style: Style) -> Iterator[str]:
     first, *others = change.findings
-    address = harmless(change.address) + (f" (deposed {harmless(change.deposed)})" if change.deposed else "")
-    pad = " " * max(1, _ADDRESS - width(address))
+    address = _address(change)
+    pad = " " * (2 + max(0, columns - width(address)))
     yield _labelled(change.severity, f"{_symbol(change):>3} {address}{pad}{_message(first)}  [{first.rule}]", style)
     for finding in others:
         yield _cut(f"{_INDENT}also {finding.severity}: {_message(finding)}  [{finding.rule}]", style)
