@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from iacgate.conditions.refs import has_hidden
-from iacgate.conditions.values import UNKNOWN, Answer, Hidden, Value
+from iacgate.conditions.values import PROVIDER, UNKNOWN, Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
 Test: TypeAlias = Callable[[Value], Answer]
@@ -115,14 +115,25 @@ def contains(wanted: Any) -> Test:
 
 
 def known(wanted: Any) -> Test:
-    """Decided at plan, not computed at apply.
+    """Decided at plan, not computed at apply; sensitive values are decided.
 
-    Only for attributes that the provider computes where the configuration is silent: their
-    being unknown says nothing. Sensitive values are decided, so that they count as known.
+    For a rule that leaves what is computed to another rule, which then must report it: a test
+    over the packs that ship holds every such pair together.
     """
     if not isinstance(wanted, bool):
         raise ValueError("wants true or false")
-    return lambda value: (value is not UNKNOWN) is wanted
+    return lambda value: (value is UNKNOWN or value is PROVIDER) is not wanted
+
+
+def left_to_provider(wanted: Any) -> Test:
+    """Computed at apply because the configuration says nothing of it.
+
+    A fact about the configuration, not about the value, so that it is never unknown. Where the
+    plan does not tell what is configured, nothing is taken for left to the provider.
+    """
+    if not isinstance(wanted, bool):
+        raise ValueError("wants true or false")
+    return lambda value: (value is PROVIDER) is wanted
 
 
 OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
@@ -134,9 +145,11 @@ OPERATORS: Final[dict[str, Callable[[Any], Test]]] = {
     "present": present,
     "contains": contains,
     "known": known,
+    "left_to_provider": left_to_provider,
 }
 """All operators on one value, by their name in a rule."""
 
+_ABOUT_KNOWLEDGE: Final = ("known", "left_to_provider")
 _SEES_INSIDE: Final = ("contains", "present")
 
 
@@ -146,7 +159,7 @@ def make_test(name: str, argument: Any, where: str) -> Test:
         test = OPERATORS[name](argument)
     except ValueError as error:
         raise PackInvalid(f"{where}: `{name}` {error}.", hint="See docs/rules.md for the operators.") from error
-    if name == "known":
+    if name in _ABOUT_KNOWLEDGE:
         return test
     deep = name not in _SEES_INSIDE
 

@@ -11,9 +11,14 @@ from typing import Any, Final, TypeAlias
 
 
 class Hidden(enum.Enum):
-    """A value that a condition may not see, and why."""
+    """A value that a condition may not see, and why.
+
+    ``PROVIDER`` is unknown, too, but nobody asked for it: the configuration says nothing of
+    the attribute and leaves it to the provider.
+    """
 
     UNKNOWN = "known after apply"
+    PROVIDER = "known after apply, left to the provider"
     SENSITIVE = "sensitive"
 
     def __repr__(self) -> str:
@@ -21,6 +26,7 @@ class Hidden(enum.Enum):
 
 
 UNKNOWN: Final = Hidden.UNKNOWN
+PROVIDER: Final = Hidden.PROVIDER
 SENSITIVE: Final = Hidden.SENSITIVE
 
 Value: TypeAlias = Any

@@ -9,7 +9,7 @@ said, never passed over.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -53,7 +53,7 @@ def unbound(plan: Plan, plan_file: PlanFile | None) -> tuple[Unbound, ...]:
 
 def provisioners(configuration: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the configuration address and type of every provisioner."""
-    for prefix, module in _walk(configuration):
+    for prefix, module in modules(configuration):
         for resource in _dicts(module.get("resources")):
             address = f"{prefix}{resource.get('type', '')}.{resource.get('name', '')}"
             for provisioner in _dicts(resource.get("provisioners")):
@@ -61,7 +61,7 @@ def provisioners(configuration: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _modules(configuration: dict[str, Any]) -> Iterator[Unbound]:
-    for prefix, module in _walk(configuration):
+    for prefix, module in modules(configuration):
         calls = module.get("module_calls")
         for name, call in calls.items() if isinstance(calls, dict) else ():
             source = call.get("source") if isinstance(call, dict) else None
@@ -82,7 +82,7 @@ def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Ite
     why = "its value is never stored in a plan and is given again at apply"
     for name in plan_file.apply_time_variables if plan_file else ():
         yield Unbound(f"var.{name}", "ephemeral", why)
-    for prefix, module in _walk(configuration):
+    for prefix, module in modules(configuration):
         variables = module.get("variables")
         for name, variable in variables.items() if isinstance(variables, dict) else ():
             if isinstance(variable, dict) and variable.get("ephemeral"):
@@ -110,7 +110,8 @@ def _without_escapes(path: str, source: bytes) -> bytes:
         return source
 
 
-def _walk(configuration: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+def modules(configuration: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every module of a configuration, with the prefix of the addresses in it."""
     stack: list[tuple[str, Any, int]] = [("", configuration.get("root_module"), 0)]
     while stack:
         prefix, module, depth = stack.pop()

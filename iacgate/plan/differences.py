@@ -47,7 +47,7 @@ def _differences(before: Value, after: Value, path: str) -> Iterator[tuple[str, 
 
 
 def _marker(value: Hidden) -> str:
-    return HIDDEN_TEXT if value is Hidden.SENSITIVE else f"({value.value})"
+    return HIDDEN_TEXT if value is Hidden.SENSITIVE else f"({Hidden.UNKNOWN.value})"
 
 
 def _plain(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import Hidden
 from iacgate.plan import redaction
+from iacgate.plan.configured import configured_attributes, mark_left_to_provider
 from iacgate.plan.differences import differences, show
 from iacgate.plan.fingerprint import fingerprint
 from iacgate.plan.graph import Graph, configuration_address
@@ -65,7 +66,8 @@ def assess(
     """
     found = survey(plan)
     graph = Graph(plan.configuration, found.instances)
-    judge = _Judge(rules, Redactor(found.secrets), graph, plan.name, with_differences)
+    configured = configured_attributes(plan.configuration)
+    judge = _Judge(rules, Redactor(found.secrets), graph, configured, plan.name, with_differences)
     changes, total = [], len(found.changes)
     while found.changes:  # each is dropped when it is judged: a plan can hold very many
         changes.append(judge.change(found.changes.pop()))
@@ -105,12 +107,14 @@ class _Judge:
         rules: RuleSet,
         redactor: Redactor,
         graph: Graph,
+        configured: dict[str, frozenset[str]],
         plan_name: str,
         with_differences: bool,  # noqa: FBT001 - a private constructor with one caller
     ) -> None:
         self._rules = rules
         self._redactor = redactor
         self._graph = graph
+        self._configured = configured
         self._plan_name = plan_name
         self._with_differences = with_differences
 
@@ -118,10 +122,13 @@ class _Judge:
         """Return one change with its findings."""
         rules = self._rules.for_resource(change.type, change.action)
         where = f"{self._plan_name}: {ascii(change.address)}"
+        place = configuration_address(change)
+        after = redaction.after_of(change.body, self._redactor, where)
+        mark_left_to_provider(after, self._configured.get(place))
         subject: Subject = {
             "change": self._facts(change),
             "before": redaction.before_of(change.body, self._redactor, where),
-            "after": redaction.after_of(change.body, self._redactor, where),
+            "after": after,
         }
         findings = tuple(self.findings(rules, subject, deferred=bool(change.deferred)))
         severity = worst(findings)
@@ -134,7 +141,7 @@ class _Judge:
             action=change.action,
             actions=change.actions,
             severity=severity,
-            blast_radius=self._graph.blast_radius(configuration_address(change)),
+            blast_radius=self._graph.blast_radius(place),
             findings=tuple(sorted(findings, key=_finding_order)),
             previous_address=self._redactor.clean(change.previous_address) if change.moved else "",
             deposed=change.deposed,

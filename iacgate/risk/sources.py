@@ -15,6 +15,7 @@ import yaml
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import Answer
 from iacgate.errors import PackInvalid
+from iacgate.plan.configured import mark_left_to_provider
 from iacgate.plan.model import ChangeBody, ResourceChange
 from iacgate.plan.redaction import Redactor, after_of, before_of
 from iacgate.risk.rule import Rule, RuleText, check_rule
@@ -29,7 +30,8 @@ _WIRE: Final = {
 class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One example: a change (or another subject) that the rule must, or must not, find.
 
-    ``certainty`` is what a match must say; ``subject`` holds the fields of what is not a
+    ``configured`` names the attributes that the configuration sets; without it, the plan does
+    not tell. ``certainty`` is what a match must say; ``subject`` holds the fields of what is not a
     resource change. ``type`` and ``action`` default to the first that the rule names.
     """
 
@@ -41,6 +43,7 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     after_unknown: Any = None
     before_sensitive: Any = None
     after_sensitive: Any = None
+    configured: list[str] | None = None
     change: dict[str, Any] = {}
     subject: dict[str, Any] = {}
     certainty: Certainty = Certainty.CERTAIN
@@ -127,9 +130,11 @@ def ask(rule: Rule, example: Example) -> Answer:
     if change.action not in (rule.actions or {a for a in Action if a.mutates}) or not rule.covers(change.type):
         return False
     redactor = Redactor()
+    after = after_of(change.body, redactor, example.name)
+    mark_left_to_provider(after, None if example.configured is None else frozenset(example.configured))
     subject: Subject = {
         "before": before_of(change.body, redactor, example.name),
-        "after": after_of(change.body, redactor, example.name),
+        "after": after,
         "change": {"action": str(change.action), "type": change.type, "mode": "managed", **example.change},
     }
     return True if rule.condition is None else rule.condition.answer(subject)

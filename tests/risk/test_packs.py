@@ -35,34 +35,39 @@ def without_one_clause(condition: Any) -> Iterator[tuple[str, Any]]:
     """Yield what was taken out, and the condition without it, for everything that can be taken out."""
     if isinstance(condition, list):
         for index, part in enumerate(condition):
-            if len(condition) > 1:
-                yield str(part), condition[:index] + condition[index + 1 :]
             for what, smaller in without_one_clause(part):
                 yield what, [*condition[:index], smaller, *condition[index + 1 :]]
+        yield from without_one_element(condition)
     elif isinstance(condition, dict):
         for key, part in condition.items():
-            if key == "exposes":
-                yield from without_one_field(part)
-            elif key in ("all", "any", "not", "that"):
-                for what, smaller in without_one_clause(part):
-                    yield what, {**condition, key: smaller}
-            elif key == "one_of":
-                for index, item in enumerate(part):
-                    if len(part) > 1:
-                        yield f"one_of {item!r}", {**condition, key: part[:index] + part[index + 1 :]}
+            for what, smaller in without_a_part_of(key, part):
+                yield what, {**condition, key: smaller}
 
 
-def without_one_field(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def without_a_part_of(key: str, part: Any) -> Iterator[tuple[str, Any]]:
+    if key == "exposes":
+        yield from without_one_field(part)
+    elif key in ("all", "any", "not", "that"):
+        yield from without_one_clause(part)
+    elif key == "one_of":
+        yield from without_one_element(part)
+
+
+def without_one_element(items: list[Any]) -> Iterator[tuple[str, list[Any]]]:
+    if len(items) > 1:
+        for index, item in enumerate(items):
+            yield str(item), items[:index] + items[index + 1 :]
+
+
+def without_one_field(fields: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name in OPTIONAL:
         if name in fields:
-            yield f"exposes.{name}", {"exposes": {key: value for key, value in fields.items() if key != name}}
+            yield f"without {name}", {key: value for key, value in fields.items() if key != name}
+    for what, rest in without_one_element(fields["sources"]):
+        yield f"sources without {what}", {**fields, "sources": rest}
     for wanted in fields.get("where", {}):
-        rest = {key: value for key, value in fields["where"].items() if key != wanted}
-        yield f"exposes.where.{wanted}", {"exposes": {**fields, "where": rest}}
-    for index, path in enumerate(fields["sources"]):
-        if len(fields["sources"]) > 1:
-            rest_of = fields["sources"][:index] + fields["sources"][index + 1 :]
-            yield f"exposes.sources {path}", {"exposes": {**fields, "sources": rest_of}}
+        rest_of = {key: value for key, value in fields["where"].items() if key != wanted}
+        yield f"where without {wanted}", {**fields, "where": rest_of}
 
 
 def with_condition(source: RuleSource, condition: Any) -> RuleSource:
@@ -79,9 +84,7 @@ def test_the_examples_hold(source: RuleSource) -> None:
 def test_every_clause_is_needed(source: RuleSource) -> None:
     condition = copy.deepcopy(source.text.match.when)
     dead = [
-        what
-        for what, smaller in without_one_clause(condition)
-        if not failing_examples(with_condition(source, smaller))
+        what for what, smaller in without_one_clause(condition) if not failing_examples(with_condition(source, smaller))
     ]
     assert dead == []
 
@@ -138,3 +141,32 @@ def test_a_harmless_type_is_not_also_a_dangerous_one() -> None:
         if Action.DELETE in match.actions and match.types:
             (harmless if source.text.severity is Severity.NONE else dangerous).update(match.types)
     assert harmless & dangerous == set()
+
+
+def asked(condition: Any, operator: str, wanted: bool) -> Iterator[str]:
+    """Yield the references of which a condition asks an operator with this argument."""
+    if isinstance(condition, list):
+        for part in condition:
+            yield from asked(part, operator, wanted)
+    elif isinstance(condition, dict):
+        if condition.get(operator) is wanted:
+            yield condition["value"]
+        for key in ("all", "any", "not", "that"):
+            yield from asked(condition.get(key), operator, wanted)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=named)
+def test_what_one_rule_passes_over_because_it_is_unknown_another_reports(source: RuleSource) -> None:
+    for reference in asked(source.text.match.when, "known", wanted=True):
+        reporting = [rule.text for rule in SOURCES if reference in asked(rule.text.match.when, "known", wanted=False)]
+        attribute = reference.rpartition(".")[2]
+        owners = {
+            name for name in source.text.match.types if any(attribute in example for example in examples(source, name))
+        }
+        assert owners <= {name for text in reporting for name in text.match.types}, reference
+
+
+def examples(source: RuleSource, resource_type: str) -> Iterator[dict[str, Any]]:
+    for example in (*source.examples.match, *source.examples.no_match):
+        if (example.type or source.text.match.types[0]) == resource_type:
+            yield {**(example.after or {}), **(example.after_unknown or {})}
