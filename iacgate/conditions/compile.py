@@ -36,7 +36,14 @@ class All:
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first false."""
-        return all_of(part.answer(subject) for part in self._parts)
+        result: Answer = True
+        for part in self._parts:  # the same as `all_of`, without a generator: this runs for every change
+            answer = part.answer(subject)
+            if answer is False:
+                return False
+            if answer is None:
+                result = None
+        return result
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return what decided each part."""
@@ -51,7 +58,14 @@ class AnyOf:
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first true."""
-        return any_of(part.answer(subject) for part in self._parts)
+        result: Answer = False
+        for part in self._parts:  # the same as `any_of`, without a generator
+            answer = part.answer(subject)
+            if answer is True:
+                return True
+            if answer is None:
+                result = None
+        return result
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return what decided the parts that are not false."""
@@ -78,14 +92,19 @@ class Leaf:
 
     def __init__(self, ref: Ref, test: operators.Test) -> None:
         self._ref = ref
+        self._single = ref.single
         self._test = test
 
     def answer(self, subject: Subject) -> Answer:
         """Test every value that the reference names."""
+        if self._single:
+            return self._test(self._ref.one(subject))
         return any_of(map(self._test, self._ref.values(subject)))
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
-        """Return the values that pass, or may pass."""
+        """Return the values that pass, or may pass; facts about the change are not evidence."""
+        if self._ref.root not in EVIDENT:
+            return []
         found = self._ref.locate(subject)
         return [(path, value) for path, value in found if self._test(value) is not False] or found
 
@@ -168,6 +187,9 @@ class Lowered:
         """Return the path with its new value."""
         return [(".".join(self._ref.steps), self._after(subject))]
 
+
+EVIDENT: Final = frozenset({"before", "after", "added", "removed", "item"})
+"""Roots whose values are shown as what decided."""
 
 _COMBINATIONS: Final = ("all", "any", "not")
 

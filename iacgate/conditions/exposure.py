@@ -12,12 +12,23 @@ from typing import Any, Final
 
 import msgspec
 
-from iacgate.conditions.network import ANY_PORT, Opening, Span, newly_open, port_spans, protocol_name, source_spans
+from iacgate.conditions.network import (
+    ANY_PORT,
+    Opening,
+    Span,
+    admits_world,
+    newly_open,
+    port_spans,
+    protocol_name,
+    source_spans,
+)
 from iacgate.conditions.refs import EVERY, Ref, Subject, has_hidden, parse_path
 from iacgate.conditions.values import Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
-_EVERYWHERE: Final = source_spans("*")
+_MEMORY: Final = "(openings)"  # no reference can start with a bracket
+EVERYWHERE: Final[tuple[tuple[Span, ...], tuple[Span, ...]]] = (((0, (1 << 32) - 1),), ((0, (1 << 128) - 1),))
+ANYTHING: Final = Opening(protocol="all", ports=(ANY_PORT,), v4=EVERYWHERE[0], v6=EVERYWHERE[1])
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +61,7 @@ class Exposes:
         if not fields.sources:
             raise PackInvalid(f"{where}: `exposes` names no `sources`.", hint="See docs/rules.md.")
         self._fields = fields
+        self._shape = msgspec.json.encode(msgspec.structs.replace(fields, to_ports=[], protocols=[]))
         self._rules = parse_path(fields.rules, where)
         self._sources = [parse_path(path, where) for path in fields.sources]
         self._ports = [parse_path(path, where) for path in fields.ports]
@@ -65,9 +77,10 @@ class Exposes:
         before, after = subject.get("before"), subject.get("after")
         if after is None or self._unchanged(before, after):
             return False
-        if self._newly(before, after, worst=False):
+        known, hidden = self._remembered(subject)
+        if self._newly(before, known):
             return True
-        return None if has_hidden(after) and self._newly(before, after, worst=True) else False
+        return None if hidden and self._newly(before, self._openings(after, worst=True)[0]) else False
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the sources that are wide or unknown, with their paths."""
@@ -79,6 +92,14 @@ class Exposes:
                         found.append((f"{prefix}.{path}" if prefix and path else prefix or path, value))
         return found
 
+    def _remembered(self, subject: Subject) -> tuple[list[Opening], bool]:
+        """Return the openings after the change; rules that differ in ports only read them once."""
+        memory: dict[Any, tuple[list[Opening], bool]] = subject.setdefault(_MEMORY, {})
+        found = memory.get(self._shape)
+        if found is None:
+            found = memory[self._shape] = self._openings(subject.get("after"), worst=False)
+        return found
+
     def _unchanged(self, before: Value, after: Value) -> bool:
         """Return whether the rules are the same and all known, which most changes of other attributes leave them."""
         if not self._fields.rules or before is None:
@@ -86,10 +107,11 @@ class Exposes:
         now = self._rules.values({"after": after})
         return now == self._rules.values({"after": before}) and not has_hidden(now)
 
-    def _newly(self, before: Value, after: Value, *, worst: bool) -> bool:
-        return newly_open(
-            self._openings(before, worst=False), self._openings(after, worst=worst), self._wanted, self._protocols
-        )
+    def _newly(self, before: Value, after: list[Opening]) -> bool:
+        # What is not the world now cannot newly be; most rules let in a few private ranges.
+        if not admits_world(after):
+            return False
+        return newly_open(self._openings(before, worst=False)[0], after, self._wanted, self._protocols)
 
     def _items(self, value: Value) -> list[tuple[str, Value]]:
         found = self._rules.locate({"after": value})
@@ -99,38 +121,55 @@ class Exposes:
             for index, item in enumerate(node if isinstance(node, list) else [node])
         ]
 
-    def _openings(self, value: Value, *, worst: bool) -> list[Opening]:
-        openings = []
+    def _openings(self, value: Value, *, worst: bool) -> tuple[list[Opening], bool]:
+        """Return what is let in, and whether anything that decides it may not be seen."""
+        openings: list[Opening] = []
+        hidden = False
         for _, item in self._items(value):
             if isinstance(item, Hidden):
-                openings += [_anything()] if worst else []
-            elif isinstance(item, dict) and self._selected(item, worst=worst):
-                openings += self._opening(item, worst=worst)
-        return openings
+                hidden = True
+                openings += [ANYTHING] if worst else []
+            elif isinstance(item, dict):
+                selected, unsure = self._selected(item, worst=worst)
+                hidden = hidden or unsure
+                if selected:
+                    opening, unsure = self._opening(item, worst=worst)
+                    hidden = hidden or unsure
+                    openings += opening
+        return openings, hidden
 
-    def _selected(self, item: Value, *, worst: bool) -> bool:
+    def _selected(self, item: Value, *, worst: bool) -> tuple[bool, bool]:
+        unsure = False
         for ref, wanted in self._filters:
-            value = ref.values({"after": item})[0]
+            value = ref.one({"after": item})
             if isinstance(value, Hidden):
-                if not worst:
-                    return False
+                unsure = True
             elif str(value).lower() != str(wanted).lower():
-                return False
-        return True
+                return False, False
+        return worst or not unsure, unsure
 
-    def _opening(self, item: Value, *, worst: bool) -> list[Opening]:
+    def _opening(self, item: Value, *, worst: bool) -> tuple[list[Opening], bool]:
         v4: list[Span] = []
         v6: list[Span] = []
+        hidden = False
         for ref in self._sources:
             for _, source in _leaves(ref, item):
-                spans = (_EVERYWHERE if worst else None) if isinstance(source, Hidden) else source_spans(source)
-                v4 += spans[0] if spans else ()
-                v6 += spans[1] if spans else ()
-        ports = self._port_spans(item, worst=worst)
+                if isinstance(source, Hidden):
+                    hidden = True
+                    spans = EVERYWHERE if worst else None
+                else:
+                    spans = source_spans(source)
+                if spans:
+                    v4 += spans[0]
+                    v6 += spans[1]
+        if not hidden and not v4 and not v6:
+            return [], False
+        ports, unsure = self._port_spans(item, worst=worst)
         protocol = self._protocol(item, worst=worst)
+        hidden = hidden or unsure or isinstance(item.get(self._fields.protocol), Hidden)
         if ports is None or protocol is None or not (v4 or v6):
-            return []
-        return [Opening(protocol=protocol, ports=ports, v4=tuple(v4), v6=tuple(v6))]
+            return [], hidden
+        return [Opening(protocol=protocol, ports=ports, v4=tuple(v4), v6=tuple(v6))], hidden
 
     def _protocol(self, item: Value, *, worst: bool) -> str | None:
         value = item.get(self._fields.protocol) if self._fields.protocol else None
@@ -138,27 +177,22 @@ class Exposes:
             return "all" if worst else None
         return protocol_name(value)
 
-    def _port_spans(self, item: Value, *, worst: bool) -> tuple[Span, ...] | None:
-        """Return the ports of one rule; ``None`` where they are unknown and the best is assumed."""
+    def _port_spans(self, item: Value, *, worst: bool) -> tuple[tuple[Span, ...] | None, bool]:
+        """Return the ports of one rule, and whether they are hidden; then they are all, or none."""
         if self._ports:
             values = [value for ref in self._ports for _, value in _leaves(ref, item)]
             if any(isinstance(value, Hidden) for value in values):
-                return (ANY_PORT,) if worst else None
-            return port_spans([value for value in values if value not in (None, "", [])])
+                return ((ANY_PORT,) if worst else None), True
+            return port_spans([value for value in values if value not in (None, "", [])]), False
         if not self._fields.from_port:
-            return (ANY_PORT,)
+            return (ANY_PORT,), False
         low, high = item.get(self._fields.from_port), item.get(self._fields.to_port or self._fields.from_port)
         if isinstance(low, Hidden) or isinstance(high, Hidden):
-            return (ANY_PORT,) if worst else None
-        if self._protocol(item, worst=worst) == "all" or low is None or low == -1:
-            return (ANY_PORT,)
+            return ((ANY_PORT,) if worst else None), True
+        if low is None or low == -1 or self._protocol(item, worst=worst) == "all":
+            return (ANY_PORT,), False
         spans = port_spans([low, high if high is not None else low])
-        return spans if spans is None else ((spans[0][0], spans[-1][1]),)
-
-
-def _anything() -> Opening:
-    everywhere = _EVERYWHERE or ((), ())
-    return Opening(protocol="all", ports=(ANY_PORT,), v4=everywhere[0], v6=everywhere[1])
+        return (spans if spans is None else ((spans[0][0], spans[-1][1]),)), False
 
 
 def _leaves(ref: Ref, item: Value) -> list[tuple[str, Value]]:

@@ -7,6 +7,7 @@ them: one value may stand for a list of one, actions are case-insensitive and ma
 
 from __future__ import annotations
 
+import functools
 import re
 from fnmatch import translate
 from typing import Any, Final
@@ -59,8 +60,9 @@ class Unreadable(ValueError):
     """The document does not follow the policy grammar."""
 
 
+@functools.lru_cache(maxsize=64)
 def statements(document: str) -> list[Statement]:
-    """Return the ``Allow`` statements of a document.
+    """Return the ``Allow`` statements of a document; several rules ask for the same one.
 
     Raises :class:`Unreadable` where it does not follow the grammar.
     """

@@ -139,6 +139,14 @@ def size(spans: Iterable[Span]) -> int:
     return sum(high - low + 1 for low, high in spans)
 
 
+def admits_world(openings: list[Opening]) -> bool:
+    """Return whether so many addresses are let in, on whatever ports, that they can be the world."""
+    return (
+        size(span for opening in openings for span in opening.v4) >= WORLD[4]
+        or size(span for opening in openings for span in opening.v6) >= WORLD[6]
+    )
+
+
 def newly_open(
     before: list[Opening], after: list[Opening], wanted: tuple[Span, ...], protocols: frozenset[str]
 ) -> bool:

@@ -54,6 +54,9 @@ def _finite(number: float) -> float | None:
 
 def equals(wanted: Any) -> Test:
     """Equal to one value; ``null`` is what is missing, too."""
+    if isinstance(wanted, bool):
+        text = "true" if wanted else "false"
+        return lambda value: value is wanted or value == text
     return lambda value: same(value, wanted)
 
 
@@ -61,7 +64,8 @@ def one_of(wanted: Any) -> Test:
     """Equal to one of several values."""
     if not isinstance(wanted, list) or not wanted:
         raise ValueError("wants a list with at least one value")
-    return lambda value: any(same(value, item) for item in wanted)
+    tests = [equals(item) for item in wanted]
+    return lambda value: any(test(value) for test in tests)
 
 
 def at_least(wanted: Any) -> Test:
@@ -164,7 +168,8 @@ def make_test(name: str, argument: Any, where: str) -> Test:
     deep = name not in _SEES_INSIDE
 
     def guarded(value: Value) -> Answer:
-        if isinstance(value, Hidden) or (deep and isinstance(value, (list, dict)) and has_hidden(value)):
+        kind = value.__class__
+        if kind is Hidden or (deep and (kind is list or kind is dict) and has_hidden(value)):
             return None
         return test(value)
 

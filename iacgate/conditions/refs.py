@@ -35,9 +35,7 @@ class Ref(msgspec.Struct, frozen=True):
 
     def values(self, subject: Subject) -> list[Value]:
         """Return every value that the reference names, in order."""
-        if EVERY in self.steps or self.root in _PAIRED:
-            return [value for _, value in self.locate(subject)]
-        return [self._one(subject)]
+        return [self.one(subject)] if self.single else [value for _, value in self.locate(subject)]
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return every value with the path at which it stands, below the root."""
@@ -45,15 +43,19 @@ class Ref(msgspec.Struct, frozen=True):
             return list(self._difference(subject))
         return list(_walk(subject.get(self.root), self.steps, ""))
 
-    def _one(self, subject: Subject) -> Value:
+    @property
+    def single(self) -> bool:
+        """Whether the reference names exactly one value."""
+        return EVERY not in self.steps and self.root not in _PAIRED
+
+    def one(self, subject: Subject) -> Value:
+        """Return the value of a reference that names exactly one."""
         value = subject.get(self.root)
         for step in self.steps:
-            if isinstance(value, dict):
+            if value.__class__ is dict:
                 value = value.get(step)
-            elif isinstance(value, Hidden):
-                return value
             else:
-                return None
+                return value if value.__class__ is Hidden else None
         return value
 
     def _difference(self, subject: Subject) -> Iterator[tuple[str, Value]]:
@@ -121,13 +123,14 @@ def sides(ref: Ref) -> tuple[Callable[[Subject], Value], Callable[[Subject], Val
     """Return how to read the same path before and after the change."""
     before = Ref(text=ref.text, root="before", steps=ref.steps)
     after = Ref(text=ref.text, root="after", steps=ref.steps)
-    return before._one, after._one
+    return before.one, after.one
 
 
 def has_hidden(value: Value) -> bool:
     """Return whether an unknown or sensitive value stands anywhere inside."""
-    if isinstance(value, dict):
+    kind = value.__class__
+    if kind is dict:
         return any(map(has_hidden, value.values()))
-    if isinstance(value, list):
+    if kind is list:
         return any(map(has_hidden, value))
-    return isinstance(value, Hidden)
+    return kind is Hidden

@@ -94,8 +94,8 @@ def check_rule(text: RuleText, where: str) -> None:
             f"{where}: `types` and `actions` belong to rules about resources, not about {match.kind}.",
             hint="Say it in `when`.",
         )
-    if match.kind == "resource" and not match.types and match.when is None:
-        raise PackInvalid(f"{where}: the rule would match every change.", hint="Name `types`, or say `when`.")
+    if match.kind == "resource" and not match.types and not match.actions and match.when is None:
+        raise PackInvalid(f"{where}: the rule would match every change.", hint="Name types or actions, or say when.")
     if not text.title.strip() or not text.why.strip() or not text.references:
         raise PackInvalid(f"{where}: a rule has a title, a why and at least one reference.", hint="Fill them in.")
     if text.severity is Severity.NONE and match.kind != "resource":
