@@ -34,8 +34,7 @@ def digest_parts(parts: Iterable[bytes | memoryview]) -> str:
     """
     hasher = hashlib.sha256()
     for part in parts:
-        hasher.update(b"%d:" % len(part))
-        hasher.update(part)
+        hasher.update(b"%d:%b" % (len(part), part))
     return hasher.hexdigest()
 
 

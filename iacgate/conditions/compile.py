@@ -13,13 +13,26 @@ from iacgate.conditions import operators
 from iacgate.conditions.exposure import Exposes
 from iacgate.conditions.iam import Grants
 from iacgate.conditions.operators import OPERATORS
-from iacgate.conditions.refs import EVERY, Ref, Subject, has_hidden, parse_path, parse_ref, sides
+from iacgate.conditions.refs import (
+    EVERY,
+    OBJECT_ROOTS,
+    Reads,
+    Ref,
+    Subject,
+    all_reads,
+    has_hidden,
+    parse_path,
+    parse_ref,
+    sides,
+)
 from iacgate.conditions.values import Answer, Hidden, Value, all_of, any_of, negate
 from iacgate.errors import PackInvalid
 
 
 class Condition(Protocol):
-    """A compiled condition."""
+    """A compiled condition; ``reads`` says which attributes of the object it looks at."""
+
+    reads: Reads
 
     def answer(self, subject: Subject) -> Answer:
         """Return true, false, or ``None`` where what decides is unknown or sensitive."""
@@ -33,6 +46,7 @@ class All:
 
     def __init__(self, parts: list[Condition]) -> None:
         self._parts = parts
+        self.reads = all_reads(part.reads for part in parts)
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first false."""
@@ -55,6 +69,7 @@ class AnyOf:
 
     def __init__(self, parts: list[Condition]) -> None:
         self._parts = parts
+        self.reads = all_reads(part.reads for part in parts)
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first true."""
@@ -77,6 +92,7 @@ class Not:
 
     def __init__(self, part: Condition) -> None:
         self._part = part
+        self.reads = part.reads
 
     def answer(self, subject: Subject) -> Answer:
         """Return the opposite of the part's answer."""
@@ -92,6 +108,7 @@ class Leaf:
 
     def __init__(self, ref: Ref, test: operators.Test) -> None:
         self._ref = ref
+        self.reads = ref.reads
         self._single = ref.single
         self._test = test
 
@@ -103,7 +120,7 @@ class Leaf:
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the values that pass, or may pass; facts about the change are not evidence."""
-        if self._ref.root not in EVIDENT:
+        if self._ref.root not in _EVIDENT:
             return []
         found = self._ref.locate(subject)
         return [(path, value) for path, value in found if self._test(value) is not False] or found
@@ -115,6 +132,7 @@ class Element:
     def __init__(self, ref: Ref, part: Condition, *, every: bool) -> None:
         self._ref = ref
         self._part = part
+        self.reads = all_reads((ref.reads, part.reads))
         self._combine: Callable[[Any], Answer] = all_of if every else any_of
 
     def answer(self, subject: Subject) -> Answer:
@@ -149,6 +167,7 @@ class Changed:
 
     def __init__(self, ref: Ref) -> None:
         self._ref = ref
+        self.reads = ref.reads
         self._before, self._after = sides(ref)
 
     def answer(self, subject: Subject) -> Answer:
@@ -168,6 +187,7 @@ class Lowered:
 
     def __init__(self, ref: Ref) -> None:
         self._ref = ref
+        self.reads = ref.reads
         self._before, self._after = sides(ref)
 
     def answer(self, subject: Subject) -> Answer:
@@ -188,9 +208,7 @@ class Lowered:
         return [(".".join(self._ref.steps), self._after(subject))]
 
 
-EVIDENT: Final = frozenset({"before", "after", "added", "removed", "item"})
-"""Roots whose values are shown as what decided."""
-
+_EVIDENT: Final = OBJECT_ROOTS | {"item"}
 _COMBINATIONS: Final = ("all", "any", "not")
 
 

@@ -22,7 +22,7 @@ from iacgate.conditions.network import (
     protocol_name,
     source_spans,
 )
-from iacgate.conditions.refs import EVERY, Ref, Subject, has_hidden, parse_path
+from iacgate.conditions.refs import EVERY, Ref, Subject, all_reads, has_hidden, parse_path
 from iacgate.conditions.values import Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
@@ -71,6 +71,9 @@ class Exposes:
             raise PackInvalid(f'{where}: `to_ports` must hold ports such as 22 or "1000-2000".', hint="")
         self._wanted: tuple[Span, ...] = wanted
         self._protocols = frozenset(fields.protocols)
+        named = [self._rules] if fields.rules else [*self._sources, *self._ports, *(ref for ref, _ in self._filters)]
+        parts = () if fields.rules else (fields.protocol, fields.from_port, fields.to_port)
+        self.reads = all_reads([*(ref.reads for ref in named), frozenset(part for part in parts if part)])
 
     def answer(self, subject: Subject) -> Answer:
         """Return whether the change exposes, as far as the known values tell."""

@@ -180,6 +180,7 @@ class Grants:
             )
         self._policy = parse_path(spec["policy"], where)
         self._before = Ref(text=self._policy.text, root="before", steps=self._policy.steps)
+        self.reads = self._policy.reads
         self._find = GRANTS[spec["newly"]]
 
     def answer(self, subject: Subject) -> Answer:

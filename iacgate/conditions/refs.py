@@ -8,7 +8,7 @@ and what lies inside an unknown or sensitive value is unknown or sensitive.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -19,6 +19,10 @@ from iacgate.errors import PackInvalid
 Subject: TypeAlias = "dict[str, Value]"
 """What a condition looks at: the values of its roots."""
 
+Reads: TypeAlias = "frozenset[str] | None"
+"""Names of the attributes of ``before`` and ``after`` that are read; ``None`` means all."""
+
+OBJECT_ROOTS: Final = frozenset({"before", "after", "added", "removed"})
 EVERY: Final = "[*]"
 _REF: Final = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[\*\])*")
 _STEP: Final = re.compile(r"\[\*\]|[\w-]+")
@@ -42,6 +46,13 @@ class Ref(msgspec.Struct, frozen=True):
         if self.root in _PAIRED:
             return list(self._difference(subject))
         return list(_walk(subject.get(self.root), self.steps, ""))
+
+    @property
+    def reads(self) -> Reads:
+        """Which attributes of the object the reference reads; ``None`` for all of them."""
+        if self.root not in OBJECT_ROOTS:
+            return frozenset()
+        return frozenset(self.steps[:1]) if self.steps and self.steps[0] != EVERY else None
 
     @property
     def single(self) -> bool:
@@ -124,6 +135,16 @@ def sides(ref: Ref) -> tuple[Callable[[Subject], Value], Callable[[Subject], Val
     before = Ref(text=ref.text, root="before", steps=ref.steps)
     after = Ref(text=ref.text, root="after", steps=ref.steps)
     return before.one, after.one
+
+
+def all_reads(parts: Iterable[Reads]) -> Reads:
+    """Return what several readers read together."""
+    names: frozenset[str] = frozenset()
+    for part in parts:
+        if part is None:
+            return None
+        names |= part
+    return names
 
 
 def has_hidden(value: Value) -> bool:

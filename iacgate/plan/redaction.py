@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from msgspec import UNSET, Raw, UnsetType
 
+from iacgate.conditions.refs import Reads
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Hidden, Value
 from iacgate.errors import PlanUnreadable
 from iacgate.plan import strict
@@ -127,17 +128,29 @@ class Redactor:
                 self.seal(item)
 
 
-def before_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
-    """Return the sealed value before the change; ``None`` where there was no object."""
-    value = _decode(body.before, where)
-    return redactor.seal(_overlay(value, _mask(body.before_sensitive, where), SENSITIVE, where))
+def before_of(body: ChangeBody, redactor: Redactor, where: str, only: Reads = None) -> Value:
+    """Return the sealed value before the change; ``None`` where there was no object.
+
+    ``only`` names the attributes to read: the others are neither built nor looked at.
+    """
+    value = _read(body.before, where, only)
+    return redactor.seal(_overlay(value, _mask(body.before_sensitive, where, only), SENSITIVE, where))
 
 
-def after_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
+def after_of(body: ChangeBody, redactor: Redactor, where: str, only: Reads = None) -> Value:
     """Return the sealed value after the change; ``None`` where there will be no object."""
-    value = _decode(body.after, where)
-    value = _overlay(value, _mask(body.after_unknown, where), UNKNOWN, where)
-    return redactor.seal(_overlay(value, _mask(body.after_sensitive, where), SENSITIVE, where))
+    value = _read(body.after, where, only)
+    value = _overlay(value, _mask(body.after_unknown, where, only), UNKNOWN, where)
+    return redactor.seal(_overlay(value, _mask(body.after_sensitive, where, only), SENSITIVE, where))
+
+
+def _read(raw: Raw | UnsetType, where: str, only: Reads) -> Value:
+    if only is None or raw is UNSET:
+        return _decode(raw, where)
+    members = strict.decode_members(raw, where)
+    if members is None:
+        return None
+    return {name: strict.decode_value(members[name], where) for name in only if name in members}
 
 
 def has_secrets(body: ChangeBody) -> bool:
@@ -190,11 +203,14 @@ def _decode(raw: Raw | UnsetType, where: str) -> Value:
     return None if raw is UNSET else strict.decode_value(raw, where)
 
 
-def _mask(raw: Raw | UnsetType, where: str) -> Any:
-    """Return the mask, or ``False`` where its bytes show that nothing in it is masked."""
+def _mask(raw: Raw | UnsetType, where: str, only: Reads) -> Any:
+    """Return the mask of the attributes that are read; ``False`` where its bytes show that it covers nothing."""
     if raw is UNSET or b"true" not in bytes(raw):
         return False
-    return strict.decode_value(raw, where)
+    mask = strict.decode_value(raw, where)
+    if only is None or not isinstance(mask, dict):
+        return mask
+    return {name: mask[name] for name in only if name in mask}
 
 
 def _overlay(value: Value, mask: Any, marker: Hidden, where: str) -> Value:

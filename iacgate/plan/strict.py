@@ -13,6 +13,7 @@ from iacgate.strictjson import DuplicateKeyError
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 
 
 def decode_value(raw: msgspec.Raw | bytes, where: str) -> Any:
@@ -38,6 +39,23 @@ def decode_struct(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, where: str
     except (ValueError, RecursionError) as error:
         raise unreadable(error, where) from error
     return value
+
+
+def decode_members(raw: msgspec.Raw, where: str) -> dict[str, msgspec.Raw] | None:
+    """Return an object's members undecoded, refusing duplicate names; ``None`` for null.
+
+    The members are checked when they are read, as in :func:`decode_struct`.
+    """
+    try:
+        members = _members.decode(raw)
+        if members is None:
+            return None
+        text = bytes(raw)
+        if not strictjson.same_text(_encode(members), text):
+            strictjson.refuse_duplicate_names(strictjson.member_names(text))
+    except (ValueError, RecursionError) as error:
+        raise unreadable(error, where) from error
+    return members
 
 
 def check_member_names(data: bytes, where: str) -> None:

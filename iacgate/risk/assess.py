@@ -123,11 +123,12 @@ class _Judge:
         rules = self._rules.for_resource(change.type, change.action)
         where = f"{self._plan_name}: {ascii(change.address)}"
         place = configuration_address(change)
-        after = redaction.after_of(change.body, self._redactor, where)
+        only = None if self._with_differences else self._rules.reads(change.type, change.action)
+        after = redaction.after_of(change.body, self._redactor, where, only)
         mark_left_to_provider(after, self._configured.get(place))
         subject: Subject = {
             "change": self._facts(change),
-            "before": redaction.before_of(change.body, self._redactor, where),
+            "before": redaction.before_of(change.body, self._redactor, where, only),
             "after": after,
         }
         findings = tuple(self.findings(rules, subject, deferred=bool(change.deferred)))

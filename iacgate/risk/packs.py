@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from iacgate import canonical
+from iacgate.conditions.refs import Reads, all_reads
 from iacgate.errors import PackInvalid
 from iacgate.risk.rule import Match, Rule, RuleText
 from iacgate.vocabulary import Action
@@ -47,6 +48,7 @@ class RuleSet:
         for rule in self.rules:
             self._by_kind.setdefault(rule.text.match.kind, []).append(rule)
         self._found: dict[tuple[str, Action], tuple[Rule, ...]] = {}
+        self._reads: dict[tuple[str, Action], Reads] = {}
         self._known: dict[str, bool] = {}
 
     def of_kind(self, kind: str) -> list[Rule]:
@@ -63,6 +65,14 @@ class RuleSet:
             )
             self._found[key] = found
         return found
+
+    def reads(self, resource_type: str, action: Action) -> Reads:
+        """Return which attributes the rules for such a change look at; ``None`` for all of them."""
+        key = (resource_type, action)
+        if key not in self._reads:
+            conditions = (rule.condition for rule in self.for_resource(resource_type, action))
+            self._reads[key] = all_reads(condition.reads for condition in conditions if condition)
+        return self._reads[key]
 
     def knows(self, resource_type: str) -> bool:
         """Return whether some rule names the type when it is destroyed; what no rule knows is not safe."""
