@@ -26,7 +26,7 @@ def digest(data: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def digest_parts(parts: Iterable[bytes | memoryview]) -> str:
+def digest_parts(parts: Iterable[bytes]) -> str:
     """Return the SHA-256 of a sequence of byte strings.
 
     Each part is preceded by its length, so that moving bytes from one part to the
@@ -34,7 +34,7 @@ def digest_parts(parts: Iterable[bytes | memoryview]) -> str:
     """
     hasher = hashlib.sha256()
     for part in parts:
-        hasher.update(b"%d:%b" % (len(part), part))
+        hasher.update(b"%d:" % len(part) + part)
     return hasher.hexdigest()
 
 

@@ -41,17 +41,23 @@ class Condition(Protocol):
         """Return the paths and values that decided, for a subject whose answer is not false."""
 
 
+def by_cost(parts: list[Condition]) -> list[Condition]:
+    """Return the parts with single tests first: Kleene's logic does not depend on the order, time does."""
+    return sorted(parts, key=lambda part: not isinstance(part, Leaf))
+
+
 class All:
     """True where every part is."""
 
     def __init__(self, parts: list[Condition]) -> None:
         self._parts = parts
+        self._ordered = by_cost(parts)
         self.reads = all_reads(part.reads for part in parts)
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first false."""
         result: Answer = True
-        for part in self._parts:  # the same as `all_of`, without a generator: this runs for every change
+        for part in self._ordered:  # the same as `all_of`, without a generator: this runs for every change
             answer = part.answer(subject)
             if answer is False:
                 return False
@@ -69,12 +75,13 @@ class AnyOf:
 
     def __init__(self, parts: list[Condition]) -> None:
         self._parts = parts
+        self._ordered = by_cost(parts)
         self.reads = all_reads(part.reads for part in parts)
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first true."""
         result: Answer = False
-        for part in self._parts:  # the same as `any_of`, without a generator
+        for part in self._ordered:  # the same as `any_of`, without a generator
             answer = part.answer(subject)
             if answer is True:
                 return True

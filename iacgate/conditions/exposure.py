@@ -72,13 +72,14 @@ class Exposes:
         self._wanted: tuple[Span, ...] = wanted
         self._protocols = frozenset(fields.protocols)
         named = [self._rules] if fields.rules else [*self._sources, *self._ports, *(ref for ref, _ in self._filters)]
+        self._needed = [self._rules] if fields.rules else self._sources
         parts = () if fields.rules else (fields.protocol, fields.from_port, fields.to_port)
         self.reads = all_reads([*(ref.reads for ref in named), frozenset(part for part in parts if part)])
 
     def answer(self, subject: Subject) -> Answer:
         """Return whether the change exposes, as far as the known values tell."""
         before, after = subject.get("before"), subject.get("after")
-        if after is None or self._unchanged(before, after):
+        if all(ref.absent(subject) for ref in self._needed) or self._unchanged(before, after):
             return False
         known, hidden = self._remembered(subject)
         if self._newly(before, known):

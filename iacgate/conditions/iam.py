@@ -185,6 +185,8 @@ class Grants:
 
     def answer(self, subject: Subject) -> Answer:
         """Return whether something is newly granted; unknown where a document cannot be seen or read."""
+        if self._policy.absent(subject):
+            return False
         documents = self._policy.values(subject)
         if documents == self._before.values(subject) and not has_hidden(documents):
             return False

@@ -59,6 +59,11 @@ class Ref(msgspec.Struct, frozen=True):
         """Whether the reference names exactly one value."""
         return EVERY not in self.steps and self.root not in _PAIRED
 
+    def absent(self, subject: Subject) -> bool:
+        """Return whether the object does not have the reference's first attribute at all, a cheap way out."""
+        value = subject.get(self.root)
+        return value is None or (value.__class__ is dict and bool(self.steps) and value.get(self.steps[0]) is None)
+
     def one(self, subject: Subject) -> Value:
         """Return the value of a reference that names exactly one."""
         value = subject.get(self.root)

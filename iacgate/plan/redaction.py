@@ -147,6 +147,8 @@ def after_of(body: ChangeBody, redactor: Redactor, where: str, only: Reads = Non
 def _read(raw: Raw | UnsetType, where: str, only: Reads) -> Value:
     if only is None or raw is UNSET:
         return _decode(raw, where)
+    if not only:
+        return None if bytes(raw) == b"null" else {}
     members = strict.decode_members(raw, where)
     if members is None:
         return None

@@ -47,7 +47,7 @@ def decode_members(raw: msgspec.Raw, where: str) -> dict[str, msgspec.Raw] | Non
     The members are checked when they are read, as in :func:`decode_struct`.
     """
     try:
-        members = _members.decode(raw)
+        members: dict[str, msgspec.Raw] | None = _members.decode(raw)
         if members is None:
             return None
         text = bytes(raw)

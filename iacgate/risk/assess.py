@@ -117,22 +117,27 @@ class _Judge:
         self._configured = configured
         self._plan_name = plan_name
         self._with_differences = with_differences
+        self._by_facts: dict[tuple[Any, ...], tuple[Finding, ...]] = {}
 
     def change(self, change: ResourceChange) -> AssessedChange:
         """Return one change with its findings."""
-        rules = self._rules.for_resource(change.type, change.action)
+        rules = self._rules.selection(change.type, change.action)
         where = f"{self._plan_name}: {ascii(change.address)}"
         place = configuration_address(change)
-        only = None if self._with_differences else self._rules.reads(change.type, change.action)
+        only = None if self._with_differences else rules.reads
         after = redaction.after_of(change.body, self._redactor, where, only)
         mark_left_to_provider(after, self._configured.get(place))
+        facts = self._facts(change)
         subject: Subject = {
-            "change": self._facts(change),
+            "change": facts,
             "before": redaction.before_of(change.body, self._redactor, where, only),
             "after": after,
         }
-        findings = tuple(self.findings(rules, subject, deferred=bool(change.deferred)))
-        severity = worst(findings)
+        deferred = bool(change.deferred)
+        findings = self._from_facts(rules.facts, facts) + tuple(self.findings(rules.values, subject, deferred=deferred))
+        if len(findings) > 1:
+            findings = tuple(sorted(findings, key=_finding_order))
+        severity = findings[0].severity if findings else Severity.NONE
         shown = self._with_differences and severity.rank >= Severity.MEDIUM.rank
         return AssessedChange(
             address=self._redactor.clean(change.address),
@@ -143,13 +148,22 @@ class _Judge:
             actions=change.actions,
             severity=severity,
             blast_radius=self._graph.blast_radius(place),
-            findings=tuple(sorted(findings, key=_finding_order)),
+            findings=findings,
             previous_address=self._redactor.clean(change.previous_address) if change.moved else "",
             deposed=change.deposed,
             deferred=change.deferred,
             imported=change.imported,
             differences=self._differences(change, subject) if shown else (),
         )
+
+    def _from_facts(self, rules: tuple[Rule, ...], facts: dict[str, Any]) -> tuple[Finding, ...]:
+        """Return what follows from facts alone: the same for every change of which the same is true."""
+        key = tuple(facts.values())
+        found = self._by_facts.get(key)
+        if found is None:
+            found = tuple(self.findings(rules, {"change": facts}, deferred=bool(facts["deferred"])))
+            self._by_facts[key] = found
+        return found
 
     def _facts(self, change: ResourceChange) -> dict[str, Any]:
         return {

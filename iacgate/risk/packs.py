@@ -32,6 +32,18 @@ class Compiled(msgspec.Struct, frozen=True):
     packs: list[Pack]
 
 
+class Selection(msgspec.Struct, frozen=True):
+    """The rules for a resource type and action.
+
+    ``facts`` look at facts about the change only, so that one answer serves all changes of
+    which the same is true; ``values`` look at attributes, those that ``reads`` names.
+    """
+
+    facts: tuple[Rule, ...]
+    values: tuple[Rule, ...]
+    reads: Reads
+
+
 class RuleSet:
     """The rules of several packs, found by resource type and action in constant time."""
 
@@ -48,7 +60,7 @@ class RuleSet:
         for rule in self.rules:
             self._by_kind.setdefault(rule.text.match.kind, []).append(rule)
         self._found: dict[tuple[str, Action], tuple[Rule, ...]] = {}
-        self._reads: dict[tuple[str, Action], Reads] = {}
+        self._selections: dict[tuple[str, Action], Selection] = {}
         self._known: dict[str, bool] = {}
 
     def of_kind(self, kind: str) -> list[Rule]:
@@ -66,13 +78,17 @@ class RuleSet:
             self._found[key] = found
         return found
 
-    def reads(self, resource_type: str, action: Action) -> Reads:
-        """Return which attributes the rules for such a change look at; ``None`` for all of them."""
+    def selection(self, resource_type: str, action: Action) -> Selection:
+        """Return the same rules in two parts, and what the second part reads."""
         key = (resource_type, action)
-        if key not in self._reads:
-            conditions = (rule.condition for rule in self.for_resource(resource_type, action))
-            self._reads[key] = all_reads(condition.reads for condition in conditions if condition)
-        return self._reads[key]
+        found = self._selections.get(key)
+        if found is None:
+            rules = self.for_resource(resource_type, action)
+            facts = tuple(rule for rule in rules if rule.reads == frozenset())
+            values = tuple(rule for rule in rules if rule.reads != frozenset())
+            found = Selection(facts=facts, values=values, reads=all_reads(rule.reads for rule in values))
+            self._selections[key] = found
+        return found
 
     def knows(self, resource_type: str) -> bool:
         """Return whether some rule names the type when it is destroyed; what no rule knows is not safe."""

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from iacgate.conditions.compile import Condition, compile_condition
+from iacgate.conditions.refs import Reads
 from iacgate.errors import PackInvalid
 from iacgate.vocabulary import Action, Severity
 
@@ -77,6 +78,11 @@ class Rule:
         if match.when is None:
             return None
         return compile_condition(match.when, ROOTS[match.kind], f"rule {self.id}")
+
+    @property
+    def reads(self) -> Reads:
+        """Which attributes of the object the rule looks at; ``None`` for all of them."""
+        return self.condition.reads if self.condition else frozenset()
 
     def covers(self, resource_type: str) -> bool:
         """Return whether the rule is about a resource type."""
