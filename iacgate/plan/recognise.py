@@ -38,10 +38,13 @@ _BY_KEYS: Final[tuple[tuple[frozenset[str], str, str], ...]] = (
     (frozenset({"Records"}), "holds CloudTrail records, not a Terraform plan", _SHOW),
     (frozenset({"ChangeSetName"}), "is a CloudFormation change set, not a Terraform plan", _SHOW),
     (frozenset({"@level", "@message"}), "is Terraform's log of a run (`-json`), not a plan", _SHOW),
-    (
-        frozenset({"resource_changes"}),
-        "says no `format_version`, so it is not what Terraform printed",
-        f"{_SHOW} Do not trim or rewrite it.",
+    *(
+        (
+            frozenset({member}),
+            "says no `format_version`, so it is not what Terraform printed",
+            f"{_SHOW} Do not trim or rewrite it.",
+        )
+        for member in ("resource_changes", "planned_values", "configuration")
     ),
 )
 

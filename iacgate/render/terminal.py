@@ -110,8 +110,13 @@ def _change(change: AssessedChange, columns: int, style: Style) -> Iterator[str]
     address = _address(change)
     pad = " " * (2 + max(0, columns - width(address)))
     yield _labelled(change.severity, f"{_symbol(change):>3} {address}{pad}{_message(first)}  [{first.rule}]", style)
+    same = [finding for finding in others if _same_unknown(first, finding)]
     for finding in others:
-        yield _cut(f"{_INDENT}also {finding.severity}: {_message(finding)}  [{finding.rule}]", style)
+        if finding not in same:
+            yield _cut(f"{_INDENT}also {finding.severity}: {_message(finding)}  [{finding.rule}]", style)
+    if same:
+        rules = ", ".join(f"{finding.severity} {finding.rule}" for finding in same)
+        yield _cut(f"{_INDENT}also possible, from the same unknown value: {rules}", style)
     if change.previous_address:
         yield _cut(f"{_INDENT}moved from {harmless(change.previous_address)}", style)
     if change.blast_radius.total:
@@ -161,6 +166,11 @@ def _foot(assessment: Assessment) -> Iterator[str]:
     if plan.plan_file_sha256 is None:
         yield "Only the plan's JSON was read. Pass the saved plan file to bind the sources,"
         yield "the lock file and the backend, too."
+
+
+def _same_unknown(first: Finding, other: Finding) -> bool:
+    """Return whether one hidden value makes both possible, so that one explanation serves both."""
+    return first.certainty is other.certainty is Certainty.POSSIBLE and first.path == other.path != ""
 
 
 def _message(finding: Finding) -> str:

@@ -570,7 +570,7 @@ def shown_invocation(**more: Any) -> Any:
         ({"lifecycle_action_trigger": None, "invoke_action_trigger": {}}, False),
     ],
 )
-def test_action_invocations(more: Any, expected: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_action_invocations(more: Any, expected: bool) -> None:
     assert agrees([(30, INVOCATION)], document(action_invocations=[shown_invocation(**more)])) is expected
     deferred = [{"reason": "deferred_prereq", "action_invocation": shown_invocation(**more)}]
     fields: Any = [(31, [(1, [(1, 5)]), (2, INVOCATION)])]
@@ -578,7 +578,7 @@ def test_action_invocations(more: Any, expected: bool) -> None:  # noqa: FBT001 
 
 
 @pytest.mark.parametrize(("shown", "expected"), [("ActionOnFailureHalt", True), ("ActionOnFailureContinue", False)])
-def test_what_happens_when_an_action_fails(shown: str, expected: bool) -> None:  # noqa: FBT001 - a column
+def test_what_happens_when_an_action_fails(shown: str, expected: bool) -> None:
     invocation = shown_invocation()
     invocation["lifecycle_action_trigger"]["on_failure"] = shown
     assert agrees([(30, INVOCATION)], document(action_invocations=[invocation])) is expected
@@ -656,7 +656,7 @@ FILE_UNKNOWN = msgpack.ExtType(0, b"\0")
         ([UNKNOWN], ["x"], False),
     ],
 )
-def test_values_are_compared_as_terraform_prints_them(ours: Any, shown: Any, same: bool) -> None:  # noqa: FBT001 - a column
+def test_values_are_compared_as_terraform_prints_them(ours: Any, shown: Any, same: bool) -> None:
     assert compare_values(ours, shown).same is same
 
 
@@ -678,7 +678,7 @@ def test_values_are_compared_as_terraform_prints_them(ours: Any, shown: Any, sam
         ([1], {}, False),
     ],
 )
-def test_masks_of_unknowns(ours: Any, mask: Any, same: bool) -> None:  # noqa: FBT001 - a column
+def test_masks_of_unknowns(ours: Any, mask: Any, same: bool) -> None:
     assert compare_mask(ours, mask).same is same
 
 
@@ -699,7 +699,7 @@ def test_masks_of_unknowns(ours: Any, mask: Any, same: bool) -> None:  # noqa: F
         (True, (), True),
     ],
 )
-def test_marks_of_the_file_must_be_in_the_mask(mask: Any, path: Any, masked: bool) -> None:  # noqa: FBT001 - a column
+def test_marks_of_the_file_must_be_in_the_mask(mask: Any, path: Any, masked: bool) -> None:
     found = unmasked({"a": 1, "l": [1, 2], "u": UNKNOWN}, mask, [path])
     assert (found is msgspec.UNSET) is masked
 

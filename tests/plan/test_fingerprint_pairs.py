@@ -645,7 +645,7 @@ CASES += [pytest.param(SAME[name], True, id=f"{name}, later") for name in SAME_L
 
 
 @pytest.mark.parametrize(("side", "applied"), CASES)
-def test_planning_the_same_again_keeps_the_fingerprint(planner: Planner, side: Side, applied: bool) -> None:  # noqa: FBT001
+def test_planning_the_same_again_keeps_the_fingerprint(planner: Planner, side: Side, applied: bool) -> None:
     state = planner.apply(side.files) if applied else None
     again = replace(side, files=_edited(side.files)) if applied else side
     workspace = planner.prepare(again, state)

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from iacgate.plan.graph import BlastRadius, Graph
+
+
+def resource(name: str, *references: str, **more: Any) -> dict[str, Any]:
+    return {
+        "mode": "managed",
+        "type": "a",
+        "name": name,
+        "expressions": {"x": {"references": list(references)}},
+        **more,
+    }
+
+
+def graph(root: dict[str, Any], **instances: int) -> Graph:
+    return Graph({"root_module": root}, Counter({f"a.{name}": count for name, count in instances.items()}))
+
+
+def test_direct_and_all() -> None:
+    found = graph({"resources": [resource("one"), resource("two", "a.one.id", "a.one"), resource("three", "a.two.id")]})
+    assert found.blast_radius("a.one") == BlastRadius(direct=1, total=2)
+    assert found.blast_radius("a.three") == BlastRadius(direct=0, total=0)
+
+
+def test_instances_count() -> None:
+    found = graph({"resources": [resource("one"), resource("two", "a.one")]}, two=5)
+    assert found.blast_radius("a.one") == BlastRadius(direct=5, total=5)
+
+
+def test_depends_on_and_nested_blocks() -> None:
+    nested = {
+        "mode": "managed",
+        "type": "a",
+        "name": "n",
+        "expressions": {"block": [{"y": {"references": ["a.one.id"]}}]},
+    }
+    found = graph({"resources": [resource("one"), resource("two", depends_on=["a.one"]), nested]})
+    assert found.blast_radius("a.one").direct == 2
+
+
+def test_through_modules() -> None:
+    child = {
+        "resources": [resource("inner", "var.id")],
+        "variables": {"id": {}},
+        "outputs": {"out": {"expression": {"references": ["a.inner.id", "a.inner"]}}},
+    }
+    root = {
+        "resources": [resource("one"), resource("last", "module.m.out", "module.m")],
+        "module_calls": {"m": {"expressions": {"id": {"references": ["a.one.id", "a.one"]}}, "module": child}},
+    }
+    found = graph(root)
+    assert found.blast_radius("a.one") == BlastRadius(direct=1, total=2)
+    assert found.blast_radius("module.m.a.inner") == BlastRadius(direct=1, total=1)
+
+
+def test_a_modules_for_each_reaches_all_in_it() -> None:
+    child = {"resources": [resource("x"), resource("y")]}
+    calls = {"m": {"for_each_expression": {"references": ["a.one"]}, "module": child}}
+    assert graph({"resources": [resource("one")], "module_calls": calls}).blast_radius("a.one").direct == 2
+
+
+def test_cycles_end() -> None:
+    found = graph({"resources": [resource("one", "a.two"), resource("two", "a.one"), resource("self", "a.self")]})
+    assert found.blast_radius("a.one") == BlastRadius(direct=1, total=1)
+    assert found.blast_radius("a.self") == BlastRadius(direct=0, total=0)
+
+
+def test_odd_configurations_have_no_dependents() -> None:
+    odds: list[Any] = [
+        None,
+        [],
+        {"resources": {}},
+        {"resources": [1, None]},
+        {"module_calls": {"m": 1}},
+        {"outputs": []},
+    ]
+    for odd in odds:
+        assert Graph({"root_module": odd}, Counter()).blast_radius("a.one") == BlastRadius(direct=0, total=0)

@@ -1,0 +1,197 @@
+"""What is not a plain resource change, and how findings come together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from iacgate.errors import PackInvalid
+from iacgate.plan.reader import read_plan
+from iacgate.risk.assess import assess
+from iacgate.risk.assessment import Assessment
+from iacgate.risk.packs import RuleSet, make_pack
+from iacgate.risk.rule import Match, RuleText
+from iacgate.shell.shipped import shipped_packs
+from iacgate.vocabulary import Action, Certainty, Severity
+
+PACKS = shipped_packs()
+RULES = RuleSet(PACKS)
+
+
+def change(
+    address: str, actions: tuple[str, ...], before: Any = None, after: Any = None, **more: Any
+) -> dict[str, Any]:
+    kind, _, name = address.partition(".")
+    body = {"actions": list(actions), "before": before, "after": after, **more.pop("change", {})}
+    return {"address": address, "mode": "managed", "type": kind, "name": name, "change": body, **more}
+
+
+def judge(*changes: dict[str, Any], rules: RuleSet = RULES, **members: Any) -> Assessment:
+    content = {"format_version": "1.2", "terraform_version": "1.14.0", "resource_changes": list(changes), **members}
+    return assess(read_plan(json.dumps(content).encode(), "plan"), rules)
+
+
+def found(assessment: Assessment) -> dict[str, Certainty]:
+    inner = (finding for item in assessment.changes for finding in item.findings)
+    return {finding.rule: finding.certainty for finding in (*assessment.findings, *inner)}
+
+
+BUCKET = {"force_destroy": True, "tags": {"a": "b"}}
+DELETE = change("aws_s3_bucket.a", ("delete",), BUCKET)
+TAGS = change("aws_s3_bucket.b", ("update",), {"tags": {}}, {"tags": {"a": "b"}})
+
+
+def test_worst_first() -> None:
+    result = judge(TAGS, DELETE)
+    assert [item.address for item in result.changes] == ["aws_s3_bucket.a", "aws_s3_bucket.b"]
+    assert result.severity is result.changes[0].severity is Severity.CRITICAL
+    assert result.changes[1].severity is Severity.NONE
+
+
+def test_a_deferred_delete_is_seen_and_possible() -> None:
+    result = judge(deferred_changes=[{"reason": "provider_config_unknown", "resource_change": DELETE}])
+    assert result.severity is Severity.CRITICAL
+    assert result.counts.deferred == 1
+    assert set(found(result).values()) == {Certainty.POSSIBLE}
+
+
+def test_an_action_without_any_resource_change() -> None:
+    result = judge(
+        action_invocations=[{"address": "action.aws_lambda_invoke.x", "type": "aws_lambda_invoke", "name": "x"}]
+    )
+    assert "terraform-action-invoked" in found(result)
+
+
+@pytest.mark.parametrize(
+    ("members", "rule"),
+    [
+        ({"errored": True}, "terraform-plan-errored"),
+        ({"complete": False}, "terraform-plan-incomplete"),
+        ({"checks": [{"address": {"to_display": "check.a"}, "status": "fail"}]}, "terraform-check-failed"),
+        ({"checks": [{"address": {"to_display": "check.a"}, "status": "error"}]}, "terraform-check-errored"),
+        (
+            {"checks": [{"address": {"kind": "check", "to_display": "check.a"}, "status": "unknown"}]},
+            "terraform-check-unknown",
+        ),
+        ({"resource_drift": [TAGS]}, "terraform-drift"),
+        (
+            {"configuration": {"provider_config": {"x": {"full_name": "evil.example/a/b"}}}},
+            "terraform-provider-registry",
+        ),
+    ],
+)
+def test_findings_of_the_plan(members: dict[str, Any], rule: str) -> None:
+    assert rule in found(judge(**members))
+    assert rule not in found(judge())
+
+
+@pytest.mark.parametrize(
+    ("item", "rule"),
+    [
+        (change("aws_db_instance.a", ("forget",), {}), "terraform-forget"),
+        (change("aws_db_instance.a", ("create", "forget"), {}, {}), "terraform-forget"),
+        (change("aws_db_instance.a", ("delete",), {}, deposed="12345678"), "terraform-deposed-destroyed"),
+        (change("acme_thing.a", ("delete",), {}), "terraform-unknown-type-destroyed"),
+        (change("acme_thing.a", ("delete", "create"), {}, {}), "terraform-unknown-type-destroyed"),
+        (change("aws_s3_bucket.a", ("no-op",), {}, {}, change={"importing": {"id": "x"}}), "terraform-import"),
+        (
+            change("aws_s3_bucket.a", ("update",), {}, {}, previous_address="aws_s3_bucket.z"),
+            "terraform-moved-and-changed",
+        ),
+    ],
+)
+def test_findings_of_unusual_changes(item: dict[str, Any], rule: str) -> None:
+    assert rule in found(judge(item))
+
+
+def test_drift_that_the_plan_was_computed_from_overlaps() -> None:
+    relevant = [{"resource": "aws_s3_bucket.b", "attribute": ["id"]}]
+    assert "terraform-drift-overlaps" in found(judge(resource_drift=[TAGS], relevant_attributes=relevant))
+    assert "terraform-drift-overlaps" not in found(judge(resource_drift=[TAGS]))
+
+
+def test_what_the_configuration_leaves_to_the_provider_is_not_this_changes_risk() -> None:
+    item = change("aws_security_group.a", ("create",), None, {"name": "a"}, change={"after_unknown": {"ingress": True}})
+    expressions = {"name": {"constant_value": "a"}}
+
+    def configured(more: dict[str, Any]) -> dict[str, Any]:
+        resource = {
+            "mode": "managed",
+            "type": "aws_security_group",
+            "name": "a",
+            "expressions": {**expressions, **more},
+        }
+        return {"root_module": {"resources": [resource]}}
+
+    assert judge(item, configuration=configured({})).severity is Severity.LOW
+    wired = judge(item, configuration=configured({"ingress": {"references": ["x.y"]}}))
+    assert wired.severity is Severity.CRITICAL
+    assert judge(item).severity is Severity.CRITICAL, "where the plan does not tell, nothing is left to the provider"
+
+
+def test_secrets_are_not_in_findings() -> None:
+    item = change(
+        "aws_db_instance.a",
+        ("update",),
+        {"password": "0ld-s3cret", "backup_retention_period": 7},
+        {"password": "n3w-s3cret", "backup_retention_period": 1},
+        change={"before_sensitive": {"password": True}, "after_sensitive": {"password": True}},
+    )
+    repeated = change('aws_s3_bucket.b["n3w-s3cret"]', ("delete",), {"force_destroy": True})
+    text = repr(judge(item, repeated, output_changes={"o": {"actions": ["update"], "before": "0ld-s3cret"}}))
+    assert "s3cret" not in text
+
+
+def test_an_unmasked_copy_of_a_secret_is_unknown_to_rules() -> None:
+    secret = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+    source = change(
+        "terraform_data.a", ("update",), {"input": secret}, {"input": 1}, change={"before_sensitive": {"input": True}}
+    )
+    copy = change("aws_iam_policy.a", ("create",), None, {"policy": secret})
+    assert found(judge(source, copy))["aws-iam-policy-admin"] is Certainty.POSSIBLE
+
+
+def text(name: str, severity: Severity, **match: Any) -> RuleText:
+    return RuleText(
+        id=name, title="T", severity=severity, why="W.", references=["https://example.com"], match=Match(**match)
+    )
+
+
+def test_a_rule_set_without_rules_is_refused() -> None:
+    with pytest.raises(PackInvalid, match="no rule"):
+        RuleSet([])
+    with pytest.raises(PackInvalid, match="no rule"):
+        RuleSet([make_pack("empty", "1", [])])
+
+
+def test_two_rules_of_one_name_are_refused() -> None:
+    twice = [make_pack(name, "1", [text("same", Severity.LOW, types=["a"])]) for name in ("one", "two")]
+    with pytest.raises(PackInvalid, match="same"):
+        RuleSet(twice)
+
+
+def test_a_rule_of_severity_none_only_makes_its_type_known() -> None:
+    harmless = make_pack(
+        "mine", "1", [text("mine-harmless", Severity.NONE, types=["acme_thing"], actions=[Action.DELETE])]
+    )
+    result = judge(change("acme_thing.a", ("delete",), {}), rules=RuleSet([*PACKS, harmless]))
+    assert result.severity is Severity.NONE
+    assert found(result) == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from([DELETE, TAGS, change("acme_x.y", ("delete",), {})]),
+        unique_by=lambda item: str(item["address"]),
+    ),
+    st.sampled_from([severity for severity in Severity if severity is not Severity.NONE]),
+    st.sampled_from(["aws_s3_bucket", "acme_x", "aws_*"]),
+)
+def test_another_rule_never_lowers_the_severity(changes: list[dict[str, Any]], severity: Severity, kind: str) -> None:
+    more = make_pack("mine", "1", [text("mine-rule", severity, types=[kind], actions=[Action.UPDATE])])
+    assert judge(*changes, rules=RuleSet([*PACKS, more])).severity.rank >= judge(*changes).severity.rank
