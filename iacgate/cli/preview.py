@@ -153,6 +153,7 @@ def _from_plan_file(data: bytes, label: str, name: str, options: Options) -> Loa
         json_label, text = label, _show(name, options, str(plan_file.product))
     plan = read_plan(text, json_label)
     check_agreement(plan_file, text, json_label)
+    plan.name = label
     return Loaded(plan, plan_file, canonical.digest(data))
 
 

@@ -60,7 +60,7 @@ def fingerprint(plan: Plan, plan_file: PlanFile | None) -> Fingerprint:
     for member in _MEMBERS:
         raw = getattr(document, member)
         if isinstance(raw, list):
-            components[member] = canonical.digest_parts(map(bytes, raw))
+            components[member] = canonical.digest_joined(raw)
         elif raw is not UNSET and raw is not None:
             components[member] = canonical.digest(memoryview(raw))
     components["flags"] = canonical.digest(canonical.canonical_json(plan.completeness))

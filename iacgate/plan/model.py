@@ -19,6 +19,9 @@ Path: TypeAlias = tuple[Step, ...]
 """Where a value is: attribute names, map keys and list indexes."""
 
 
+_IDLE = frozenset(action for action in Action if not action.mutates)
+
+
 class Importing(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is imported: an id or an identity; ``unknown`` where only apply will tell."""
 
@@ -106,8 +109,8 @@ class ResourceChange(msgspec.Struct, frozen=True):
     @property
     def matters(self) -> bool:
         """Whether applying it changes an object or what Terraform manages."""
-        if self.action is Action.NO_OP or not self.action.mutates:
-            return self.moved or self.imported or bool(self.deferred)
+        if self.action in _IDLE:
+            return bool(self.previous_address or self.deferred) or self.body.importing is not UNSET
         return True
 
 

@@ -39,6 +39,7 @@ from iacgate.vocabulary import Action, Certainty, Severity
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
 
+MAX_COMPARED: Final = 1000
 MAX_DIFFERENCES: Final = 12
 """So many attributes of one change are kept for display."""
 
@@ -213,14 +214,19 @@ class _Judge:
         if change.action not in (Action.UPDATE, Action.REPLACE):
             return ()
         forcing = change.replace_roots()
+        found = [
+            (path.split(".", 1)[0].split("[", 1)[0] not in forcing, path, before, after)
+            for path, before, after in differences(subject.get("before"), subject.get("after"), MAX_COMPARED)
+        ]
+        found.sort(key=lambda item: item[0])  # what forces the replacement is never cut off
         return tuple(
             Difference(
                 path=self._redactor.clean(path),
                 before=show(before, self._redactor),
                 after=show(after, self._redactor),
-                forces_replacement=path.split(".", 1)[0].split("[", 1)[0] in forcing,
+                forces_replacement=not harmless,
             )
-            for path, before, after in differences(subject.get("before"), subject.get("after"), MAX_DIFFERENCES)
+            for harmless, path, before, after in found[:MAX_DIFFERENCES]
         )
 
 

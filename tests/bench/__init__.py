@@ -1,0 +1,1 @@
+"""``python -m tests.bench`` (``make bench``): the speed, as ratios of whole processes measured in one run."""

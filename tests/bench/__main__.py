@@ -1,0 +1,130 @@
+"""Measure, print the table, and fail where a bound does not hold."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench.genplan import write_plan
+from tests.bench.measure import compare, median, run
+from tests.bench.peers import peers
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT = ROOT / "docs" / "benchmarks.md"
+ORJSON = "import sys, orjson\nwith open(sys.argv[1], 'rb') as f:\n    data = f.read()\nparsed = orjson.loads(data)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured bound; ``bound`` and ``goal`` are the largest ratios that are good."""
+
+    work: str
+    measured: str
+    ratio: float
+    bound: float
+    goal: float
+
+    @property
+    def verdict(self) -> str:
+        """Say whether the bound and the goal are met."""
+        if self.ratio > self.bound:
+            return "FAILED"
+        return "ok" if self.ratio <= self.goal else "ok, goal missed"
+
+    def __str__(self) -> str:
+        return f"| {self.work} | {self.measured} | {self.ratio:.2f} | {self.bound:g} | {self.goal:g} | {self.verdict} |"
+
+
+def say(text: str) -> None:
+    """Tell on standard error what is going on: it takes minutes."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def installed(folder: Path) -> Path:
+    """Build the wheel, install it alone into a new environment, and return that environment's Python."""
+    say("building the wheel and installing it into an environment of its own ...")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)], check=True, capture_output=True
+    )
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=True)
+    python = folder / "venv" / "bin" / "python"
+    constraints = str(ROOT / "constraints.txt")
+    command = [str(python), "-m", "pip", "install", "-q", "-c", constraints, str(wheel), "orjson"]
+    subprocess.run(command, check=True, capture_output=True)
+    return python
+
+
+def measured(folder: Path, python: Path) -> Iterator[Row]:
+    """Measure everything that has a bound."""
+    iacgate = str(python.parent / "iacgate")
+    plans = {count: folder / f"{count}.json" for count in (100, 10_000, 100_000)}
+    for count, path in plans.items():
+        say(f"making a plan of {count:,} resources ...")
+        write_plan(path, count)
+    say("100 resources ...")
+    found = compare([iacgate, "preview", str(plans[100])], [str(python), "-c", "pass"], folder, runs=15)
+    text = f"{found.first.wall * 1000:.0f} ms against {found.second.wall * 1000:.0f} ms"
+    yield Row("100 resources, text, against `python -c pass`", text, found.ratio, 8, 6)
+    say("10,000 resources ...")
+    preview = [iacgate, "preview", "--format", "json"]
+    found = compare([*preview, str(plans[10_000])], [str(python), "-c", ORJSON, str(plans[10_000])], folder)
+    megabytes = plans[10_000].stat().st_size / 1e6
+    text = f"{found.first.cpu:.2f} s against {found.second.cpu:.2f} s, {megabytes:.0f} MB"
+    yield Row("10,000 resources, JSON, against `orjson.loads` alone", text, found.ratio, 0.7, 0.5)
+    say("100,000 resources ...")
+    large = median([run([*preview, str(plans[100_000])], folder) for _ in range(3)])
+    size = plans[100_000].stat().st_size
+    text = f"{large.cpu:.1f} s, {size / 1e6:.0f} MB"
+    yield Row(
+        "100,000 resources: seconds, against ten times 10,000", text, large.cpu / (10 * found.first.cpu), 1.3, 1.1
+    )
+    text = f"{large.memory / 1e6:.0f} MB"
+    yield Row("100,000 resources: peak memory, against the file", text, large.memory / size, 1.5, 1.2)
+
+
+HEAD = """# Benchmarks
+
+What `make bench` printed. Every figure is of whole processes: the installed wheel in an environment of its own, started
+in an empty folder, five pairs in turn after one to warm up (fifteen for the smallest), processor seconds as the
+operating system counted them, the median of the ratios pair by pair. Ratios hold on other machines; seconds do not.
+
+The plans are made by `tests/bench/genplan.py`: ten AWS types, about 4.4 kB of JSON a resource, 30 % of them changing.
+"""
+
+
+def main() -> int:
+    """Measure, print, and return 1 where a bound does not hold."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    parser.add_argument(
+        "--peers", action="store_true", help="measure OPA and checkov, too, in environments of their own"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="iacgate-bench-") as scratch:
+        folder = Path(scratch)
+        rows = list(measured(folder, installed(folder)))
+        others = peers(folder, folder / "10000.json") if options.peers else []
+    lines = ["| work | measured | ratio | bound | goal | |", "|---|---|---|---|---|---|", *map(str, rows)]
+    if others:
+        lines += ["", "| the same 10,000 resources, three rules | seconds |", "|---|---|", *others]
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    about = f"{python}, {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d}"
+    table = "\n".join([*lines, "", about])
+    print(table)
+    if options.write:
+        REPORT.write_text(f"{HEAD}\n{table}\n", encoding="utf-8")
+    return int(any(row.verdict == "FAILED" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
