@@ -10,8 +10,6 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from iacgate.conditions import operators
-from iacgate.conditions.exposure import Exposes
-from iacgate.conditions.iam import Grants
 from iacgate.conditions.operators import OPERATORS
 from iacgate.conditions.refs import (
     EVERY,
@@ -239,8 +237,12 @@ def compile_condition(spec: Any, roots: frozenset[str], where: str) -> Condition
     if keys == {"lowered"}:
         return Lowered(_no_star(parse_path(spec["lowered"], where), where, "lowered"))
     if keys == {"exposes"}:
+        from iacgate.conditions.exposure import Exposes  # noqa: PLC0415 - few plans open networks
+
         return Exposes(spec["exposes"], where)
     if keys == {"grants"}:
+        from iacgate.conditions.iam import Grants  # noqa: PLC0415 - few plans change policies
+
         return Grants(spec["grants"], where)
     if "value" in keys and len(keys) == 2 and (operator := next(iter(keys - {"value"}))) in OPERATORS:
         test = operators.make_test(operator, spec[operator], where)

@@ -8,10 +8,8 @@ before the JSON and workflow commands after it. Nothing else around a plan is ac
 from __future__ import annotations
 
 import codecs
-import gzip
 import io
 import re
-import zlib
 from typing import Final
 
 from iacgate.errors import PlanUnreadable
@@ -57,6 +55,9 @@ def check_utf8(data: bytes, name: str) -> None:
 
 
 def _decompress(data: bytes, name: str) -> bytes:
+    import gzip  # noqa: PLC0415 - few plans are compressed
+    import zlib  # noqa: PLC0415 - few plans are compressed
+
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             result = stream.read(MAX_BYTES + 1)

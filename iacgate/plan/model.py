@@ -5,8 +5,6 @@ Field meanings follow Terraform's "JSON Output Format" documentation and OpenTof
 them: most of a plan does not change, and what does not change is never built.
 """
 
-from __future__ import annotations
-
 from typing import Any, TypeAlias
 
 import msgspec

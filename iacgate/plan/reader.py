@@ -5,8 +5,6 @@ ignored, an unknown major version is refused. What decides an effect is a closed
 an unknown action is refused.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Iterator
@@ -17,7 +15,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from iacgate import canonical
 from iacgate.errors import PlanUnreadable
-from iacgate.plan import encoding, recognise, redaction, strict
+from iacgate.plan import encoding, redaction, strict
 from iacgate.plan.model import (
     ActionInvocation,
     ChangeBody,
@@ -64,7 +62,7 @@ class _StateResource(msgspec.Struct, frozen=True):
 
 class _StateModule(msgspec.Struct, frozen=True):
     resources: list[_StateResource] = []
-    child_modules: list[_StateModule] = []
+    child_modules: list["_StateModule"] = []
 
 
 class _StateValues(msgspec.Struct, frozen=True):
@@ -75,7 +73,6 @@ class _State(msgspec.Struct, frozen=True):
     values: _StateValues | None = None
 
 
-_state: Final = msgspec.json.Decoder(_State | None)
 _document: Final = msgspec.json.Decoder(Document)
 _raws: Final = msgspec.json.Decoder(list[Raw] | None)
 _raw_members: Final = msgspec.json.Decoder(dict[str, Raw] | None)
@@ -177,7 +174,7 @@ class Plan:
         if raw is UNSET or not re.search(rb'"data"', memoryview(raw)):
             return
         try:
-            state = _state.decode(raw)
+            state = msgspec.json.decode(raw, type=_State | None)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise strict.unreadable(error, f"{self.name}: prior_state") from error
         modules = [state.values.root_module] if state and state.values and state.values.root_module else []
@@ -214,7 +211,7 @@ def read_plan(data: bytes, name: str) -> Plan:
     _check_members(text, document, name)
     _check_version(text, document, name)
     if document.resource_changes is UNSET and document.planned_values is UNSET and document.errored is not True:
-        raise recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
+        raise _not_a_plan(text, name)
     return Plan(document, name=name, sha256=canonical.digest(data), size=len(text))
 
 
@@ -253,8 +250,16 @@ def resource_change(raw: Raw, plan_name: str, *, deferred: str = "", drift: bool
     )
 
 
+def _not_a_plan(text: bytes, name: str) -> PlanUnreadable:
+    from iacgate.plan import recognise  # noqa: PLC0415 - only for what is no plan
+
+    return recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
+
+
 def _explain(text: bytes, name: str, error: Exception) -> PlanUnreadable:
     """Return why the bytes are no plan document, from what they look like."""
+    from iacgate.plan import recognise  # noqa: PLC0415 - only for what is no plan
+
     if not isinstance(error, msgspec.ValidationError):
         return recognise.refuse_text(text, name, error)
     try:
@@ -300,7 +305,7 @@ def _length(text: bytes) -> int:
 def _check_version(text: bytes, document: Document, name: str) -> None:
     version = _text(document.format_version)
     if not version:
-        raise recognise.refuse_members(frozenset(_members(Raw(text), name)), name)
+        raise _not_a_plan(text, name)
     major, _, minor = version.partition(".")
     if major not in SUPPORTED_MAJORS or not (minor.isascii() and minor.isdecimal()):
         raise PlanUnreadable(

@@ -31,11 +31,14 @@ _COMMON: Final = frozenset(
         "managed standard premium eu-west-1 eu-central-1 us-east-1 us-east-2 us-west-1 us-west-2"
     ).split()
 )
-_HIDDEN_NAME: Final = (
-    r"(?:^|_)(?:password|passwd|passphrase|secret|secret_string|secret_key|secret_access_key|client_secret|private_key"
-    r"|private_key_pem|api_key|apikey|access_token|auth_token|token|connection_string|credentials|sas_token"
-    r"|primary_access_key|secondary_access_key)$"
+_HIDDEN_NAMES: Final = tuple(
+    (
+        "password passwd passphrase secret secret_string secret_key secret_access_key client_secret private_key "
+        "private_key_pem api_key apikey access_token auth_token token connection_string credentials sas_token "
+        "primary_access_key secondary_access_key"
+    ).split()
 )
+_HIDDEN_ENDINGS: Final = tuple(f"_{name}" for name in _HIDDEN_NAMES)
 _CREDENTIAL: Final = (
     r"(?:AKIA|ASIA)[0-9A-Z]{16}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
@@ -64,7 +67,8 @@ def _credential() -> re.Pattern[str]:
 
 @functools.cache
 def _secret_name(name: str) -> bool:
-    return re.search(_HIDDEN_NAME, name.lower()) is not None
+    name = name.lower()
+    return name in _HIDDEN_NAMES or name.endswith(_HIDDEN_ENDINGS)
 
 
 class Redactor:

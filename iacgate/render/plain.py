@@ -6,7 +6,6 @@ commands. What is not plainly printable is shown as its escape.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Final
 
 _SHOWN_AS_ESCAPE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -25,6 +24,8 @@ def harmless(text: str) -> str:
 
 
 def _visible(character: str) -> str:
+    import unicodedata  # noqa: PLC0415 - most names are plain ASCII
+
     if unicodedata.category(character) not in _SHOWN_AS_ESCAPE:
         return character
     return {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}.get(character, f"\\u{{{ord(character):x}}}")
@@ -38,6 +39,8 @@ def width(text: str) -> int:
 
 
 def _columns(character: str) -> int:
+    import unicodedata  # noqa: PLC0415 - most names are plain ASCII
+
     if unicodedata.combining(character):
         return 0
     return 2 if unicodedata.east_asian_width(character) in _WIDE else 1

@@ -1,7 +1,5 @@
 """What the gate says about a plan: findings, and the changes they belong to."""
 
-from __future__ import annotations
-
 import msgspec
 
 from iacgate.plan.graph import BlastRadius

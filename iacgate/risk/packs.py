@@ -1,7 +1,5 @@
 """Rule packs: folders of rules, the compiled form of those that ship, and their index."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Final
 

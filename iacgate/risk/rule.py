@@ -4,8 +4,6 @@ One YAML file is one rule; its file name is its id. The wire form here is also w
 compiled pack holds, so that a start of the program parses no YAML.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import Any, Final, Literal, TypeAlias
 
@@ -84,12 +82,16 @@ class Rule:
         """Which attributes of the object the rule looks at; ``None`` for all of them."""
         return self.condition.reads if self.condition else frozenset()
 
+    @functools.cached_property
+    def _types(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        """Names of types, and prefixes of names."""
+        types = self.text.match.types
+        return frozenset(types), tuple(name[:-1] for name in types if name.endswith("*"))
+
     def covers(self, resource_type: str) -> bool:
         """Return whether the rule is about a resource type."""
-        types = self.text.match.types
-        return not types or any(
-            resource_type.startswith(name[:-1]) if name.endswith("*") else resource_type == name for name in types
-        )
+        names, prefixes = self._types
+        return not names or resource_type in names or resource_type.startswith(prefixes)
 
 
 def check_rule(text: RuleText, where: str) -> None:
