@@ -5,8 +5,10 @@ PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 WORKERS ?= auto
+# Coverage slows tests down: those that repeat a check on hundreds of real plans are left to `make test`.
+FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/test_corpus.py --deselect=tests/risk/test_packs.py
 
-.PHONY: help demo test lint coverage bench rules schemas goldens fixtures wheel clean
+.PHONY: help demo test lint bench rules schemas goldens fixtures wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,15 +19,13 @@ demo: $(RUNTIME) ## Judge the plans in fixtures/, and check what comes out
 test: $(DEV) ## Run every test
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-lint: $(DEV) ## ruff, mypy --strict, import-linter, coverage of the fast tests
+lint: $(DEV) ## ruff, mypy --strict, import-linter, and coverage of the fast tests
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
-
-coverage: $(DEV) ## Run every test and say which lines none of them reaches
 	@rm -f .coverage .coverage.*
-	@$(PY) -m coverage run -m pytest -n $(WORKERS) -q
+	@$(PY) -m coverage run -m pytest -q -n $(WORKERS) $(FAST)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report --skip-covered --fail-under=90
 

@@ -34,7 +34,7 @@ def iacgate(tmp_path: Path) -> Run:
     def run(
         *arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[bytes]:
-        inherited = {name: os.environ[name] for name in ("PATH", "COVERAGE_PROCESS_START") if name in os.environ}
+        inherited = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE")}
         return subprocess.run(
             [sys.executable, "-m", "iacgate", *map(str, arguments)],
             input=stdin,

@@ -116,7 +116,7 @@ def main() -> int:
         others = peers(folder, folder / "10000.json") if options.peers else []
     lines = ["| work | measured | ratio | bound | goal | |", "|---|---|---|---|---|---|", *map(str, rows)]
     if others:
-        lines += ["", "| the same 10,000 resources, three rules | seconds |", "|---|---|", *others]
+        lines += ["", "| the same 10,000 resources, one run | processor seconds | peak MB |", "|---|---|---|", *others]
     python = f"{platform.python_implementation()} {platform.python_version()}"
     about = f"{python}, {os.cpu_count()} processors, {datetime.now(UTC):%Y-%m-%d}"
     table = "\n".join([*lines, "", about])

@@ -37,20 +37,36 @@ deny contains sprintf("admin %s", [rc.address]) if {
 	"*" in statement.Action
 }
 """
-OPA: Final = """import sys
-from opa_golib import OPA
+OPA: Final = """
+import sys
+from opa_bindings import OpaEngine
+import json
+
+with OpaEngine() as engine, open(sys.argv[1], "rb") as policy, open(sys.argv[2], "rb") as plan:
+    engine.add_policy("policy.rego", policy.read().decode())
+    denied = engine.eval_document("main.deny", json.load(plan))
+print(len(denied))
 """
 
 
 def peers(folder: Path, plan: Path) -> list[str]:
-    """Return a table row for each peer."""
-    return [_checkov(folder, plan)]
+    """Return a table row for each peer: processor seconds of one run, and peak memory."""
+    return [_opa(folder, plan), _checkov(folder, plan)]
+
+
+def _opa(folder: Path, plan: Path) -> str:
+    python = _environment(folder / "opa", "opa-golib-python-bindings")
+    if python is None:
+        return "| OPA | could not be installed | |"
+    (folder / "policy.rego").write_text(POLICY, encoding="utf-8")
+    (folder / "opa_run.py").write_text(OPA, encoding="utf-8")
+    return _row("OPA, embedded", [str(python), "opa_run.py", "policy.rego", str(plan)], folder)
 
 
 def _checkov(folder: Path, plan: Path) -> str:
     python = _environment(folder / "checkov", "checkov")
     if python is None:
-        return "| checkov | could not be installed |"
+        return "| checkov | could not be installed | |"
     checks = "CKV_AWS_24,CKV_AWS_62,CKV_AWS_293"
     command = [
         str(python.parent / "checkov"),
@@ -62,12 +78,16 @@ def _checkov(folder: Path, plan: Path) -> str:
         checks,
         "--quiet",
     ]
-    print("checkov ...", file=sys.stderr, flush=True)
+    return _row("checkov, three checks", command, folder)
+
+
+def _row(name: str, command: list[str], folder: Path) -> str:
+    print(f"{name} ...", file=sys.stderr, flush=True)
     try:
         sample = run(command, folder, allowed=(0, 1))
     except RuntimeError as error:
-        return f"| checkov | did not finish: {str(error)[:80]} |"
-    return f"| checkov, three checks | {sample.cpu:.1f} |"
+        return f"| {name} | did not finish: {str(error)[-80:]} | |"
+    return f"| {name} | {sample.cpu:.1f} | {sample.memory / 1e6:,.0f} |"
 
 
 def _environment(folder: Path, *packages: str) -> Path | None:
