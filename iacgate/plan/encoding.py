@@ -14,7 +14,7 @@ from typing import Final
 
 from iacgate.errors import PlanUnreadable
 
-MAX_BYTES: Final = 4 << 30
+MAX_BYTES: Final = 2 << 30
 """The largest plan that is read, in bytes, after decompression."""
 
 _CHUNK: Final = 1 << 20

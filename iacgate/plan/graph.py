@@ -19,6 +19,8 @@ from iacgate.plan.model import ResourceChange
 
 _KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
 _MAX_DEPTH: Final = 200
+MAX_STEPS: Final = 1_000_000
+"""Steps from dependent to dependent, for all changes of a plan together."""
 
 
 class BlastRadius(msgspec.Struct, frozen=True):
@@ -52,6 +54,7 @@ class Graph:
         self._resources: set[str] = set()
         self._dependents: dict[str, set[str]] = {}
         self._known: dict[str, BlastRadius] = {}
+        self._steps = 0
         root = configuration.get("root_module")
         if isinstance(root, dict):
             self._module(root, "", 0)
@@ -69,13 +72,21 @@ class Graph:
         return sum(self._instances.get(address, 0) or 1 for address in addresses)
 
     def _reach(self, start: str) -> tuple[set[str], set[str]]:
-        """Return the resources that refer to the start, through variables and outputs only, and all that follow."""
+        """Return the resources that refer to the start, through variables and outputs only, and all that follow.
+
+        All walks of one plan share a budget of steps, so that a configuration made to be slow is not: when it
+        is used up, what was found until then stands, and counts are at least that.
+        """
         direct: set[str] = set()
         seen = {start}
         queue = deque([(start, True)])
         while queue:
             node, is_direct = queue.popleft()
-            for dependent in self._dependents.get(node, ()):
+            if not is_direct and self._steps > MAX_STEPS:
+                continue
+            dependents = self._dependents.get(node, ())
+            self._steps += len(dependents)
+            for dependent in dependents:
                 if dependent in self._resources and is_direct and dependent != start:
                     direct.add(dependent)
                 if dependent not in seen:

@@ -7,7 +7,7 @@ from typing import Final
 
 from iacgate.errors import PlanUnreadable
 
-MAX_BYTES: Final = 4 << 30
+MAX_BYTES: Final = 2 << 30
 STDIN: Final = "-"
 
 

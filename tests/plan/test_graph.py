@@ -3,6 +3,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from iacgate.plan.graph import BlastRadius, Graph
 
 
@@ -80,3 +82,16 @@ def test_odd_configurations_have_no_dependents() -> None:
     ]
     for odd in odds:
         assert Graph({"root_module": odd}, Counter()).blast_radius("a.one") == BlastRadius(direct=0, total=0)
+
+
+def test_a_configuration_made_to_be_slow_is_cut_off_and_direct_dependents_stay_exact(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("iacgate.plan.graph.MAX_STEPS", 1000)
+    chain = [resource("r0"), *(resource(f"r{number}", f"a.r{number - 1}") for number in range(1, 500))]
+    found = graph({"resources": chain})
+    first = found.blast_radius("a.r0")
+    for number in range(1, 400):
+        assert found.blast_radius(f"a.r{number}").direct == 1
+    assert first == BlastRadius(direct=1, total=499)
+    assert found._steps < 3000
