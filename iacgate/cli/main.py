@@ -89,6 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("Interrupted.", "", 130)
     except BrokenPipeError:
         return _closed_pipe()
+    except RecursionError:
+        return _fail("The input is nested too deeply to be read safely.", "Look at what produces it.", 3)
     except MemoryError:
         return _fail("There is not enough memory for this plan.", "Run it on a larger machine, or split the stack.", 3)
     return code if isinstance(code, int) else 0

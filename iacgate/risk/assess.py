@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import Hidden
-from iacgate.plan import redaction
+from iacgate.plan import redaction, strict
 from iacgate.plan.configured import configured_attributes, mark_left_to_provider
 from iacgate.plan.differences import differences, show
 from iacgate.plan.fingerprint import fingerprint
@@ -65,6 +65,28 @@ def assess(
     of the changes are judged. Raises :class:`iacgate.errors.PlanUnreadable` where any part of
     the plan cannot be judged.
     """
+    try:
+        return _assess(
+            plan,
+            rules,
+            plan_file=plan_file,
+            plan_file_sha256=plan_file_sha256,
+            with_differences=with_differences,
+            progress=progress,
+        )
+    except RecursionError as error:  # values are walked recursively, and some are deeper than any walk
+        raise strict.unreadable(error, plan.name) from error
+
+
+def _assess(
+    plan: Plan,
+    rules: RuleSet,
+    *,
+    plan_file: PlanFile | None,
+    plan_file_sha256: str | None,
+    with_differences: bool,
+    progress: Callable[[int, int], None],
+) -> Assessment:
     found = survey(plan)
     graph = Graph(plan.configuration, found.instances)
     configured = configured_attributes(plan.configuration)

@@ -194,6 +194,24 @@ def test_what_a_plan_says_of_itself_is_not_guessed() -> None:
     assert (says.errored, says.complete, says.applyable) == (True, False, True)
 
 
+@pytest.mark.parametrize("depth", [100, 400, 600, 900, 1200, 50_000])
+@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])
+def test_depth_is_read_or_refused_but_never_a_crash(depth: int, opening: str) -> None:
+    closing = "".join({"[": "]", "{": "}"}.get(character, "") for character in reversed(opening))
+    deep, mask = (opening * depth + leaf + closing * depth for leaf in ("1", "true"))
+    data = plan(change(change={"before": {"acl": 1}, "after": {"acl": 2}, "after_unknown": {"policy": 3}}))
+    data = (
+        data.replace(b"1}", deep.encode() + b"}")
+        .replace(b"2}", deep.encode() + b"}")
+        .replace(b"3}", mask.encode() + b"}")
+    )
+    try:
+        walk(data)
+    except PlanUnreadable as error:
+        assert "deep" in error.message  # noqa: PT017 - either outcome is right
+        assert depth > 100
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damage_is_refused_or_read_but_never_a_crash(data: st.DataObject) -> None:
