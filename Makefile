@@ -28,6 +28,7 @@ lint: $(DEV) ## ruff, mypy --strict, import-linter, and coverage of the fast tes
 	@$(PY) -m coverage run -m pytest -q -n $(WORKERS) $(FAST)
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report --skip-covered --fail-under=90
+	@rm -f .coverage
 
 bench: $(DEV) ## Measure the speed, as ratios within one run
 	@$(PY) -m tests.bench

@@ -187,7 +187,7 @@ class Exposes:
             values = [value for ref in self._ports for _, value in _leaves(ref, item)]
             if any(isinstance(value, Hidden) for value in values):
                 return ((ANY_PORT,) if worst else None), True
-            return port_spans([value for value in values if value not in (None, "", [])]), False
+            return _readable(port_spans([value for value in values if value not in (None, "", [])]), worst=worst)
         if not self._fields.from_port:
             return (ANY_PORT,), False
         low, high = item.get(self._fields.from_port), item.get(self._fields.to_port or self._fields.from_port)
@@ -196,7 +196,14 @@ class Exposes:
         if low is None or low == -1 or self._protocol(item, worst=worst) == "all":
             return (ANY_PORT,), False
         spans = port_spans([low, high if high is not None else low])
-        return (spans if spans is None else ((spans[0][0], spans[-1][1]),)), False
+        if spans is None or spans[0][0] > spans[-1][1]:
+            return _readable(None, worst=worst)
+        return ((spans[0][0], spans[-1][1]),), False
+
+
+def _readable(spans: tuple[Span, ...] | None, *, worst: bool) -> tuple[tuple[Span, ...] | None, bool]:
+    """Return ports as they are; what cannot be read as ports is as good as hidden."""
+    return (spans, False) if spans is not None else ((ANY_PORT,) if worst else None, True)
 
 
 def _leaves(ref: Ref, item: Value) -> list[tuple[str, Value]]:

@@ -72,6 +72,14 @@ def statements(document: str) -> list[Statement]:
         content = strictjson.decode(document.encode())
     except (ValueError, RecursionError) as error:
         raise Unreadable("not JSON, or a key stands twice") from error
+    return statements_in(content)
+
+
+def statements_in(content: Any) -> list[Statement]:
+    """Return the ``Allow`` statements of a document that is JSON already.
+
+    Raises :class:`Unreadable` where it does not follow the grammar.
+    """
     if not isinstance(content, dict):
         raise Unreadable("not an object")
     found = content.get("Statement", [])
@@ -110,7 +118,17 @@ def _is_public(principals: Any) -> bool:
 
 
 def _everything(patterns: tuple[str, ...]) -> bool:
-    return any(set(pattern) <= {"*", ":"} and "*" in pattern for pattern in patterns)
+    """Return whether a pattern takes in all: ``*``, ``*:*``, ``?*``, or an ARN of wildcards in any partition."""
+    return any("*" in pattern and all(map(_is_wild, _parts(pattern))) for pattern in patterns)
+
+
+def _parts(pattern: str) -> list[str]:
+    parts = pattern.split(":")
+    return parts[2:] if parts[0] == "arn" and len(parts) > 2 else parts
+
+
+def _is_wild(part: str) -> bool:
+    return set(part) <= {"*", "?"}
 
 
 def _broad(statement: Statement) -> bool:
@@ -213,9 +231,10 @@ class Grants:
         for document in documents:
             if isinstance(document, Hidden):
                 unsure = True
-            elif isinstance(document, str) and document.strip():
+            elif (isinstance(document, str) and document.strip()) or isinstance(document, dict):
                 try:
-                    granted |= self._find(statements(document))
+                    found = statements(document) if isinstance(document, str) else statements_in(document)
+                    granted |= self._find(found)
                 except Unreadable:
                     unsure = True
         return granted, unsure

@@ -90,6 +90,8 @@ def port_spans(value: Value) -> tuple[Span, ...] | None:
     if isinstance(value, list):
         spans = [port_spans(item) for item in value]
         return None if None in spans else tuple(span for part in spans if part for span in part)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None
     text = str(value).strip()
@@ -98,7 +100,8 @@ def port_spans(value: Value) -> tuple[Span, ...] | None:
     first, dash, last = text.partition("-")
     if not first.isdecimal() or (dash and not last.isdecimal()) or len(text) > 11:
         return None
-    return ((int(first), int(last if dash else first)),)
+    low, high = int(first), int(last if dash else first)
+    return ((low, high),) if low <= high else None
 
 
 def protocol_name(value: Value) -> str:

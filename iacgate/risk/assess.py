@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from iacgate.conditions.refs import Subject
-from iacgate.conditions.values import Hidden
+from iacgate.conditions.values import UNKNOWN, Hidden
 from iacgate.plan import redaction, strict
 from iacgate.plan.configured import configured_attributes, mark_left_to_provider
 from iacgate.plan.differences import differences, show
@@ -38,6 +38,10 @@ from iacgate.vocabulary import Action, Certainty, Severity
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
+
+_HAS_AFTER: Final = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.FORGET_AND_CREATE})
+_HAS_BEFORE: Final = frozenset({Action.UPDATE, Action.DELETE, Action.REPLACE, Action.FORGET, Action.FORGET_AND_CREATE})
+"""Actions with an object before or after them: where the plan shows none, it is unknown, not nothing."""
 
 MAX_COMPARED: Final = 1000
 MAX_DIFFERENCES: Final = 12
@@ -150,10 +154,15 @@ class _Judge:
         only = None if self._with_differences else rules.reads
         after = redaction.after_of(change.body, self._redactor, where, only)
         mark_left_to_provider(after, self._configured.get(place))
+        before = redaction.before_of(change.body, self._redactor, where, only)
+        if before is None and change.action in _HAS_BEFORE:
+            before = UNKNOWN
+        if after is None and change.action in _HAS_AFTER:
+            after = UNKNOWN
         facts = self._facts(change)
         subject: Subject = {
             "change": facts,
-            "before": redaction.before_of(change.body, self._redactor, where, only),
+            "before": before,
             "after": after,
         }
         deferred = bool(change.deferred)

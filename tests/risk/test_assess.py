@@ -108,6 +108,14 @@ def test_findings_of_unusual_changes(item: dict[str, Any], rule: str) -> None:
     assert rule in found(judge(item))
 
 
+@pytest.mark.parametrize("values", [{}, {"before": None, "after": None}])
+def test_an_object_that_the_plan_does_not_show_is_unknown(values: dict[str, Any]) -> None:
+    item = {**change("aws_db_instance.a", ("delete",)), "change": {"actions": ["delete"], **values}}
+    assert found(judge(item))["aws-db-instance-destroyed"] is Certainty.POSSIBLE
+    item = {**change("aws_iam_policy.a", ("create",)), "change": {"actions": ["create"], **values}}
+    assert found(judge(item))["aws-iam-policy-admin"] is Certainty.POSSIBLE
+
+
 def test_drift_that_the_plan_was_computed_from_overlaps() -> None:
     relevant = [{"resource": "aws_s3_bucket.b", "attribute": ["id"]}]
     assert "terraform-drift-overlaps" in found(judge(resource_drift=[TAGS], relevant_attributes=relevant))
