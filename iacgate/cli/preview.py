@@ -83,6 +83,9 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     PLAN is a plan JSON (plain or gzip, - for standard input) or a saved plan file. Without
     one, the stack in this folder is planned into a private file that is removed again.
 
+    For a plan file, terraform is asked for its JSON, which starts the providers' programs:
+    for the plan of a fork, pass the JSON yourself with --plan-json.
+
     \b
     Examples:
       iacgate preview tfplan
