@@ -89,6 +89,14 @@ def unreadable(error: Exception, where: str) -> PlanUnreadable:
 
 
 def _refuse_duplicates(raw: msgspec.Raw, inner: tuple[str, ...]) -> None:
+    """Look at the names themselves: the members' order is another one, or some are not in the struct."""
+    members = _members.decode(raw) or {}
+    parts = [
+        (members, raw),
+        *((_members.decode(members[name]) or {}, members[name]) for name in inner if name in members),
+    ]
+    if all(strictjson.same_text(_encode(part), bytes(text)) for part, text in parts):
+        return
     found = strictjson.pairs(bytes(raw))
     strictjson.refuse_duplicates(found, deep=False)
     for key, member in found:
