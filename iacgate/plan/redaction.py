@@ -235,9 +235,17 @@ def _overlay(value: Value, mask: Any, marker: Hidden, where: str) -> Value:
     )
 
 
+def _covers(mask: Any) -> bool:
+    """Return whether a mask holds anything but false and emptiness."""
+    inner = mask.values() if isinstance(mask, dict) else mask if isinstance(mask, list) else ()
+    return mask is True or any(map(_covers, inner))
+
+
 def _overlay_object(value: Value, mask: dict[str, Any], marker: Hidden, where: str) -> Value:
     if isinstance(value, Hidden):
         return value
+    if value is not None and not isinstance(value, dict):
+        return marker if _covers(mask) else value  # a mask of another shape hides the whole, and drops nothing
     result: dict[str, Value] = value if isinstance(value, dict) else {}
     touched = isinstance(value, dict)
     for key, inner in mask.items():
@@ -252,6 +260,8 @@ def _overlay_object(value: Value, mask: dict[str, Any], marker: Hidden, where: s
 def _overlay_list(value: Value, mask: list[Any], marker: Hidden, where: str) -> Value:
     if isinstance(value, Hidden):
         return value
+    if value is not None and not isinstance(value, list):
+        return marker if _covers(mask) else value
     result: list[Value] = value if isinstance(value, list) else []
     touched = isinstance(value, list)
     for index, inner in enumerate(mask):
