@@ -47,7 +47,7 @@ def body(before: Any, mask: Any = None, after: Any = None, unknown: Any = None, 
         ({"a": "p"}, {"a": {"x": True}}, {"a": UNKNOWN}),
         ({"a": 1}, [{"x": True}], UNKNOWN),
         ({"a": [1]}, {"a": {"x": False}}, {"a": [1]}),
-        ({"a": {"b": 1}}, {"a": {"b": {"c": True}}}, {"a": {"b": {"c": UNKNOWN}}}),
+        ({"a": {"b": 1}}, {"a": {"b": {"c": True}}}, {"a": {"b": UNKNOWN}}),
     ],
 )
 def test_masks_are_sparse_trees(value: Any, mask: Any, sealed: Value) -> None:
