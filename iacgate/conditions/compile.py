@@ -108,6 +108,11 @@ class Not:
         return self._part.locate(subject)
 
 
+def _unless(answer: Answer, *, decisive: bool, doubted: bool) -> Answer:
+    """Return the answer, but unknown where it decides and its value may not be one to ask at all."""
+    return None if doubted and answer is decisive else answer
+
+
 class Leaf:
     """One operator on the values that a reference names; true where it is for any of them."""
 
@@ -121,7 +126,10 @@ class Leaf:
         """Test every value that the reference names."""
         if self._single:
             return self._test(self._ref.one(subject))
-        return any_of(map(self._test, self._ref.values(subject)))
+        doubted = self._ref.doubt(subject)
+        return any_of(
+            _unless(self._test(value), decisive=True, doubted=doubted(value)) for value in self._ref.values(subject)
+        )
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the values that pass, or may pass; facts about the change are not evidence."""
@@ -139,11 +147,15 @@ class Element:
         self._part = part
         self.reads = all_reads((ref.reads, part.reads))
         self._combine: Callable[[Any], Answer] = all_of if every else any_of
+        self._decisive = not every  # this answer of one element alone decides
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the condition for each element."""
+        doubted = self._ref.doubt(subject)
         return self._combine(
-            None if isinstance(item, Hidden) else self._part.answer({**subject, "item": item})
+            None
+            if isinstance(item, Hidden)
+            else _unless(self._part.answer({**subject, "item": item}), decisive=self._decisive, doubted=doubted(item))
             for _, item in self._items(subject)
         )
 
@@ -215,23 +227,21 @@ class Lowered:
 
 _EVIDENT: Final = OBJECT_ROOTS | {"item"}
 _COMBINATIONS: Final = ("all", "any", "not")
+_MAX_DEPTH: Final = 50
 
 
-def compile_condition(spec: Any, roots: frozenset[str], where: str) -> Condition:
+def compile_condition(spec: Any, roots: frozenset[str], where: str, depth: int = 0) -> Condition:
     """Return the compiled condition.
 
     ``roots`` are the names at which a reference may start. Raises :class:`PackInvalid`,
-    naming ``where``, for whatever is not exactly one known operator.
+    naming ``where``, for whatever is not exactly one known operator, and for conditions
+    inside conditions without end (a YAML alias can name what it stands in).
     """
     if not isinstance(spec, dict) or not spec:
         raise PackInvalid(f"{where}: a condition must be a mapping with one operator.", hint="See docs/rules.md.")
     keys = frozenset(spec)
-    if keys in ({"all"}, {"any"}):
-        return _combination(spec, roots, where)
-    if keys == {"not"}:
-        return Not(compile_condition(spec["not"], roots, where))
-    if keys in ({"some", "that"}, {"every", "that"}):
-        return _element(spec, roots, where)
+    if keys in ({"all"}, {"any"}, {"not"}, {"some", "that"}, {"every", "that"}):
+        return _compound(spec, roots, where, depth)
     if keys == {"changed"}:
         return Changed(_no_star(parse_path(spec["changed"], where), where, "changed"))
     if keys == {"lowered"}:
@@ -253,18 +263,28 @@ def compile_condition(spec: Any, roots: frozenset[str], where: str) -> Condition
     )
 
 
-def _combination(spec: dict[str, Any], roots: frozenset[str], where: str) -> Condition:
+def _compound(spec: dict[str, Any], roots: frozenset[str], where: str, depth: int) -> Condition:
+    if depth > _MAX_DEPTH:
+        raise PackInvalid(f"{where}: conditions stand inside each other {_MAX_DEPTH} deep.", hint="Say it more simply.")
+    if "that" in spec:
+        return _element(spec, roots, where, depth)
+    if "not" in spec:
+        return Not(compile_condition(spec["not"], roots, where, depth + 1))
+    return _combination(spec, roots, where, depth)
+
+
+def _combination(spec: dict[str, Any], roots: frozenset[str], where: str, depth: int) -> Condition:
     (name, parts), *_ = spec.items()
     if not isinstance(parts, list) or not parts:
         raise PackInvalid(f"{where}: `{name}` wants a list with at least one condition.", hint="")
-    compiled = [compile_condition(part, roots, where) for part in parts]
+    compiled = [compile_condition(part, roots, where, depth + 1) for part in parts]
     return All(compiled) if name == "all" else AnyOf(compiled)
 
 
-def _element(spec: dict[str, Any], roots: frozenset[str], where: str) -> Condition:
+def _element(spec: dict[str, Any], roots: frozenset[str], where: str, depth: int) -> Condition:
     every = "every" in spec
     ref = parse_ref(spec["every" if every else "some"], roots, where)
-    return Element(ref, compile_condition(spec["that"], roots | {"item"}, where), every=every)
+    return Element(ref, compile_condition(spec["that"], roots | {"item"}, where, depth + 1), every=every)
 
 
 def _no_star(ref: Ref, where: str, operator: str) -> Ref:

@@ -22,7 +22,7 @@ from iacgate.conditions.network import (
     protocol_name,
     source_spans,
 )
-from iacgate.conditions.refs import EVERY, Ref, Subject, all_reads, has_hidden, parse_path
+from iacgate.conditions.refs import Ref, Subject, all_reads, has_hidden, parse_path
 from iacgate.conditions.values import Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
@@ -60,6 +60,11 @@ class Exposes:
             raise PackInvalid(f"{where}: `exposes` is not valid ({error}).", hint="See docs/rules.md.") from error
         if not fields.sources:
             raise PackInvalid(f"{where}: `exposes` names no `sources`.", hint="See docs/rules.md.")
+        if any(isinstance(wanted, (dict, list)) for wanted in fields.where.values()):
+            raise PackInvalid(f"{where}: `where` compares with single values.", hint="See docs/rules.md.")
+        for name in (fields.protocol, fields.from_port, fields.to_port):
+            if name and len(parse_path(name, where).steps) != 1:
+                raise PackInvalid(f"{where}: {name!r} is not an attribute of the network rule.", hint="Use `ports`.")
         self._fields = fields
         self._shape = msgspec.json.encode(msgspec.structs.replace(fields, to_ports=[], protocols=[]))
         self._rules = parse_path(fields.rules, where)
@@ -82,9 +87,10 @@ class Exposes:
         if all(ref.absent(subject) for ref in self._needed) or self._unchanged(before, after):
             return False
         known, hidden = self._remembered(subject)
-        if self._newly(before, known):
-            return True
-        return None if hidden and self._newly(before, self._openings(after, worst=True)[0]) else False
+        closed, unsure = self._openings(before, worst=False) if admits_world(known) or hidden else ([], False)
+        if self._newly(closed, known):
+            return None if unsure and not self._newly(self._openings(before, worst=True)[0], known) else True
+        return None if hidden and self._newly(closed, self._openings(after, worst=True)[0]) else False
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the sources that are wide or unknown, with their paths."""
@@ -111,11 +117,9 @@ class Exposes:
         now = self._rules.values({"after": after})
         return now == self._rules.values({"after": before}) and not has_hidden(now)
 
-    def _newly(self, before: Value, after: list[Opening]) -> bool:
+    def _newly(self, before: list[Opening], after: list[Opening]) -> bool:
         # What is not the world now cannot newly be; most rules let in a few private ranges.
-        if not admits_world(after):
-            return False
-        return newly_open(self._openings(before, worst=False)[0], after, self._wanted, self._protocols)
+        return admits_world(after) and newly_open(before, after, self._wanted, self._protocols)
 
     def _items(self, value: Value) -> list[tuple[str, Value]]:
         found = self._rules.locate({"after": value})
@@ -208,7 +212,7 @@ def _readable(spans: tuple[Span, ...] | None, *, worst: bool) -> tuple[tuple[Spa
 
 def _leaves(ref: Ref, item: Value) -> list[tuple[str, Value]]:
     """Return the values at a path, those inside lists one by one."""
-    if EVERY not in ref.steps and ref.steps:
+    if ref.steps:
         return [
             (f"{path}[{index}]", entry) if isinstance(node, list) else (path, entry)
             for path, node in ref.locate({"after": item})

@@ -20,6 +20,11 @@ from iacgate.conditions.values import Answer, Hidden, Value
 from iacgate.errors import PackInvalid
 
 MAX_DOCUMENT: Final = 1 << 20
+_DOCUMENT: Final = frozenset({"Version", "Id", "Statement"})
+_STATEMENT: Final = frozenset(
+    "Sid Effect Principal NotPrincipal Action NotAction Resource NotResource Condition".split()
+)
+"""The elements of the grammar. Another spelling of one must not pass for its absence."""
 
 ESCALATION: Final = (
     "iam:addusertogroup",
@@ -80,8 +85,8 @@ def statements_in(content: Any) -> list[Statement]:
 
     Raises :class:`Unreadable` where it does not follow the grammar.
     """
-    if not isinstance(content, dict):
-        raise Unreadable("not an object")
+    if not isinstance(content, dict) or not content.keys() <= _DOCUMENT:
+        raise Unreadable("not an object of the grammar's elements")
     found = content.get("Statement", [])
     return [
         _statement(item)
@@ -91,8 +96,8 @@ def statements_in(content: Any) -> list[Statement]:
 
 
 def _statement(item: Any) -> Statement:
-    if not isinstance(item, dict) or item.get("Effect") != "Allow":
-        raise Unreadable("a statement without an effect")
+    if not isinstance(item, dict) or item.get("Effect") != "Allow" or not item.keys() <= _STATEMENT:
+        raise Unreadable("a statement without an effect, or with elements that the grammar lacks")
     principals = item.get("Principal")
     return Statement(
         actions=tuple(text.lower() for text in _texts(item.get("Action"))),
@@ -114,7 +119,9 @@ def _texts(value: Any) -> tuple[str, ...]:
 def _is_public(principals: Any) -> bool:
     if isinstance(principals, dict):
         return any("*" in _texts(value) for kind, value in principals.items() if kind in ("AWS", "*"))
-    return bool(principals == "*")
+    if principals is not None and not isinstance(principals, str):
+        raise Unreadable("principals that are neither a string nor a mapping")
+    return principals == "*"
 
 
 def _everything(patterns: tuple[str, ...]) -> bool:
@@ -151,7 +158,7 @@ def service_wildcard(found: list[Statement]) -> frozenset[str]:
         for statement in found
         if _broad(statement)
         for action in statement.actions
-        if action.endswith(":*") and not _everything((action,))
+        if _everything((action.partition(":")[2],)) and not _everything((action,))
     )
 
 
@@ -159,15 +166,21 @@ def escalation(found: list[Statement]) -> frozenset[str]:
     """Actions with which the holder can gain more rights, on resources given by a wildcard."""
     allowed: set[str] = set()
     for statement in found:
-        if statement.not_resources or any("*" in resource for resource in statement.resources):
+        if statement.not_resources or any(_has_wildcard(resource) for resource in statement.resources):
             for pattern in statement.actions:
                 if not _everything((pattern,)):
                     allowed.update(_expand(pattern))
+            if statement.not_actions and not _broad(statement):  # on every resource, it is `admin` already
+                allowed.update(set(ESCALATION).difference(*map(_expand, statement.not_actions)))
     return frozenset(allowed)
 
 
+def _has_wildcard(pattern: str) -> bool:
+    return "*" in pattern or "?" in pattern
+
+
 def _expand(pattern: str) -> list[str]:
-    if "*" not in pattern and "?" not in pattern:
+    if not _has_wildcard(pattern):
         return [pattern] if pattern in ESCALATION else []
     found = re.compile(translate(pattern.replace("[", "[[]")))
     return [action for action in ESCALATION if found.match(action)]
@@ -191,7 +204,7 @@ class Grants:
     """The compiled ``grants`` condition: what does the document at a path newly allow?"""
 
     def __init__(self, spec: Any, where: str) -> None:
-        if not isinstance(spec, dict) or set(spec) != {"policy", "newly"} or spec["newly"] not in GRANTS:
+        if not isinstance(spec, dict) or set(spec) != {"policy", "newly"} or spec["newly"] not in tuple(GRANTS):
             raise PackInvalid(
                 f"{where}: `grants` wants `policy` (a path) and `newly` (one of {', '.join(GRANTS)}).",
                 hint="See docs/rules.md.",
@@ -211,8 +224,10 @@ class Grants:
         now, unsure = self._granted(documents)
         if not now:
             return None if unsure else False
-        then, _ = self._granted(self._before.values(subject))
-        return True if now - then else None if unsure else False
+        then, unsure_then = self._granted(self._before.values(subject))
+        if now - then:
+            return None if unsure_then else True
+        return None if unsure else False
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return where the documents stand, with what they newly grant."""
@@ -229,12 +244,12 @@ class Grants:
         granted: frozenset[str] = frozenset()
         unsure = False
         for document in documents:
-            if isinstance(document, Hidden):
+            unsure = unsure or has_hidden(document)
+            if isinstance(document, Hidden) or document is None or (isinstance(document, str) and not document.strip()):
+                continue
+            try:
+                found = statements(document) if isinstance(document, str) else statements_in(document)
+                granted |= self._find(found)
+            except Unreadable:
                 unsure = True
-            elif (isinstance(document, str) and document.strip()) or isinstance(document, dict):
-                try:
-                    found = statements(document) if isinstance(document, str) else statements_in(document)
-                    granted |= self._find(found)
-                except Unreadable:
-                    unsure = True
         return granted, unsure

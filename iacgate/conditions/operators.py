@@ -7,6 +7,7 @@ is not about is simply no match.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
@@ -40,7 +41,7 @@ def as_number(value: Any) -> int | float | None:
     """Return a number, also where it stands in a string; ``None`` for anything else."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return value
-    if not isinstance(value, str) or len(value) > _MAX_DIGITS:
+    if not isinstance(value, str) or len(value) > _MAX_DIGITS or "_" in value:  # Python reads 1_000 as a number
         return None
     try:
         return int(value) if value.strip("+- ").isdecimal() else _finite(float(value))
@@ -82,20 +83,26 @@ def at_most(wanted: Any) -> Test:
 
 def _limit(wanted: Any) -> int | float:
     limit = as_number(wanted)
-    if limit is None:
+    if limit is None or (isinstance(limit, float) and not math.isfinite(limit)):
         raise ValueError("wants a number")
     return limit
 
 
 def matches(wanted: Any) -> Test:
-    """A string in which the regular expression is found."""
+    """A string in which the regular expression is found; one too long to be searched is unknown."""
     if not isinstance(wanted, str):
         raise ValueError("wants a regular expression")
     try:
         search = re.compile(wanted).search
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"wants a regular expression: {error}") from error
-    return lambda value: isinstance(value, str) and search(value[:_MAX_TEXT]) is not None
+
+    def test(value: Value) -> Answer:
+        if not isinstance(value, str):
+            return False
+        return None if len(value) > _MAX_TEXT else search(value) is not None
+
+    return test
 
 
 def present(wanted: Any) -> Test:
@@ -113,7 +120,7 @@ def contains(wanted: Any) -> Test:
             return False
         if any(same(item, wanted) for item in value if not isinstance(item, Hidden)):
             return True
-        return None if any(isinstance(item, Hidden) for item in value) else False
+        return None if has_hidden(value) else False
 
     return test
 

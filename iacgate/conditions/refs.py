@@ -79,8 +79,16 @@ class Ref(msgspec.Struct, frozen=True):
         here, there = ("after", "before") if self.root == "added" else ("before", "after")
         known = {_encode(value) for _, value in _walk(subject.get(there), self.steps, "", spread=True)}
         for path, value in _walk(subject.get(here), self.steps, "", spread=True):
-            if value is not None and (_encode(value) not in known or isinstance(value, Hidden)):
+            if value is not None and (_encode(value) not in known or has_hidden(value)):
                 yield path, value
+
+    def doubt(self, subject: Subject) -> Callable[[Value], bool]:
+        """Return what tells whether a value may stand on both sides, so that it is not surely added (or removed)."""
+        if self.root not in _PAIRED:
+            return lambda _: False
+        there = subject.get("before" if self.root == "added" else "after")
+        unseen = any(has_hidden(value) for _, value in _walk(there, self.steps, "", spread=True))
+        return lambda value: unseen or has_hidden(value)
 
 
 def parse_ref(text: Any, roots: frozenset[str], where: str) -> Ref:
@@ -102,7 +110,12 @@ def parse_ref(text: Any, roots: frozenset[str], where: str) -> Ref:
 
 
 def parse_path(text: Any, where: str) -> Ref:
-    """Return a path that is looked up below ``before`` and ``after`` alike."""
+    """Return a path that is looked up below ``before`` and ``after`` alike; empty for the whole object.
+
+    Raises :class:`PackInvalid` where it is malformed.
+    """
+    if not isinstance(text, str):
+        raise PackInvalid(f"{where}: {text!r} is not a path.", hint="Write it like `ingress[*].cidr_blocks`.")
     return parse_ref(f"after.{text}" if text else "after", frozenset({"after"}), where)
 
 

@@ -21,7 +21,7 @@ def show(value: Value, redactor: Redactor, limit: int = MAX_VALUE) -> str:
         return _marker(value)
     if value is None:
         return "null"
-    text = redactor.clean(_encode(_plain(value)).decode())
+    text = redactor.clean(_encode(_plain(value, redactor)).decode())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -50,11 +50,12 @@ def _marker(value: Hidden) -> str:
     return HIDDEN_TEXT if value is Hidden.SENSITIVE else f"({Hidden.UNKNOWN.value})"
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, redactor: Redactor) -> Any:
+    """Return the value without markers and secrets, which JSON may spell otherwise than they are known."""
     if isinstance(value, Hidden):
         return _marker(value)
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {redactor.clean(key): _plain(item, redactor) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value
+        return [_plain(item, redactor) for item in value]
+    return redactor.clean(value) if isinstance(value, str) else value

@@ -102,7 +102,8 @@ class ResourceChange(msgspec.Struct, frozen=True):
         if self.body.replace_paths is UNSET:
             return frozenset()
         paths = msgspec.json.decode(self.body.replace_paths)
-        return frozenset(str(path[0]) for path in paths or () if isinstance(path, list) and path)
+        found = paths if isinstance(paths, list) else []
+        return frozenset(str(path[0]) for path in found if isinstance(path, list) and path)
 
     @property
     def matters(self) -> bool:

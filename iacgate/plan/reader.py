@@ -75,7 +75,6 @@ class _State(msgspec.Struct, frozen=True):
 
 _document: Final = msgspec.json.Decoder(Document)
 _raws: Final = msgspec.json.Decoder(list[Raw] | None)
-_raw_members: Final = msgspec.json.Decoder(dict[str, Raw] | None)
 _entry: Final = msgspec.json.Decoder(ResourceEntry)
 _body: Final = msgspec.json.Decoder(ChangeBody)
 _encode_text: Final = msgspec.json.Encoder().encode
@@ -174,18 +173,9 @@ class Plan:
         if raw is UNSET or not re.search(rb'"data"', memoryview(raw)):
             return
         try:
-            state = msgspec.json.decode(raw, type=_State | None)
+            yield from _data_secrets(raw)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise strict.unreadable(error, f"{self.name}: prior_state") from error
-        modules = [state.values.root_module] if state and state.values and state.values.root_module else []
-        while modules:
-            module = modules.pop()
-            modules.extend(module.child_modules)
-            for resource in module.resources:
-                if resource.mode == "data" and b"true" in bytes(resource.sensitive_values):
-                    yield from redaction.masked_leaves(
-                        msgspec.json.decode(resource.values), msgspec.json.decode(resource.sensitive_values)
-                    )
 
     def relevant_resources(self) -> set[str]:
         """Return the addresses of what the planned changes were computed from (``relevant_attributes``)."""
@@ -248,6 +238,19 @@ def resource_change(raw: Raw, plan_name: str, *, deferred: str = "", drift: bool
         deferred,
         body,
     )
+
+
+def _data_secrets(prior_state: Raw) -> Iterator[str]:
+    state = msgspec.json.decode(prior_state, type=_State | None)
+    modules = [state.values.root_module] if state and state.values and state.values.root_module else []
+    while modules:
+        module = modules.pop()
+        modules.extend(module.child_modules)
+        for resource in module.resources:
+            if resource.mode == "data" and b"true" in bytes(resource.sensitive_values):
+                yield from redaction.masked_leaves(
+                    msgspec.json.decode(resource.values), msgspec.json.decode(resource.sensitive_values)
+                )
 
 
 def _not_a_plan(text: bytes, name: str) -> PlanUnreadable:
@@ -324,12 +327,7 @@ def _items(raw: Raw | UnsetType, where: str) -> list[Raw]:
 
 
 def _members(raw: Raw | UnsetType, where: str) -> dict[str, Raw]:
-    if raw is UNSET:
-        return {}
-    try:
-        return _raw_members.decode(raw) or {}
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise strict.unreadable(error, where) from error
+    return {} if raw is UNSET else strict.decode_members(raw, where) or {}
 
 
 def _refuse_action(actions: tuple[str, ...], where: str) -> NoReturn:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from iacgate.conditions.refs import Reads
@@ -53,6 +54,9 @@ _MARKERS: Final = tuple(
     "AKIA ASIA PRIVATE ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox AIza k_live_ hvs. npm_ eyJ AccountKey= ://".split()
 )
 _FEW: Final = 32
+_ESCAPED: Final = re.compile(r'["\\<>&\x00-\x1f\u2028\u2029]')
+_GO_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def _may_hold_credential(text: str) -> bool:
@@ -71,11 +75,20 @@ def _secret_name(name: str) -> bool:
     return name in _HIDDEN_NAMES or name.endswith(_HIDDEN_ENDINGS)
 
 
+def _spellings(secret: str) -> Iterator[str]:
+    """Yield a secret as it is, and as JSON inside a string (or a quoted instance key) spells it."""
+    yield secret
+    if _ESCAPED.search(secret):
+        text = _encode(secret)[1:-1].decode()
+        yield text
+        yield text.translate(_GO_ESCAPES)
+
+
 class Redactor:
     """Knows the plan's secrets by value; finds them again wherever they are repeated."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = frozenset(secrets)
+        self._secrets = frozenset(spelling for secret in secrets for spelling in _spellings(secret))
         self._by_start: dict[str, list[str]] = {}
         for secret in sorted(self._secrets, key=lambda secret: (-len(secret), secret)):
             self._by_start.setdefault(secret[:MIN_SECRET], []).append(secret)
@@ -97,16 +110,15 @@ class Redactor:
 
     def _without_secrets(self, text: str) -> str:
         parts: list[str] = []
-        start = position = 0
-        while position <= len(text) - MIN_SECRET:
+        end = 0  # of what is hidden or written so far; secrets may overlap
+        for position in range(len(text) - MIN_SECRET + 1):
             for secret in self._by_start.get(text[position : position + MIN_SECRET], ()):
                 if text.startswith(secret, position):
-                    parts += text[start:position], HIDDEN_TEXT
-                    start = position = position + len(secret)
+                    if position >= end:
+                        parts += text[end:position], HIDDEN_TEXT
+                    end = max(end, position + len(secret))
                     break
-            else:
-                position += 1
-        return "".join([*parts, text[start:]])
+        return "".join([*parts, text[end:]])
 
     def seal(self, value: Value) -> Value:
         """Return the value with every leaf that must not be shown replaced by a marker; works in place."""
@@ -235,17 +247,12 @@ def _overlay(value: Value, mask: Any, marker: Hidden, where: str) -> Value:
     )
 
 
-def _covers(mask: Any) -> bool:
-    """Return whether a mask holds anything but false and emptiness."""
-    inner = mask.values() if isinstance(mask, dict) else mask if isinstance(mask, list) else ()
-    return mask is True or any(map(_covers, inner))
-
-
 def _overlay_object(value: Value, mask: dict[str, Any], marker: Hidden, where: str) -> Value:
     if isinstance(value, Hidden):
         return value
     if value is not None and not isinstance(value, dict):
-        return marker if _covers(mask) else value  # a mask of another shape hides the whole, and drops nothing
+        # A mask of another shape hides the whole, and drops nothing.
+        return value if _overlay(None, mask, marker, where) is None else marker
     result: dict[str, Value] = value if isinstance(value, dict) else {}
     touched = isinstance(value, dict)
     for key, inner in mask.items():
@@ -261,7 +268,7 @@ def _overlay_list(value: Value, mask: list[Any], marker: Hidden, where: str) -> 
     if isinstance(value, Hidden):
         return value
     if value is not None and not isinstance(value, list):
-        return marker if _covers(mask) else value
+        return value if _overlay(None, mask, marker, where) is None else marker
     result: list[Value] = value if isinstance(value, list) else []
     touched = isinstance(value, list)
     for index, inner in enumerate(mask):

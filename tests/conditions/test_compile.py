@@ -3,10 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iacgate.conditions.compile import compile_condition
+from iacgate.conditions.operators import OPERATORS
 from iacgate.conditions.values import PROVIDER, SENSITIVE, UNKNOWN, Answer, Value
 from iacgate.errors import PackInvalid
 
@@ -129,6 +130,56 @@ def test_what_is_not_a_condition_is_refused_by_name(spec: Any) -> None:
         compile_condition(spec, ROOTS, "where-it-is")
 
 
+def test_conditions_without_end_are_refused() -> None:
+    """A YAML alias can name what it stands in."""
+    for combine in (lambda inner: {"not": inner}, lambda inner: {"all": [inner]}):
+        endless: dict[str, Any] = {}
+        endless.update(combine(endless))
+        with pytest.raises(PackInvalid, match="where-it-is"):
+            compile_condition(endless, ROOTS, "where-it-is")
+    endless = {"some": "after.x"}
+    endless["that"] = endless
+    with pytest.raises(PackInvalid, match="where-it-is"):
+        compile_condition(endless, ROOTS, "where-it-is")
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"changed": None},
+        {"changed": False},
+        {"changed": []},
+        {"lowered": None},
+        {"grants": {"policy": None, "newly": "admin"}},
+        {"grants": {"policy": "policy", "newly": []}},
+        {"grants": {"policy": "policy", "newly": {}}},
+        {"grants": {"policy": "policy", "newly": None}},
+        {"grants": ["policy"]},
+        {"every": "after.x", "that": {"all": []}},
+        {"value": "after.x", "matches": "a{99999999999999}"},
+        {"value": "after.x", "at_least": float("nan")},
+        {1: 2},
+        {None: None, "value": "after.x"},
+    ],
+)
+def test_what_was_left_out_or_miswritten_is_refused_by_name(spec: Any) -> None:
+    with pytest.raises(PackInvalid, match="where-it-is"):
+        compile_condition(spec, ROOTS, "where-it-is")
+
+
+def test_item_is_known_inside_an_element_only() -> None:
+    inner = {"value": "item.x", "equals": 1}
+    compile_condition({"some": "after.a", "that": {"some": "item.b", "that": inner}}, ROOTS, "test")
+    with pytest.raises(PackInvalid, match="item"):
+        compile_condition(inner, ROOTS, "test")
+
+
+def test_elements_that_are_null_are_none() -> None:
+    one = {"value": "item", "present": False}
+    assert ask({"some": "after.x", "that": one}, after={"x": [None]}) is False
+    assert ask({"every": "after.x", "that": one}, after={"x": []}) is True
+
+
 json_like = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.text(max_size=5), st.sampled_from(["after.x", "all", "value"])
@@ -141,9 +192,26 @@ json_like = st.recursive(
     ),
     max_leaves=8,
 )
+near_misses = st.one_of(
+    st.builds(lambda argument: {"grants": argument}, st.fixed_dictionaries({"policy": json_like, "newly": json_like})),
+    st.builds(
+        lambda argument: {"exposes": argument},
+        st.dictionaries(
+            st.sampled_from(["rules", "sources", "protocol", "from_port", "ports", "where", "to_ports", "protocols"]),
+            st.one_of(json_like, st.just(["a.b"]), st.just("a")),
+        ),
+    ),
+    st.builds(
+        lambda operator, argument: {"value": "after.x", operator: argument},
+        st.sampled_from(sorted(OPERATORS)),
+        json_like,
+    ),
+    st.builds(lambda operator, path: {operator: path}, st.sampled_from(["changed", "lowered"]), json_like),
+)
 
 
-@given(json_like)
+@settings(max_examples=400, deadline=None)
+@given(st.one_of(json_like, near_misses))
 def test_whatever_is_written_compiles_or_is_refused(spec: Any) -> None:
     try:
         condition = compile_condition(spec, ROOTS, "test")

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from iacgate.conditions.iam import MAX_DOCUMENT, Grants
+from iacgate.conditions.iam import GRANTS, MAX_DOCUMENT, Grants
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Answer, Value
 
 
@@ -86,8 +90,95 @@ def test_what_was_granted_before_is_not_new() -> None:
     assert grants("escalation", document(allow(Action="iam:*")), before=document(allow(Action="iam:PassRole"))) is True
 
 
-def test_what_was_not_known_before_does_not_excuse() -> None:
-    assert grants("admin", ADMIN, before=SENSITIVE) is True
+@pytest.mark.parametrize("before", [SENSITIVE, UNKNOWN, "{", {"Statement": UNKNOWN}])
+def test_what_was_not_known_before_does_not_excuse(before: Value) -> None:
+    assert grants("admin", ADMIN, before=before) is None
+    assert grants("admin", document(allow()), before=before) is False
+
+
+@pytest.mark.parametrize(
+    ("newly", "after", "answer"),
+    [
+        ("public", {"Statement": [allow(Principal=UNKNOWN)]}, None),
+        ("public", {"Statement": [allow(Principal="*", Condition=UNKNOWN)]}, None),
+        ("public", {"Statement": [allow(Principal="*"), UNKNOWN]}, None),
+        ("admin", {"Statement": [allow(Action=SENSITIVE)]}, None),
+        ("admin", [ADMIN], None),
+        ("admin", [UNKNOWN], None),
+        ("admin", 5, None),
+        ("admin", "  ", False),
+        ("public", document(allow(Principal=["*"])), None),
+        ("public", document(allow(Principal="123456789012")), False),
+        ("public", document(allow(Principal={"*": "*"})), True),
+        ("public", document(allow(Principal={"AWS": [1]})), None),
+        ("admin", json.dumps({"statement": [allow(Action="*")]}), None),
+        ("admin", document({"Effect": "Allow", "action": "*", "Resource": "*"}), None),
+        ("admin", json.dumps({"Version": "2012-10-17"}), False),
+        ("service_wildcard", document(allow(Action="s3:**")), True),
+        ("service_wildcard", document(allow(Action="s3:?*")), True),
+        ("service_wildcard", document(allow(Action="s3:")), False),
+        ("escalation", document(allow(Action="iam:PassRole", Resource="arn:aws:iam::1:role/?")), True),
+        ("escalation", document({"Effect": "Allow", "NotAction": "s3:*", "Resource": "arn:aws:iam::1:role/*"}), True),
+        ("escalation", document({"Effect": "Allow", "NotAction": "iam:*", "Resource": "arn:aws:s3:::a*"}), False),
+        ("escalation", document({"Effect": "Allow", "NotAction": "s3:*", "Resource": "arn:aws:iam::1:role/a"}), False),
+    ],
+)
+def test_what_cannot_be_read_for_sure_is_unknown_and_odd_spellings_are_read(
+    newly: str, after: Value, answer: Answer
+) -> None:
+    assert grants(newly, after) is answer
+
+
+elements = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Deny"])},
+    optional={
+        "Action": st.sampled_from(["*", "s3:*", "iam:PassRole", ["s3:Get*", "iam:*"]]),
+        "NotAction": st.sampled_from(["s3:*", ["iam:*"]]),
+        "Resource": st.sampled_from(["*", "arn:aws:s3:::a", ["arn:aws:s3:::a/*"]]),
+        "Principal": st.sampled_from(["*", {"AWS": "*"}, {"Service": "x"}]),
+        "Condition": st.sampled_from([{}, {"Bool": {"a": "b"}}]),
+    },
+)
+documents = st.fixed_dictionaries({"Statement": st.lists(elements, max_size=3)})
+
+
+def places(value: Value, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+def with_hidden(value: Value, path: tuple[Any, ...]) -> Value:
+    if not path:
+        return UNKNOWN
+    result = copy.copy(value)
+    result[path[0]] = with_hidden(value[path[0]], path[1:])
+    return result
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(GRANTS)), documents, documents, st.booleans(), st.data())
+def test_hiding_a_part_never_changes_an_answer_but_to_unknown(
+    newly: str, before: Value, after: Value, hide_before: bool, data: st.DataObject
+) -> None:
+    path = data.draw(st.sampled_from(list(places(before if hide_before else after))))
+    hidden = (after, with_hidden(before, path)) if hide_before else (with_hidden(after, path), before)
+    assert grants(newly, *hidden) in (None, grants(newly, after, before))
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(GRANTS)), documents, elements)
+def test_another_statement_never_takes_a_grant_away(newly: str, after: Value, more: Value) -> None:
+    if grants(newly, after) is True:
+        assert grants(newly, {"Statement": [more, *after["Statement"]]}) is True
+
+
+@settings(deadline=None)
+@given(st.sampled_from(sorted(GRANTS)), documents)
+def test_text_and_object_are_read_alike(newly: str, after: Value) -> None:
+    assert grants(newly, json.dumps(after)) is grants(newly, after)
+    assert grants(newly, after, before=json.dumps(after)) is False
 
 
 def test_documents_inside_a_list() -> None:

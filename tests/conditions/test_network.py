@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ipaddress
 import itertools
 from typing import Any
 
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iacgate.conditions.exposure import Exposes
-from iacgate.conditions.network import Span, port_spans, size, source_spans, subtract, union
+from iacgate.conditions.network import Span, port_spans, protocol_name, size, source_spans, subtract, union
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Answer, Value
 
 small = st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -76,6 +77,44 @@ def test_what_is_no_address_range(source: Any) -> None:
 )
 def test_ports(value: Any, spans: Any) -> None:
     assert port_spans(value) == spans
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [
+        ("-1", "all"),
+        (-1, "all"),
+        ("ALL", "all"),
+        ("*", "all"),
+        (None, "all"),
+        ("", "all"),
+        ("Tcp", "tcp"),
+        (6, "tcp"),
+        ("6", "tcp"),
+        (17, "udp"),
+        ("icmpv6", "icmpv6"),
+        ("58", "icmpv6"),
+        ("50", "50"),
+    ],
+)
+def test_protocols(value: Any, name: str) -> None:
+    assert protocol_name(value) == name
+
+
+@given(st.integers(0, (1 << 32) - 1), st.integers(0, 32))
+def test_networks_are_read_as_the_standard_library_reads_them(address: int, prefix: int) -> None:
+    network = ipaddress.ip_network((address, prefix), strict=False)
+    text = f"{ipaddress.IPv4Address(address)}/{prefix}"
+    assert source_spans(text) == (((int(network.network_address), int(network.broadcast_address)),), ())
+
+
+@given(st.lists(small), st.lists(small))
+def test_what_is_taken_away_and_what_stays_make_the_whole(spans: list[Span], holes: list[Span]) -> None:
+    whole, gone = union(spans), union(holes)
+    stays = subtract(whole, gone)
+    assert subtract(stays, gone) == stays
+    assert union([*stays, *subtract(whole, stays)]) == whole
+    assert subtract(whole, whole) == []
 
 
 GROUP = {
