@@ -94,7 +94,8 @@ def refuse_duplicates(value: Any, *, deep: bool) -> None:
 def refuse_duplicate_names(names: list[str]) -> None:
     """Raise :class:`DuplicateKeyError` where a name stands twice."""
     if len(set(names)) != len(names):
-        raise DuplicateKeyError(next(name for index, name in enumerate(names) if name in names[:index]))
+        seen: set[str] = set()
+        raise DuplicateKeyError(next(name for name in names if name in seen or seen.add(name)))  # type: ignore[func-returns-value] # the set remembers
 
 
 def _load(data: bytes, hook: Any) -> Any:

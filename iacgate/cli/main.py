@@ -93,7 +93,17 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("The input is nested too deeply to be read safely.", "Look at what produces it.", 3)
     except MemoryError:
         return _fail("There is not enough memory for this plan.", "Run it on a larger machine, or split the stack.", 3)
+    except Exception as error:  # a traceback could show values; where it stopped is what we need
+        return _fail(f"A defect in iacgate: {_where_from(error)}.", "Nothing was decided. Please report this line.", 1)
     return code if isinstance(code, int) else 0
+
+
+def _where_from(error: BaseException) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {trace.tb_frame.f_globals.get('__name__')}, line {trace.tb_lineno}" if trace else ""
+    return type(error).__name__ + place
 
 
 def _fail(message: str, hint: str, exit_code: int) -> int:

@@ -145,6 +145,7 @@ def _load(name: str, options: Options) -> Iterator[Loaded]:
 
 def _from_plan_file(data: bytes, label: str, name: str, options: Options) -> Loaded:
     from iacgate.plan.agreement import check_agreement  # noqa: PLC0415 - only plan files need it
+    from iacgate.plan.encoding import to_json_bytes  # noqa: PLC0415 - only plan files need it
     from iacgate.plan.planfile import read_plan_file  # noqa: PLC0415 - only plan files need it
 
     plan_file = read_plan_file(data, label)
@@ -154,6 +155,7 @@ def _from_plan_file(data: bytes, label: str, name: str, options: Options) -> Loa
         raise UsageInvalid("A plan file from standard input needs --plan-json.", hint="Or name the plan file.")
     else:
         json_label, text = label, _show(name, options, str(plan_file.product))
+    text = to_json_bytes(text, json_label)
     plan = read_plan(text, json_label)
     check_agreement(plan_file, text, json_label)
     plan.name = label

@@ -8,15 +8,18 @@ the unknown is the worst, the answer is unknown.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
 from iacgate.conditions.network import (
     ANY_PORT,
+    WIDE,
+    WORLD,
     Opening,
     Span,
-    admits_world,
+    admits,
+    is_name,
     newly_open,
     port_spans,
     protocol_name,
@@ -36,7 +39,7 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``rules`` is the path of the list of rules, empty where the resource itself is one rule.
     ``where`` keeps the rules whose attributes equal the given values (direction, access).
-    ``default_protocol`` is what a rule without a protocol speaks.
+    ``least`` is how much must be let in: the world, or a range wider than any organisation's.
     """
 
     sources: list[str]
@@ -48,6 +51,7 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     where: dict[str, Any] = {}
     to_ports: list[int | str] = []
     protocols: list[str] = []
+    least: Literal["world", "wide"] = "world"
 
 
 class Exposes:
@@ -66,7 +70,7 @@ class Exposes:
             if name and len(parse_path(name, where).steps) != 1:
                 raise PackInvalid(f"{where}: {name!r} is not an attribute of the network rule.", hint="Use `ports`.")
         self._fields = fields
-        self._shape = msgspec.json.encode(msgspec.structs.replace(fields, to_ports=[], protocols=[]))
+        self._shape = msgspec.json.encode(msgspec.structs.replace(fields, to_ports=[], protocols=[], least="world"))
         self._rules = parse_path(fields.rules, where)
         self._sources = [parse_path(path, where) for path in fields.sources]
         self._ports = [parse_path(path, where) for path in fields.ports]
@@ -76,6 +80,7 @@ class Exposes:
             raise PackInvalid(f'{where}: `to_ports` must hold ports such as 22 or "1000-2000".', hint="")
         self._wanted: tuple[Span, ...] = wanted
         self._protocols = frozenset(fields.protocols)
+        self._least = WORLD if fields.least == "world" else WIDE
         named = [self._rules] if fields.rules else [*self._sources, *self._ports, *(ref for ref, _ in self._filters)]
         self._needed = [self._rules] if fields.rules else self._sources
         parts = () if fields.rules else (fields.protocol, fields.from_port, fields.to_port)
@@ -87,7 +92,7 @@ class Exposes:
         if all(ref.absent(subject) for ref in self._needed) or self._unchanged(before, after):
             return False
         known, hidden = self._remembered(subject)
-        closed, unsure = self._openings(before, worst=False) if admits_world(known) or hidden else ([], False)
+        closed, unsure = self._openings(before, worst=False) if admits(known, self._least) or hidden else ([], False)
         if self._newly(closed, known):
             return None if unsure and not self._newly(self._openings(before, worst=True)[0], known) else True
         return None if hidden and self._newly(closed, self._openings(after, worst=True)[0]) else False
@@ -119,7 +124,10 @@ class Exposes:
 
     def _newly(self, before: list[Opening], after: list[Opening]) -> bool:
         # What is not the world now cannot newly be; most rules let in a few private ranges.
-        return admits_world(after) and newly_open(before, after, self._wanted, self._protocols)
+        if not admits(after, self._least) or not newly_open(before, after, self._wanted, self._protocols, self._least):
+            return False
+        # The world is wide, too, and has rules of its own.
+        return self._least is WORLD or not newly_open(before, after, self._wanted, self._protocols)
 
     def _items(self, value: Value) -> list[tuple[str, Value]]:
         found = self._rules.locate({"after": value})
@@ -162,11 +170,12 @@ class Exposes:
         hidden = False
         for ref in self._sources:
             for _, source in _leaves(ref, item):
-                if isinstance(source, Hidden):
+                spans = None if isinstance(source, Hidden) else source_spans(source)
+                if (
+                    spans is None and source not in (None, "") and not is_name(source)
+                ):  # hidden, or no range as we know it
                     hidden = True
                     spans = EVERYWHERE if worst else None
-                else:
-                    spans = source_spans(source)
                 if spans:
                     v4 += spans[0]
                     v6 += spans[1]

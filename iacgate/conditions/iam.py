@@ -1,30 +1,33 @@
 """What an IAM policy document newly allows.
 
-Documents are JSON inside a string. They are read as AWS's "IAM JSON policy grammar" has
-them: one value may stand for a list of one, actions are case-insensitive and may hold
-``*`` and ``?``. A document that does not parse is unknown, never harmless.
+A grant is what is allowed, on which resources, under which condition. It is new where no
+grant before the change covers it: one of the same or wider actions and resources, without
+a condition or under the same one. So a narrowed policy grants nothing new, and a widened
+one does, whichever of its parts was widened.
 """
 
 from __future__ import annotations
 
-import functools
-import re
-from fnmatch import translate
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from iacgate import strictjson
+from iacgate.conditions.policy import (
+    OTHER_THAN,
+    Statement,
+    Unreadable,
+    covers,
+    has_wildcard,
+    is_everything,
+    is_wild,
+    matching,
+    statements,
+    statements_in,
+)
 from iacgate.conditions.refs import Ref, Subject, has_hidden, parse_path
 from iacgate.conditions.values import Answer, Hidden, Value
 from iacgate.errors import PackInvalid
-
-MAX_DOCUMENT: Final = 1 << 20
-_DOCUMENT: Final = frozenset({"Version", "Id", "Statement"})
-_STATEMENT: Final = frozenset(
-    "Sid Effect Principal NotPrincipal Action NotAction Resource NotResource Condition".split()
-)
-"""The elements of the grammar. Another spelling of one must not pass for its absence."""
 
 ESCALATION: Final = (
     "iam:addusertogroup",
@@ -45,158 +48,104 @@ ESCALATION: Final = (
     "iam:setdefaultpolicyversion",
     "iam:updateassumerolepolicy",
     "iam:updateloginprofile",
+    "sts:assumerole",
 )
 """Actions that let their holder gain more rights than were given, on resources not named one by one
 (Rhino Security Labs, "AWS IAM Privilege Escalation Methods")."""
 
 
-class Statement(msgspec.Struct, frozen=True):
-    """One ``Allow`` statement, normalised: lists, actions in lower case."""
-
-    actions: tuple[str, ...]
-    not_actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    not_resources: tuple[str, ...]
-    public: bool
-    conditional: bool
+_MAX_GRANTS: Final = 1000
+"""Of one change; more are not compared, so that a document made to be slow is not."""
 
 
-class Unreadable(ValueError):
-    """The document does not follow the policy grammar."""
+class Grant(msgspec.Struct, frozen=True, order=True):
+    """What is allowed on which resources (patterns), under which condition (its JSON, or nothing).
 
-
-@functools.lru_cache(maxsize=64)
-def statements(document: str) -> list[Statement]:
-    """Return the ``Allow`` statements of a document; several rules ask for the same one.
-
-    Raises :class:`Unreadable` where it does not follow the grammar.
+    ``doubtful`` is one that its condition may take back again.
     """
-    if len(document) > MAX_DOCUMENT:
-        raise Unreadable("too long")
-    try:
-        content = strictjson.decode(document.encode())
-    except (ValueError, RecursionError) as error:
-        raise Unreadable("not JSON, or a key stands twice") from error
-    return statements_in(content)
+
+    action: str
+    resource: str
+    condition: str
+    doubtful: bool = False
+
+    def covered_by(self, other: Grant, *, whatever_condition: bool = False) -> bool:
+        """Return whether the other allows all that this one does."""
+        return (
+            (whatever_condition or other.condition in ("", self.condition))
+            and covers(other.action, self.action)
+            and covers(other.resource, self.resource)
+        )
 
 
-def statements_in(content: Any) -> list[Statement]:
-    """Return the ``Allow`` statements of a document that is JSON already.
-
-    Raises :class:`Unreadable` where it does not follow the grammar.
-    """
-    if not isinstance(content, dict) or not content.keys() <= _DOCUMENT:
-        raise Unreadable("not an object of the grammar's elements")
-    found = content.get("Statement", [])
-    return [
-        _statement(item)
-        for item in (found if isinstance(found, list) else [found])
-        if not (isinstance(item, dict) and item.get("Effect") == "Deny")
-    ]
+def _is_broad(statement: Statement) -> bool:
+    return any(map(is_everything, statement.resources)) or bool(statement.not_resources)
 
 
-def _statement(item: Any) -> Statement:
-    if not isinstance(item, dict) or item.get("Effect") != "Allow" or not item.keys() <= _STATEMENT:
-        raise Unreadable("a statement without an effect, or with elements that the grammar lacks")
-    principals = item.get("Principal")
-    return Statement(
-        actions=tuple(text.lower() for text in _texts(item.get("Action"))),
-        not_actions=tuple(text.lower() for text in _texts(item.get("NotAction"))),
-        resources=_texts(item.get("Resource")),
-        not_resources=_texts(item.get("NotResource")),
-        public="NotPrincipal" in item or _is_public(principals),
-        conditional=bool(item.get("Condition")),
-    )
+def _where(statement: Statement) -> tuple[str, ...]:
+    """Return the patterns of the resources; what is named by its exceptions is one pattern."""
+    return (OTHER_THAN + ", ".join(statement.not_resources),) if statement.not_resources else statement.resources
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    values = value if isinstance(value, list) else [] if value is None else [value]
-    if not all(isinstance(text, str) for text in values):
-        raise Unreadable("a list of something else than strings")
-    return tuple(values)
+def _names_identities(resource: str) -> bool:
+    """Return whether a pattern can take in several roles, users, groups or policies."""
+    if resource.startswith(OTHER_THAN):
+        return True
+    parts = resource.split(":")
+    return has_wildcard(resource) and (parts[0] != "arn" or len(parts) < 3 or bool(matching(parts[2], ("iam",))))
 
 
-def _is_public(principals: Any) -> bool:
-    if isinstance(principals, dict):
-        return any("*" in _texts(value) for kind, value in principals.items() if kind in ("AWS", "*"))
-    if principals is not None and not isinstance(principals, str):
-        raise Unreadable("principals that are neither a string nor a mapping")
-    return principals == "*"
+def _is_admin(statement: Statement) -> bool:
+    return _is_broad(statement) and (any(map(is_everything, statement.actions)) or bool(statement.not_actions))
 
 
-def _everything(patterns: tuple[str, ...]) -> bool:
-    """Return whether a pattern takes in all: ``*``, ``*:*``, ``?*``, or an ARN of wildcards in any partition."""
-    return any("*" in pattern and all(map(_is_wild, _parts(pattern))) for pattern in patterns)
-
-
-def _parts(pattern: str) -> list[str]:
-    parts = pattern.split(":")
-    return parts[2:] if parts[0] == "arn" and len(parts) > 2 else parts
-
-
-def _is_wild(part: str) -> bool:
-    return set(part) <= {"*", "?"}
-
-
-def _broad(statement: Statement) -> bool:
-    return _everything(statement.resources) or bool(statement.not_resources)
-
-
-def admin(found: list[Statement]) -> frozenset[str]:
+def admin(found: list[Statement]) -> Iterator[Grant]:
     """Every action on every resource; ``NotAction`` on every resource, too."""
-    return frozenset(
-        "every action on every resource"
-        for statement in found
-        if _broad(statement) and (_everything(statement.actions) or statement.not_actions)
-    )
-
-
-def service_wildcard(found: list[Statement]) -> frozenset[str]:
-    """Every action of one service, on every resource."""
-    return frozenset(
-        action
-        for statement in found
-        if _broad(statement)
-        for action in statement.actions
-        if _everything((action.partition(":")[2],)) and not _everything((action,))
-    )
-
-
-def escalation(found: list[Statement]) -> frozenset[str]:
-    """Actions with which the holder can gain more rights, on resources given by a wildcard."""
-    allowed: set[str] = set()
     for statement in found:
-        if statement.not_resources or any(_has_wildcard(resource) for resource in statement.resources):
-            for pattern in statement.actions:
-                if not _everything((pattern,)):
-                    allowed.update(_expand(pattern))
-            if statement.not_actions and not _broad(statement):  # on every resource, it is `admin` already
-                allowed.update(set(ESCALATION).difference(*map(_expand, statement.not_actions)))
-    return frozenset(allowed)
+        if _is_admin(statement):
+            yield Grant("every action on every resource", "", statement.condition)
 
 
-def _has_wildcard(pattern: str) -> bool:
-    return "*" in pattern or "?" in pattern
+def service_wildcard(found: list[Statement]) -> Iterator[Grant]:
+    """Every action of one service, on every resource."""
+    for statement in filter(_is_broad, found):
+        for action in statement.actions:
+            service, colon, name = action.partition(":")
+            if colon and name and is_wild(name) and "*" in name and not is_wild(service):
+                yield Grant(action, "", statement.condition)
 
 
-def _expand(pattern: str) -> list[str]:
-    if not _has_wildcard(pattern):
-        return [pattern] if pattern in ESCALATION else []
-    found = re.compile(translate(pattern.replace("[", "[[]")))
-    return [action for action in ESCALATION if found.match(action)]
+def escalation(found: list[Statement]) -> Iterator[Grant]:
+    """Actions with which the holder can gain more rights, on resources given by a wildcard."""
+    for statement in found:
+        if _is_admin(statement):
+            continue  # a worse grant, which has its own name
+        resources = [text for text in _where(statement) if _names_identities(text)]
+        if not resources:
+            continue
+        allowed = {action for pattern in statement.actions for action in matching(pattern, ESCALATION)}
+        if statement.not_actions:
+            allowed.update(set(ESCALATION).difference(*(matching(text, ESCALATION) for text in statement.not_actions)))
+        for action in allowed:
+            yield from (Grant(action, resource, statement.condition) for resource in resources)
 
 
-def public(found: list[Statement]) -> frozenset[str]:
-    """Anybody may use it: a principal ``*`` and no condition."""
-    return frozenset(
-        action
-        for statement in found
-        if statement.public and not statement.conditional
-        for action in statement.actions or ("everything else",)
-    )
+def public(found: list[Statement]) -> Iterator[Grant]:
+    """Anybody may use it: a principal ``*``, and no condition that says who is calling."""
+    for statement in found:
+        if statement.public and not statement.names_callers:
+            actions = statement.actions or (OTHER_THAN + ", ".join(statement.not_actions),)
+            for action in actions:
+                for resource in _where(statement) or ("",):
+                    yield Grant(action, resource, statement.condition, doubtful=bool(statement.condition))
 
 
-GRANTS: Final = {"admin": admin, "service_wildcard": service_wildcard, "escalation": escalation, "public": public}
+GRANTS: Final[dict[str, Callable[[list[Statement]], Iterator[Grant]]]] = {
+    "admin": admin,
+    "service_wildcard": service_wildcard,
+    "escalation": escalation,
+    "public": public,
+}
 """What the ``grants`` condition can look for."""
 
 
@@ -222,26 +171,25 @@ class Grants:
         if documents == self._before.values(subject) and not has_hidden(documents):
             return False
         now, unsure = self._granted(documents)
-        if not now:
-            return None if unsure else False
-        then, unsure_then = self._granted(self._before.values(subject))
-        if now - then:
+        then, unsure_then = self._granted(self._before.values(subject)) if now else (frozenset(), False)
+        new = _uncovered(now, then)
+        if any(not grant.doubtful for grant in _uncovered(new, then, whatever_condition=True)):
             return None if unsure_then else True
-        return None if unsure else False
+        return None if new or unsure else False
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return where the documents stand, with what they newly grant."""
         now, _ = self._granted(self._policy.values(subject))
         then, _ = self._granted(self._before.values(subject))
-        new = ", ".join(sorted(now - then)[:5])
+        new = ", ".join(sorted({grant.action for grant in _uncovered(now, then)})[:5])
         return [
             (path, value if isinstance(value, Hidden) else new or value)
             for path, value in self._policy.locate(subject)
             if value is not None
         ]
 
-    def _granted(self, documents: list[Value]) -> tuple[frozenset[str], bool]:
-        granted: frozenset[str] = frozenset()
+    def _granted(self, documents: list[Value]) -> tuple[frozenset[Grant], bool]:
+        granted: frozenset[Grant] = frozenset()
         unsure = False
         for document in documents:
             unsure = unsure or has_hidden(document)
@@ -249,7 +197,15 @@ class Grants:
                 continue
             try:
                 found = statements(document) if isinstance(document, str) else statements_in(document)
-                granted |= self._find(found)
+                granted |= frozenset(self._find(found))
             except Unreadable:
                 unsure = True
-        return granted, unsure
+        return (granted, unsure) if len(granted) <= _MAX_GRANTS else (frozenset(), True)
+
+
+def _uncovered(now: frozenset[Grant], then: frozenset[Grant], *, whatever_condition: bool = False) -> frozenset[Grant]:
+    return frozenset(
+        grant
+        for grant in now - then
+        if not any(grant.covered_by(other, whatever_condition=whatever_condition) for other in then)
+    )

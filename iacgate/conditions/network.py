@@ -8,7 +8,8 @@ integers, separately for each protocol and each stretch of ports.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -22,10 +23,29 @@ WORLD: Final = {4: 1 << 30, 6: 1 << 123}
 """So many newly admitted addresses count as the world: a quarter of IPv4, and a quarter
 of 2000::/3, the global unicast space (RFC 4291, section 2.4)."""
 
+WIDE: Final = {4: 1 << 25, 6: 1 << 104}
+"""More than any one organisation's network: wider than a /8 of public IPv4, or a /24 of IPv6."""
+
+_NOT_PUBLIC: Final = {
+    4: [
+        (0x0A000000, 0x0AFFFFFF),  # 10.0.0.0/8
+        (0x64400000, 0x647FFFFF),  # 100.64.0.0/10
+        (0x7F000000, 0x7FFFFFFF),  # 127.0.0.0/8
+        (0xA9FE0000, 0xA9FEFFFF),  # 169.254.0.0/16
+        (0xAC100000, 0xAC1FFFFF),  # 172.16.0.0/12
+        (0xC0A80000, 0xC0A8FFFF),  # 192.168.0.0/16
+    ],
+    6: [(0xFC << 120, (0xFE << 120) - 1), (0xFE80 << 112, (0xFEC0 << 112) - 1)],  # fc00::/7, fe80::/10
+}
+"""RFC 1918, 6598, 1122, 3927, 4193 and 4291: nobody comes from there through the Internet."""
+
+_MAPPED: Final = 0xFFFF << 32
+_NAME: Final = re.compile(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
+
 ANY_PORT: Final[Span] = (0, 65535)
 _EVERYWHERE: Final = frozenset({"*", "any", "internet", "0.0.0.0", "::"})  # noqa: S104 - not bound to, but recognised
 _ALL_PROTOCOLS: Final = frozenset({"-1", "all", "*", "", "any"})
-_NUMBERS: Final = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6"}
+_NUMBERS: Final = {"6": "tcp", "17": "udp", "1": "icmp", "58": "icmpv6", "132": "sctp"}
 
 
 class Opening(msgspec.Struct, frozen=True):
@@ -79,8 +99,21 @@ def _parsed(text: str) -> tuple[tuple[Span, ...], tuple[Span, ...]] | None:
         return None
     if low.version != high.version or int(low) > int(high):
         return None
-    span = (int(low), int(high))
-    return ((span,), ()) if low.version == 4 else ((), (span,))
+    return _of_version(low.version, (int(low), int(high)))
+
+
+def _of_version(version: int, span: Span) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+    low, high = span
+    if version == 4:
+        return (span,), ()
+    if low >= _MAPPED and high <= _MAPPED + (1 << 32) - 1:  # ::ffff:0:0/96, IPv4 in the clothes of IPv6
+        return ((low - _MAPPED, high - _MAPPED),), ()
+    return (), (span,)
+
+
+def is_name(source: Any) -> bool:
+    """Return whether a source is the name of something (a security group, a service tag), not an address range."""
+    return isinstance(source, str) and _NAME.fullmatch(source.strip()) is not None
 
 
 def port_spans(value: Value) -> tuple[Span, ...] | None:
@@ -142,24 +175,28 @@ def size(spans: Iterable[Span]) -> int:
     return sum(high - low + 1 for low, high in spans)
 
 
-def admits_world(openings: list[Opening]) -> bool:
-    """Return whether so many addresses are let in, on whatever ports, that they can be the world."""
+def admits(openings: list[Opening], least: Mapping[int, int] = WORLD) -> bool:
+    """Return whether so many addresses are let in, on whatever ports, that they can be what is looked for."""
     return (
-        size(span for opening in openings for span in opening.v4) >= WORLD[4]
-        or size(span for opening in openings for span in opening.v6) >= WORLD[6]
+        size(span for opening in openings for span in opening.v4) >= least[4]
+        or size(span for opening in openings for span in opening.v6) >= least[6]
     )
 
 
 def newly_open(
-    before: list[Opening], after: list[Opening], wanted: tuple[Span, ...], protocols: frozenset[str]
+    before: list[Opening],
+    after: list[Opening],
+    wanted: tuple[Span, ...],
+    protocols: frozenset[str],
+    least: Mapping[int, int] = WORLD,
 ) -> bool:
-    """Return whether the world can newly reach one of the wanted ports."""
+    """Return whether so many addresses (by IP version) can newly reach one of the wanted ports."""
     for protocol in {opening.protocol for opening in after}:
         if protocols and protocol != "all" and protocol not in protocols:
             continue
         relevant = [opening for opening in after if opening.protocol in (protocol, "all")]
         known = [opening for opening in before if opening.protocol in (protocol, "all")]
-        if any(_opens(known, relevant, stretch) for stretch in _stretches([*relevant, *known], wanted)):
+        if any(_opens(known, relevant, stretch, least) for stretch in _stretches([*relevant, *known], wanted)):
             return True
     return False
 
@@ -174,11 +211,13 @@ def _stretches(openings: list[Opening], wanted: tuple[Span, ...]) -> list[Span]:
     return stretches
 
 
-def _opens(before: list[Opening], after: list[Opening], ports: Span) -> bool:
+def _opens(before: list[Opening], after: list[Opening], ports: Span, least: Mapping[int, int]) -> bool:
     for version, attribute in ((4, "v4"), (6, "v6")):
         then, now = union(_admitted(before, ports, attribute)), union(_admitted(after, ports, attribute))
+        if least is not WORLD:
+            then, now = subtract(then, _NOT_PUBLIC[version]), subtract(now, _NOT_PUBLIC[version])
         grown = size(subtract(now, then))
-        if grown >= WORLD[version] or (grown and size(then) < WORLD[version] <= size(now)):
+        if grown >= least[version] or (grown and size(then) < least[version] <= size(now)):
             return True
     return False
 

@@ -18,14 +18,17 @@ from iacgate.plan.reader import Plan
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
+    from iacgate.plan.source.snapshot import Snapshot
 
 _FULL_COMMIT: Final = r"[?&]ref=[0-9a-f]{40}(?:$|&)"
-_REGISTRY: Final = r"(?:[\w.-]+\.[\w.-]+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?"
+_REGISTRY: Final = r"(?:[\w-]+(?:\.[\w-]+)+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?"
 _EXACT: Final = r"=?\s*v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?"
-_READS: Final = (
-    rb"\b(templatefile|fileexists|fileset|file(?:base64)?(?:sha1|sha256|sha512|md5)?)"
-    rb"(?:\s|/\*(?s:.*?)\*/|#[^\n]*|//[^\n]*)*\("  # white space and comments may stand before the bracket
+_READERS: Final = frozenset(
+    "file filebase64 filebase64sha256 filebase64sha512 fileexists filemd5 fileset filesha1 filesha256 filesha512 "
+    "templatefile".split()
 )
+"""Functions that read files (Terraform Language, "Filesystem Functions")."""
+
 _MAX_DEPTH: Final = 200
 
 
@@ -46,8 +49,8 @@ def unbound(plan: Plan, plan_file: PlanFile | None) -> tuple[Unbound, ...]:
     ]
     found += _modules(configuration)
     found += _ephemeral(configuration, plan_file)
-    if plan_file is not None:
-        found += _file_reads(plan_file)
+    if plan.snapshot is not None:
+        found += _from_sources(plan.snapshot)
     return tuple(sorted(set(found), key=lambda item: (item.kind, item.address, item.why)))
 
 
@@ -93,21 +96,12 @@ def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Ite
                 yield Unbound(address, "ephemeral", "it is opened again at apply and may answer otherwise")
 
 
-def _file_reads(plan_file: PlanFile) -> Iterator[Unbound]:
-    for path, source in plan_file.sources.items():
-        functions = sorted({match.decode() for match in re.findall(_READS, _without_escapes(path, source))})
-        if functions:
-            yield Unbound(path, "file", f"{', '.join(functions)} read files again at apply")
-
-
-def _without_escapes(path: str, source: bytes) -> bytes:
-    """Return a source in which JSON's escapes cannot hide a function's name."""
-    if not path.endswith(".json"):
-        return source
-    try:
-        return msgspec.json.encode(msgspec.json.decode(source))
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return source
+def _from_sources(snapshot: Snapshot) -> Iterator[Unbound]:
+    for path, functions in snapshot.functions.items():
+        if readers := sorted(functions & _READERS):
+            yield Unbound(path, "file", f"{', '.join(readers)} read files again at apply")
+    for path in snapshot.unread:
+        yield Unbound(path, "source", "this configuration file was not understood: only the plan's JSON tells of it")
 
 
 def modules(configuration: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

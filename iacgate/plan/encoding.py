@@ -20,6 +20,12 @@ MAX_BYTES: Final = 2 << 30
 _CHUNK: Final = 1 << 20
 _ANSI: Final = rb"\x1b\[[0-9;]*[A-Za-z]"
 _LOOK: Final = 256
+_SPACE: Final = re.compile(rb"[ \t\r\n]*")
+_MAX_WRAPPER_LINES: Final = 1000
+MAX_RATIO: Final = 500
+"""How far a plan may be compressed; real ones are below 110."""
+
+_RATIO_FROM: Final = 16 << 20
 _WRAPPER_PREFIXES: Final = (b"[command]", b"::", b"Warning: ", "╷".encode(), "│".encode(), "╵".encode())
 
 
@@ -60,7 +66,7 @@ def _decompress(data: bytes, name: str) -> bytes:
 
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            result = stream.read(MAX_BYTES + 1)
+            result = stream.read(min(MAX_BYTES, max(_RATIO_FROM, MAX_RATIO * len(data))) + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise PlanUnreadable(
             f"{name}: the gzip data is damaged or cut off.", hint="Compress the plan JSON again."
@@ -69,6 +75,11 @@ def _decompress(data: bytes, name: str) -> bytes:
         raise PlanUnreadable(
             f"{name}: the plan is larger than {MAX_BYTES >> 30} GiB when decompressed.",
             hint="Split the stack; a plan of this size cannot be reviewed.",
+        )
+    if len(result) > max(_RATIO_FROM, MAX_RATIO * len(data)):
+        raise PlanUnreadable(
+            f"{name}: unpacks to more than {MAX_RATIO} times its size, as no plan does.",
+            hint="Look at where the file comes from, or decompress it yourself.",
         )
     return result
 
@@ -94,18 +105,35 @@ def _transcode(data: bytes, encoding: str, name: str) -> bytes:
 def _without_wrapper(data: bytes) -> bytes:
     """Cut off the lines before and after the JSON, where each is one that a known wrapper prints."""
     start, end = 0, len(data)
-    while start < end:
+    for _ in range(_MAX_WRAPPER_LINES):
+        start = _after_space(data, start)
         line_end = data.find(b"\n", start, end)
         if line_end < 0 or not _is_wrapper_line(data, start, line_end):
             break
         start = line_end + 1
-    while start < end:
+    for _ in range(_MAX_WRAPPER_LINES):
+        end = _before_space(data, start, end)
         line_start = data.rfind(b"\n", start, end) + 1 or start
         if line_start == start or not _is_wrapper_line(data, line_start, end):
             break
         end = line_start - 1
     around = data[:start] + data[end:]
     return data[start:end] if around.strip() else data
+
+
+def _after_space(data: bytes, start: int) -> int:
+    found = _SPACE.match(data, start)
+    return found.end() if found else start
+
+
+def _before_space(data: bytes, start: int, end: int) -> int:
+    """Return where the white space at the end begins; looks at pieces, because a plan is large."""
+    while end > start:
+        piece = data[max(start, end - _CHUNK) : end]
+        if kept := len(piece.rstrip()):
+            return end - len(piece) + kept
+        end -= len(piece)
+    return end
 
 
 def _is_wrapper_line(data: bytes, start: int, end: int) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 
 from iacgate.plan.model import ResourceChange
 
-_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]"]*)\]')
+_KEY: Final = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|[^\]["]*)\]')
 _MAX_DEPTH: Final = 200
 MAX_STEPS: Final = 1_000_000
 """Steps from dependent to dependent, for all changes of a plan together."""
@@ -82,7 +82,7 @@ class Graph:
         queue = deque([(start, True)])
         while queue:
             node, is_direct = queue.popleft()
-            if not is_direct and self._steps > MAX_STEPS:
+            if self._steps > (10 if is_direct else 1) * MAX_STEPS:
                 continue
             dependents = self._dependents.get(node, ())
             self._steps += len(dependents)

@@ -166,7 +166,7 @@ def _is_step_of(node: dict[str, Value] | list[Value], step: Value) -> bool:
 def _child(mask: Any, step: Any) -> Any:
     if isinstance(mask, dict):
         return mask.get(step, False)
-    return mask[step] if isinstance(mask, list) and step < len(mask) else False
+    return mask[step] if isinstance(mask, list) and isinstance(step, int) and step < len(mask) else False
 
 
 def _any_true(mask: Any) -> bool:

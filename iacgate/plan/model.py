@@ -152,6 +152,7 @@ class ActionInvocation(msgspec.Struct, frozen=True):
     provider: str
     trigger: str
     deferred: str
+    secrets: tuple[str, ...] = ()
 
 
 class Completeness(msgspec.Struct, frozen=True):

@@ -8,14 +8,14 @@ an unknown action is refused.
 import functools
 import re
 from collections.abc import Iterator
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from iacgate import canonical
 from iacgate.errors import PlanUnreadable
-from iacgate.plan import encoding, redaction, strict
+from iacgate.plan import encoding, others, strict
 from iacgate.plan.model import (
     ActionInvocation,
     ChangeBody,
@@ -26,6 +26,9 @@ from iacgate.plan.model import (
     ResourceEntry,
 )
 from iacgate.vocabulary import ACTIONS
+
+if TYPE_CHECKING:
+    from iacgate.plan.source.snapshot import Snapshot
 
 SUPPORTED_MAJORS: Final = ("0", "1")
 """Major format versions of the plan JSON: 0.1 and 0.2 (Terraform 0.12 to 1.0), 1.x since."""
@@ -54,25 +57,6 @@ class Document(msgspec.Struct, frozen=True):
     errored: bool | UnsetType | None = UNSET
 
 
-class _StateResource(msgspec.Struct, frozen=True):
-    mode: str = ""
-    values: Raw = Raw(b"null")
-    sensitive_values: Raw = Raw(b"null")
-
-
-class _StateModule(msgspec.Struct, frozen=True):
-    resources: list[_StateResource] = []
-    child_modules: list["_StateModule"] = []
-
-
-class _StateValues(msgspec.Struct, frozen=True):
-    root_module: _StateModule | None = None
-
-
-class _State(msgspec.Struct, frozen=True):
-    values: _StateValues | None = None
-
-
 _document: Final = msgspec.json.Decoder(Document)
 _raws: Final = msgspec.json.Decoder(list[Raw] | None)
 _entry: Final = msgspec.json.Decoder(ResourceEntry)
@@ -91,6 +75,7 @@ class Plan:
         self.sha256 = sha256
         self.size = size
         self.document = document
+        self.snapshot: Snapshot | None = None
         self.format_version = _text(document.format_version)
         self.terraform_version = _text(document.terraform_version)
         self.completeness = Completeness(
@@ -145,21 +130,28 @@ class Plan:
         """Yield the results of checks and conditions, one for each checked object."""
         where = f"{self.name}: checks"
         for raw in _items(self.document.checks, where):
-            yield _check(strict.decode_value(raw, where))
+            yield others.check(strict.decode_value(raw, where))
 
     def action_invocations(self) -> Iterator[ActionInvocation]:
         """Yield the provider actions that apply will run, deferred ones included."""
         where = f"{self.name}: action_invocations"
         for raw in _items(self.document.action_invocations, where):
-            yield _invocation(strict.decode_value(raw, where), "")
+            yield others.invocation(strict.decode_value(raw, where), "")
         for raw in _items(self.document.deferred_action_invocations, where):
-            item = _object(strict.decode_value(raw, where))
-            yield _invocation(item.get("action_invocation"), str(item.get("reason") or "unknown"))
+            item = others.object_of(strict.decode_value(raw, where))
+            yield others.invocation(item.get("action_invocation"), str(item.get("reason") or "unknown"))
 
     @functools.cached_property
     def configuration(self) -> dict[str, Any]:
         """The ``configuration`` member; empty where the plan has none."""
         return self._object_member(self.document.configuration, "configuration")
+
+    def add_sources(self, snapshot: "Snapshot") -> None:
+        """Add to the configuration what only the sources say."""
+        from iacgate.plan.source.merge import add_sources  # noqa: PLC0415 - most plans come without their sources
+
+        add_sources(self.configuration, snapshot)
+        self.snapshot = snapshot
 
     def variables(self) -> dict[str, Any]:
         """Return the values of root variables; they are in clear, sensitive ones too."""
@@ -172,19 +164,16 @@ class Plan:
         # `re` searches in place, where `in` would need a copy of a quarter of the plan.
         if raw is UNSET or not re.search(rb'"data"', memoryview(raw)):
             return
-        try:
-            yield from _data_secrets(raw)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            raise strict.unreadable(error, f"{self.name}: prior_state") from error
+        yield from others.data_secrets(raw, f"{self.name}: prior_state")
 
     def relevant_resources(self) -> set[str]:
         """Return the addresses of what the planned changes were computed from (``relevant_attributes``)."""
         where = f"{self.name}: relevant_attributes"
         items = [] if self.document.relevant_attributes is UNSET else _items(self.document.relevant_attributes, where)
-        return {str(_object(strict.decode_value(raw, where)).get("resource") or "") for raw in items}
+        return {str(others.object_of(strict.decode_value(raw, where)).get("resource") or "") for raw in items}
 
     def _object_member(self, raw: Raw | UnsetType, member: str) -> dict[str, Any]:
-        return {} if raw is UNSET else _object(strict.decode_value(raw, f"{self.name}: {member}"))
+        return {} if raw is UNSET else others.object_of(strict.decode_value(raw, f"{self.name}: {member}"))
 
 
 def read_plan(data: bytes, name: str) -> Plan:
@@ -238,19 +227,6 @@ def resource_change(raw: Raw, plan_name: str, *, deferred: str = "", drift: bool
         deferred,
         body,
     )
-
-
-def _data_secrets(prior_state: Raw) -> Iterator[str]:
-    state = msgspec.json.decode(prior_state, type=_State | None)
-    modules = [state.values.root_module] if state and state.values and state.values.root_module else []
-    while modules:
-        module = modules.pop()
-        modules.extend(module.child_modules)
-        for resource in module.resources:
-            if resource.mode == "data" and b"true" in bytes(resource.sensitive_values):
-                yield from redaction.masked_leaves(
-                    msgspec.json.decode(resource.values), msgspec.json.decode(resource.sensitive_values)
-                )
 
 
 def _not_a_plan(text: bytes, name: str) -> PlanUnreadable:
@@ -335,42 +311,6 @@ def _refuse_action(actions: tuple[str, ...], where: str) -> NoReturn:
         f"{where}: {ascii(list(actions[:8]))[:120]} is not a list of actions that iacgate knows.",
         hint="What it would do cannot be judged. Use a newer iacgate, or look at who made this plan.",
     )
-
-
-def _check(item: Any) -> Check:
-    item = _object(item)
-    address = _object(item.get("address"))
-    problems = [
-        str(_object(problem).get("message", ""))
-        for instance in _list(item.get("instances"))
-        for problem in _list(_object(instance).get("problems"))
-    ]
-    return Check(
-        address=str(address.get("to_display") or address.get("name") or ""),
-        kind=str(address.get("kind") or ""),
-        status=str(item.get("status") or "unknown"),
-        problems=tuple(problems),
-    )
-
-
-def _invocation(item: Any, deferred: str) -> ActionInvocation:
-    item = _object(item)
-    trigger = _object(item.get("lifecycle_action_trigger"))
-    return ActionInvocation(
-        address=str(item.get("address") or ""),
-        type=str(item.get("type") or ""),
-        provider=str(item.get("provider_name") or ""),
-        trigger=str(trigger.get("triggering_resource_address") or ""),
-        deferred=deferred,
-    )
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
 
 
 def _text(value: str | UnsetType | None) -> str:

@@ -45,7 +45,7 @@ _CREDENTIAL: Final = (
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[\w-]{16,}"
     r"|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\b[rs]k_live_\w{16,}|\bhvs\.[\w-]{20,}|\bnpm_\w{30,}"
-    r"|\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\."
+    r"|(?<![\w-])eyJ[\w-]{8,4096}\.eyJ[\w-]{8,}\."
     r"|AccountKey=[\w+/=]{20,}"
     r"|[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,200}:[^\s/@]{1,200}@"
 )
@@ -89,9 +89,9 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = frozenset(spelling for secret in secrets for spelling in _spellings(secret))
-        self._by_start: dict[str, list[str]] = {}
+        self._by_start: dict[str, dict[int, set[str]]] = {}  # by length, the longest first
         for secret in sorted(self._secrets, key=lambda secret: (-len(secret), secret)):
-            self._by_start.setdefault(secret[:MIN_SECRET], []).append(secret)
+            self._by_start.setdefault(secret[:MIN_SECRET], {}).setdefault(len(secret), set()).add(secret)
 
     def hides(self, text: str) -> bool:
         """Return whether a string is a secret, or looks like a credential."""
@@ -112,13 +112,18 @@ class Redactor:
         parts: list[str] = []
         end = 0  # of what is hidden or written so far; secrets may overlap
         for position in range(len(text) - MIN_SECRET + 1):
-            for secret in self._by_start.get(text[position : position + MIN_SECRET], ()):
-                if text.startswith(secret, position):
-                    if position >= end:
-                        parts += text[end:position], HIDDEN_TEXT
-                    end = max(end, position + len(secret))
-                    break
+            if length := self._secret_at(text, position):
+                if position >= end:
+                    parts += text[end:position], HIDDEN_TEXT
+                end = max(end, position + length)
         return "".join([*parts, text[end:]])
+
+    def _secret_at(self, text: str, position: int) -> int:
+        """Return the length of the longest secret that begins at a position, 0 where there is none."""
+        lengths = self._by_start.get(text[position : position + MIN_SECRET])
+        if lengths is None:
+            return 0
+        return next((n for n, secrets in lengths.items() if text[position : position + n] in secrets), 0)
 
     def seal(self, value: Value) -> Value:
         """Return the value with every leaf that must not be shown replaced by a marker; works in place."""

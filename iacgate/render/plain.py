@@ -6,6 +6,7 @@ commands. What is not plainly printable is shown as its escape.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 _SHOWN_AS_ESCAPE: Final = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
@@ -16,17 +17,23 @@ def harmless(text: str) -> str:
     """Return the text with everything that a terminal or a CI log could obey made visible.
 
     GitHub's runner obeys ``##[...]`` anywhere in a line, and ``::...`` at its start
-    (actions/runner, ``ActionCommand.cs``): callers never start a line with such a text.
+    (actions/runner, ``ActionCommand.cs``), Azure Pipelines and TeamCity ``##vso[`` and
+    ``##teamcity[``: no two ``#`` stay together, and callers never start a line with such a text.
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
-    return text.replace("##[", "# #[")
+    return re.sub("#(?=#)", "# ", text) if "##" in text else text
+
+
+def is_hidden(character: str) -> bool:
+    """Return whether a character controls how others are shown, or is not shown itself."""
+    import unicodedata  # noqa: PLC0415 - most names are plain ASCII
+
+    return unicodedata.category(character) in _SHOWN_AS_ESCAPE
 
 
 def _visible(character: str) -> str:
-    import unicodedata  # noqa: PLC0415 - most names are plain ASCII
-
-    if unicodedata.category(character) not in _SHOWN_AS_ESCAPE:
+    if not is_hidden(character):
         return character
     return {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}.get(character, f"\\u{{{ord(character):x}}}")
 

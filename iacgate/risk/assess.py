@@ -38,6 +38,7 @@ from iacgate.vocabulary import Action, Certainty, Severity
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
+    from iacgate.plan.source.snapshot import Snapshot
 
 _HAS_AFTER: Final = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.FORGET_AND_CREATE})
 _HAS_BEFORE: Final = frozenset({Action.UPDATE, Action.DELETE, Action.REPLACE, Action.FORGET, Action.FORGET_AND_CREATE})
@@ -59,17 +60,23 @@ def assess(
     *,
     plan_file: PlanFile | None = None,
     plan_file_sha256: str | None = None,
+    snapshot: Snapshot | None = None,
     with_differences: bool = False,
     progress: Callable[[int, int], None] = _silent,
 ) -> Assessment:
     """Return all findings of a plan.
 
     ``plan_file`` is the saved plan file, where there is one: it tells what the JSON cannot.
+    ``snapshot`` has the configuration's sources, by default those in the plan file.
     ``with_differences`` keeps the changed attributes of changes from medium on. ``progress`` is told how many
     of the changes are judged. Raises :class:`iacgate.errors.PlanUnreadable` where any part of
     the plan cannot be judged.
     """
     try:
+        if plan_file is not None and snapshot is None:
+            snapshot = _snapshot(plan_file)
+        if snapshot is not None:
+            plan.add_sources(snapshot)
         return _assess(
             plan,
             rules,
@@ -80,6 +87,12 @@ def assess(
         )
     except RecursionError as error:  # values are walked recursively, and some are deeper than any walk
         raise strict.unreadable(error, plan.name) from error
+
+
+def _snapshot(plan_file: PlanFile) -> Snapshot:
+    from iacgate.plan.source.snapshot import from_members  # noqa: PLC0415 - most plans come without their sources
+
+    return from_members(plan_file.sources)
 
 
 def _assess(

@@ -101,8 +101,13 @@ class RuleSet:
 
 
 def _applies(rule: Rule, action: Action) -> bool:
-    """Without actions, a rule about types is about what changes objects; one about all types sees moves and imports."""
-    return action in rule.actions or (not rule.actions and (action.mutates or not rule.text.match.types))
+    """Without actions, a rule about types is about what changes objects; one about all types sees moves and imports.
+
+    What is forgotten and made anew is made: rules about new objects are about it.
+    """
+    if not rule.actions:
+        return action.mutates or not rule.text.match.types
+    return action in rule.actions or (action is Action.FORGET_AND_CREATE and Action.CREATE in rule.actions)
 
 
 def _about_destroying(match: Match) -> bool:

@@ -69,6 +69,8 @@ def _other_secrets(plan: Plan) -> Iterator[str]:
         yield from redaction.secrets_of(drift.body, f"{plan.name}: resource_drift")
     for output in plan.outputs():
         yield from redaction.secrets_of(output.body, f"{plan.name}: output_changes")
+    for action in plan.action_invocations():
+        yield from action.secrets
     yield from plan.data_secrets()
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from iacgate.conditions.iam import GRANTS, MAX_DOCUMENT, Grants
+from iacgate.conditions.iam import GRANTS, Grants
+from iacgate.conditions.policy import MAX_DOCUMENT, covers
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Answer, Value
 
 
@@ -127,6 +129,129 @@ def test_what_cannot_be_read_for_sure_is_unknown_and_odd_spellings_are_read(
     newly: str, after: Value, answer: Answer
 ) -> None:
     assert grants(newly, after) is answer
+
+
+EXAMPLE = "arn:aws:s3:::a/*"
+ORGANIZATION = {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+
+
+@pytest.mark.parametrize(
+    ("newly", "before", "after", "answer"),
+    [
+        # Narrowed, in actions, in resources, by a condition.
+        ("public", allow(Principal="*", Action="s3:*"), allow(Principal="*"), False),
+        ("public", allow(Principal="*"), allow(Principal="*", Resource=EXAMPLE), False),
+        ("public", allow(Principal="*"), allow(Principal="*", Condition=ORGANIZATION), False),
+        (
+            "public",
+            allow(Principal="*"),
+            allow(Principal="*", Condition={"Bool": {"aws:SecureTransport": "true"}}),
+            False,
+        ),
+        ("escalation", allow(Action="iam:*"), allow(Action="iam:PassRole"), False),
+        ("escalation", allow(Action="iam:PassRole"), allow(Action="iam:PassRole", Resource="arn:aws:iam::1:*"), False),
+        ("admin", allow(Action="*"), {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}, False),
+        # Widened, in actions, in resources, by a condition less.
+        ("public", allow(Principal="*"), allow(Principal="*", Action="s3:Get*"), True),
+        ("public", allow(Principal="*", Resource=EXAMPLE), allow(Principal="*"), True),
+        ("public", allow(Principal="*", Condition=ORGANIZATION), allow(Principal="*"), True),
+        ("public", allow(Principal="*", Action="s3:?"), allow(Principal="*", Action="s3:*"), True),
+        (
+            "escalation",
+            allow(Action="iam:PassRole", Resource="arn:aws:iam::1:role/a-*"),
+            allow(Action="iam:PassRole"),
+            True,
+        ),
+        (
+            "escalation",
+            {"Effect": "Allow", "Action": "iam:PassRole", "NotResource": ["arn:aws:iam::1:role/a"]},
+            {"Effect": "Allow", "Action": "iam:PassRole", "NotResource": ["arn:aws:iam::1:role/b"]},
+            True,
+        ),
+        # The same under another condition may be more.
+        (
+            "admin",
+            allow(Action="*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+            allow(Action="*"),
+            None,
+        ),
+        (
+            "admin",
+            allow(Action="*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+            allow(Action="*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "false"}}),
+            None,
+        ),
+    ],
+)
+def test_what_is_widened_is_new_and_what_is_narrowed_is_not(
+    newly: str, before: Any, after: Any, answer: Answer
+) -> None:
+    assert grants(newly, document(after), before=document(before)) is answer
+
+
+@pytest.mark.parametrize(
+    ("condition", "answer"),
+    [
+        (ORGANIZATION, False),
+        ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": ["o-1/r-1/*"]}}, False),
+        ({"IpAddress": {"aws:SourceIp": "203.0.113.0/24"}}, False),
+        ({"ArnLike": {"AWS:SourceArn": "arn:aws:s3:::bucket"}}, False),
+        ({"Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"}}, False),
+        ({"Bool": {"elasticfilesystem:AccessedViaMountTarget": "false"}}, None),
+        ({"Bool": {"aws:SecureTransport": "true"}, "StringEquals": {"aws:SourceVpce": "vpce-1"}}, False),
+        ({"Bool": {"aws:SecureTransport": "true"}}, None),
+        ({"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}, None),
+        ({"StringEqualsIfExists": {"aws:PrincipalOrgID": "o-1"}}, None),
+        ({"ForAllValues:StringEquals": {"aws:PrincipalOrgID": "o-1"}}, None),
+        ({"StringLike": {"aws:PrincipalArn": "*"}}, None),
+        ({"StringLike": {"aws:PrincipalArn": ["arn:aws:iam::1:role/a", "arn:aws:*:*:*:*"]}}, None),
+        ({"IpAddress": {"aws:SourceIp": ["0.0.0.0/1", "128.0.0.0/1"]}}, None),
+        ({"IpAddress": {"aws:SourceIp": "::/0"}}, None),
+        ({"StringEquals": {"aws:PrincipalOrgID": []}}, None),
+        ({"StringEquals": 1}, None),
+        ({}, True),
+    ],
+)
+def test_a_condition_excuses_only_where_it_names_the_callers(condition: Any, answer: Answer) -> None:
+    assert grants("public", document(allow(Principal="*", Condition=condition))) is answer
+
+
+@pytest.mark.parametrize(
+    ("newly", "statement", "answer"),
+    [
+        ("escalation", allow(Action="*", Resource="arn:aws:iam::123456789012:*"), True),
+        ("escalation", allow(Action="*", Resource="arn:aws:s3:::a/*"), False),
+        ("admin", allow(Action="*", Resource="arn:aws:*:*:123456789012:*"), True),
+        ("admin", allow(Action="*", Resource="arn:*"), True),
+        ("admin", allow(Action="*", Resource="?rn:aws:*"), True),
+        ("admin", allow(Action="*", Resource="arn:aws:*:*:123456789012:role/*"), False),
+        ("escalation", allow(Action="sts:AssumeRole"), True),
+        ("escalation", allow(Action="sts:AssumeRole", Resource="arn:aws:iam::1:role/deploy"), False),
+    ],
+)
+def test_wide_resources_of_one_account(newly: str, statement: Any, answer: Answer) -> None:
+    assert grants(newly, document(statement)) is answer
+
+
+def test_documents_made_to_be_slow_are_not() -> None:
+    slow = "*a" * 400 + "b"
+    assert covers(slow, "a" * 5000) is False
+    many = [allow(Action="iam:PassRole", Resource=f"{index}*") for index in range(800)]
+    assert grants("escalation", document(*many), before=document(*many[1:])) in (True, None)
+
+
+patterns = st.text("ab*?", max_size=6)
+
+
+@given(patterns, patterns, st.text("ab", max_size=6))
+def test_what_is_covered_matches_no_more(wide: str, narrow: str, text: str) -> None:
+    if covers(wide, narrow) and fnmatch.fnmatchcase(text, narrow):
+        assert fnmatch.fnmatchcase(text, wide)
+
+
+@given(patterns, st.text("ab", max_size=6))
+def test_patterns_match_as_globs_do(pattern: str, text: str) -> None:
+    assert covers(pattern, text) is fnmatch.fnmatchcase(text, pattern)
 
 
 elements = st.fixed_dictionaries(

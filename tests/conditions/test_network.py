@@ -240,3 +240,20 @@ def test_another_rule_never_closes_anything(before: list[Value], after: list[Val
 @given(rules)
 def test_what_does_not_change_exposes_nothing(group: list[Value]) -> None:
     assert exposes(group, group) is not True
+
+
+@pytest.mark.parametrize("source", ["0/0", "1.2.3", "0.0.0.0/33", "fe80::/129", "0.0.0.0/0 ", "999.1.1.1/8"])
+def test_a_source_that_is_no_range_as_we_know_it_may_be_the_world(source: str) -> None:
+    group = {"ingress": [{"cidr_blocks": [source], "from_port": 22, "to_port": 22, "protocol": "tcp"}]}
+    assert Exposes(GROUP, "test").answer({"before": None, "after": group}) in (True, None)
+
+
+@pytest.mark.parametrize("source", ["sg-123", "VirtualNetwork", "pl-1", "Storage.WestEurope", ""])
+def test_names_of_other_things_are_no_ranges(source: str) -> None:
+    group = {"ingress": [{"cidr_blocks": [source], "from_port": 22, "to_port": 22, "protocol": "tcp"}]}
+    assert Exposes(GROUP, "test").answer({"before": None, "after": group}) is False
+
+
+def test_ipv4_in_the_clothes_of_ipv6_is_ipv4() -> None:
+    assert source_spans("::ffff:0:0/96") == (((0, (1 << 32) - 1),), ())
+    assert source_spans("::ffff:0:0/95") == ((), ((0xFFFE << 32, (1 << 48) - 1),))

@@ -87,6 +87,17 @@ def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         to_json_bytes(gzip.compress(b"{" + b" " * 999 + b"}"), "plan")
 
 
+def test_what_is_compressed_more_than_any_plan_is_refused() -> None:
+    with pytest.raises(PlanUnreadable, match="500 times"):
+        to_json_bytes(gzip.compress(b"{" + b" " * (17 << 20) + b"}"), "plan")
+
+
+def test_lines_without_end_around_a_plan_are_not_walked_one_by_one() -> None:
+    assert to_json_bytes(b"\n" * 3_000_000 + b"{}" + b"\n" * 3_000_000, "plan").strip() == b"{}"
+    many = b"::debug::x\n" * 100_000 + b"{}"
+    assert to_json_bytes(many, "plan").startswith(b"::debug")
+
+
 @pytest.mark.parametrize("at", [0, 5, (1 << 20) - 2, 1 << 20])
 def test_bytes_that_are_not_utf8_are_found_wherever_they_are(at: int) -> None:
     text = b"x" * at + "é".encode() + b"x" * 5

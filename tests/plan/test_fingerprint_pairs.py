@@ -25,6 +25,7 @@ from iacgate.plan.binding import unbound
 from iacgate.plan.fingerprint import fingerprint
 from iacgate.plan.planfile import read_plan_file
 from iacgate.plan.reader import read_plan
+from iacgate.plan.source.snapshot import from_members
 from tests.support.terraform import Installation, Workspace, install, terraform_or_skip
 
 Files = Mapping[str, str]
@@ -93,6 +94,7 @@ def judge(saved: Saved) -> Judged:
     """Ask iacgate; the only place that knows how."""
     plan = read_plan(saved.plan_json, "plan.json")
     plan_file = read_plan_file(saved.plan_file, "tfplan")
+    plan.add_sources(from_members(plan_file.sources))
     mark = fingerprint(plan, plan_file)
     kinds = frozenset(item.kind for item in unbound(plan, plan_file))
     return Judged(mark.digest, mark.components, kinds)

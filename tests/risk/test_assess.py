@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from iacgate.errors import PackInvalid
 from iacgate.plan.reader import read_plan
+from iacgate.plan.source.snapshot import Snapshot
 from iacgate.risk.assess import assess
 from iacgate.risk.assessment import Assessment
 from iacgate.risk.packs import RuleSet, make_pack
@@ -203,3 +204,34 @@ def test_a_rule_of_severity_none_only_makes_its_type_known() -> None:
 def test_another_rule_never_lowers_the_severity(changes: list[dict[str, Any]], severity: Severity, kind: str) -> None:
     more = make_pack("mine", "1", [text("mine-rule", severity, types=[kind], actions=[Action.UPDATE])])
     assert judge(*changes, rules=RuleSet([*PACKS, more])).severity.rank >= judge(*changes).severity.rank
+
+
+def test_what_is_forgotten_and_made_anew_meets_the_rules_for_what_is_made() -> None:
+    group = {"ingress": [{"cidr_blocks": ["0.0.0.0/0"], "from_port": 22, "to_port": 22, "protocol": "tcp"}]}
+    result = judge(change("aws_security_group.a", ("forget", "create"), {"ingress": []}, group))
+    assert found(result)["aws-security-group-admin-port-open"] is Certainty.CERTAIN
+
+
+def test_secrets_of_action_invocations_are_found_elsewhere() -> None:
+    action = {
+        "address": "action.a.b",
+        "type": "a",
+        "config_values": {"key": "s3cr3t-of-action"},
+        "config_sensitive": {"key": True},
+    }
+    bucket = change("aws_s3_bucket.s3cr3t-of-action", ("delete",), {})
+    result = judge(bucket, action_invocations=[action])
+    assert result.changes[0].address == "aws_s3_bucket.(sensitive)"
+
+
+def test_sources_that_were_not_understood_are_said() -> None:
+    plan = read_plan(b'{"format_version":"1.2","resource_changes":[]}', "plan")
+    result = assess(plan, RULES, snapshot=Snapshot({"": {"main.tf": b"resource {"}}))
+    assert found(result) == {"terraform-source-unread": Certainty.CERTAIN}
+
+
+def test_a_provisioner_that_only_the_sources_show_is_found() -> None:
+    sources = {"": {"main.tf": b'resource "terraform_data" "a" {\n  provisioner "local-exec" {}\n}'}}
+    data = {"format_version": "1.2", "resource_changes": [change("terraform_data.a", ("create",), None, {})]}
+    result = assess(read_plan(json.dumps(data).encode(), "plan"), RULES, snapshot=Snapshot(sources))
+    assert "terraform-provisioner-local-exec" in found(result)
