@@ -23,6 +23,7 @@ MAX_FILE: Final = 4 << 20
 """Bytes; a longer file is not read, and counts as one that was not understood."""
 
 _MAX_DEPTH: Final = 40
+_EXPONENT: Final = re.compile(rb"(?<![\w.-])\d+(?:\.\d+)?[eE]\+?\d+")
 _LABELS: Final = {
     "": {
         "action": 2,
@@ -94,6 +95,8 @@ def _parser() -> Parser:
 
 def _parse_native(data: bytes) -> Parsed:
     root = _parser().parse(data).root_node
+    if root.has_error:  # the grammar lacks exponents without a sign, which no block and no name has
+        root = _parser().parse(_EXPONENT.sub(lambda found: b"0" * len(found[0]), data)).root_node
     return Parsed(
         blocks=tuple(block for body in _bodies(root) for block in _body_blocks(body, 0)),
         functions=_functions(root),
@@ -108,7 +111,7 @@ def _functions(root: Node) -> frozenset[str]:
 
     calls = tree_sitter.Query(tree_sitter.Language(tree_sitter_hcl.language()), "(function_call (identifier) @name)")
     found = tree_sitter.QueryCursor(calls).captures(root)
-    return frozenset(_text(node) for node in found.get("name", ()))
+    return frozenset(_text(node).removeprefix("core::") for node in found.get("name", ()))
 
 
 def _bodies(node: Node) -> Iterator[Node]:

@@ -98,6 +98,12 @@ def test_what_was_not_understood_is_said(path: str, data: bytes) -> None:
     assert not parse(path, data).whole
 
 
+def test_numbers_with_exponents_are_understood() -> None:
+    parsed = parse("main.tf", b'resource "a" "b" {\n  x = 1e300\n  y = 1.5E+3\n  z = 2e-3\n}\n')
+    assert parsed.whole
+    assert [(name, item.line) for name, item in parsed.blocks[0].attributes.items()] == [("x", 2), ("y", 3), ("z", 4)]
+
+
 def test_an_empty_file_is_whole() -> None:
     assert parse("main.tf", b"").whole
     assert parse("main.tf.json", b"{}").whole
@@ -111,7 +117,7 @@ def test_whatever_stands_in_a_file_is_read_or_said(path: str, data: bytes) -> No
 def test_functions_are_found_wherever_they_are_called() -> None:
     source = b"""
 locals {
-  a = "x ${templatefile ( "t", {})}"
+  a = "x ${core::templatefile ( "t", {})}"
   b = file /* a comment */ ("x")
   c = "file(not a call)"
   # filebase64("x")
