@@ -23,7 +23,7 @@ MAX_FILE: Final = 4 << 20
 """Bytes; a longer file is not read, and counts as one that was not understood."""
 
 _MAX_DEPTH: Final = 40
-_EXPONENT: Final = re.compile(rb"(?<![\w.-])\d+(?:\.\d+)?[eE]\+?\d+")
+_EXPONENT: Final = re.compile(rb"(?<![\w.])(?<!\w-)\d+[eE][+-]?\d+")
 _LABELS: Final = {
     "": {
         "action": 2,
@@ -95,7 +95,7 @@ def _parser() -> Parser:
 
 def _parse_native(data: bytes) -> Parsed:
     root = _parser().parse(data).root_node
-    if root.has_error:  # the grammar lacks exponents without a sign, which no block and no name has
+    if root.has_error:  # the grammar has no exponents on whole numbers; zeros of the same length keep every place
         root = _parser().parse(_EXPONENT.sub(lambda found: b"0" * len(found[0]), data)).root_node
     return Parsed(
         blocks=tuple(block for body in _bodies(root) for block in _body_blocks(body, 0)),

@@ -99,7 +99,7 @@ def test_what_was_not_understood_is_said(path: str, data: bytes) -> None:
 
 
 def test_numbers_with_exponents_are_understood() -> None:
-    parsed = parse("main.tf", b'resource "a" "b" {\n  x = 1e300\n  y = 1.5E+3\n  z = 2e-3\n}\n')
+    parsed = parse("main.tf", b'resource "a" "b" {\n  x = 1e300\n  y = 1.5E+3\n  z = -2e-3\n}\n')
     assert parsed.whole
     assert [(name, item.line) for name, item in parsed.blocks[0].attributes.items()] == [("x", 2), ("y", 3), ("z", 4)]
 
