@@ -39,11 +39,13 @@ class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``rules`` is the path of the list of rules, empty where the resource itself is one rule.
     ``where`` keeps the rules whose attributes equal the given values (direction, access).
+    ``each`` is a list in a rule whose elements hold protocol and ports, where one rule has several.
     ``least`` is how much must be let in: the world, or a range wider than any organisation's.
     """
 
     sources: list[str]
     rules: str = ""
+    each: str = ""
     protocol: str = ""
     from_port: str = ""
     to_port: str = ""
@@ -72,6 +74,7 @@ class Exposes:
         self._fields = fields
         self._shape = msgspec.json.encode(msgspec.structs.replace(fields, to_ports=[], protocols=[], least="world"))
         self._rules = parse_path(fields.rules, where)
+        self._each = parse_path(fields.each, where)
         self._sources = [parse_path(path, where) for path in fields.sources]
         self._ports = [parse_path(path, where) for path in fields.ports]
         self._filters = [(parse_path(path, where), wanted) for path, wanted in fields.where.items()]
@@ -81,9 +84,10 @@ class Exposes:
         self._wanted: tuple[Span, ...] = wanted
         self._protocols = frozenset(fields.protocols)
         self._least = WORLD if fields.least == "world" else WIDE
-        named = [self._rules] if fields.rules else [*self._sources, *self._ports, *(ref for ref, _ in self._filters)]
+        own = [self._each] if fields.each else self._ports
+        named = [self._rules] if fields.rules else [*self._sources, *own, *(ref for ref, _ in self._filters)]
         self._needed = [self._rules] if fields.rules else self._sources
-        parts = () if fields.rules else (fields.protocol, fields.from_port, fields.to_port)
+        parts = () if fields.rules or fields.each else (fields.protocol, fields.from_port, fields.to_port)
         self.reads = all_reads([*(ref.reads for ref in named), frozenset(part for part in parts if part)])
 
     def answer(self, subject: Subject) -> Answer:
@@ -181,12 +185,29 @@ class Exposes:
                     v6 += spans[1]
         if not hidden and not v4 and not v6:
             return [], False
-        ports, unsure = self._port_spans(item, worst=worst)
-        protocol = self._protocol(item, worst=worst)
-        hidden = hidden or unsure or isinstance(item.get(self._fields.protocol), Hidden)
-        if ports is None or protocol is None or not (v4 or v6):
-            return [], hidden
-        return [Opening(protocol=protocol, ports=ports, v4=tuple(v4), v6=tuple(v6))], hidden
+        openings = []
+        for part in self._parts(item):
+            services, unsure = self._services(part, worst=worst)
+            hidden = hidden or unsure
+            if services and (v4 or v6):
+                openings.append(Opening(protocol=services[0], ports=services[1], v4=tuple(v4), v6=tuple(v6)))
+        return openings, hidden
+
+    def _parts(self, item: Value) -> list[Value]:
+        """Return what holds protocol and ports: the network rule itself, or the elements of a list in it."""
+        if not self._fields.each:
+            return [item]
+        entries = [entry for _, entry in _leaves(self._each, item)]
+        return [entry for entry in entries if isinstance(entry, (dict, Hidden))]
+
+    def _services(self, part: Value, *, worst: bool) -> tuple[tuple[str, tuple[Span, ...]] | None, bool]:
+        """Return protocol and ports, and whether anything of them may not be seen."""
+        if isinstance(part, Hidden):
+            return (("all", (ANY_PORT,)) if worst else None), True
+        ports, unsure = self._port_spans(part, worst=worst)
+        protocol = self._protocol(part, worst=worst)
+        unsure = unsure or isinstance(part.get(self._fields.protocol), Hidden)
+        return (None if ports is None or protocol is None else (protocol, ports)), unsure
 
     def _protocol(self, item: Value, *, worst: bool) -> str | None:
         value = item.get(self._fields.protocol) if self._fields.protocol else None

@@ -235,3 +235,37 @@ def test_ipv6_counts_by_its_own_measure() -> None:
     assert newly_open([], [whole], ((22, 22),), frozenset())
     assert not newly_open([whole], [whole], ((22, 22),), frozenset())
     assert not newly_open([], [narrow], ((22, 22),), frozenset())
+
+
+FIREWALL = {"each": "allow", "sources": ["source_ranges"], "protocol": "protocol", "ports": ["ports"]}
+SSH: dict[str, Value] = {"protocol": "tcp", "ports": ["22"]}
+WEB: dict[str, Value] = {"protocol": "tcp", "ports": ["443", "8000-8100"]}
+
+
+def firewall(ranges: Value, *allowed: Value) -> dict[str, Value]:
+    return {"source_ranges": ranges, "allow": list(allowed)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "answer"),
+    [
+        (None, firewall(["0.0.0.0/0"], WEB, SSH), True),
+        (None, firewall(["0.0.0.0/0"], WEB), False),
+        (None, firewall(["10.0.0.0/8"], SSH), False),
+        (None, firewall(["0.0.0.0/0"]), False),
+        (None, firewall(["0.0.0.0/0"], {"protocol": "all", "ports": []}), True),
+        (firewall(["0.0.0.0/0"], SSH), firewall(["0.0.0.0/0"], WEB, SSH), False),
+        (firewall(["0.0.0.0/0"], WEB), firewall(["0.0.0.0/0"], WEB, SSH), True),
+        (None, firewall(["0.0.0.0/0"], UNKNOWN), None),
+        (None, {"source_ranges": ["0.0.0.0/0"], "allow": UNKNOWN}, None),
+        (None, firewall(UNKNOWN, SSH), None),
+        (None, firewall(UNKNOWN, WEB), False),
+        (None, firewall(["0.0.0.0/0"], {"protocol": "tcp", "ports": SENSITIVE}), None),
+        (None, firewall(["0.0.0.0/0"], {"protocol": UNKNOWN, "ports": ["22"]}), None),
+        (firewall(["0.0.0.0/0"], UNKNOWN), firewall(["0.0.0.0/0"], SSH), None),
+    ],
+)
+def test_a_rule_with_several_protocols_is_compared_one_by_one(before: Value, after: Value, answer: Answer) -> None:
+    exposed = Exposes({**FIREWALL, "to_ports": [22], "protocols": ["tcp"]}, "test")
+    assert exposed.reads == frozenset({"source_ranges", "allow"})
+    assert exposed.answer({"before": before, "after": after}) is answer

@@ -19,7 +19,7 @@ from iacgate.vocabulary import Action, Severity
 RULES: Final = Path(__file__).resolve().parents[2] / "rules"
 READ: Final = read_packs(RULES)
 SOURCES: Final = [source for _, sources in READ for source in sources]
-OPTIONAL: Final = ("rules", "protocol", "from_port", "to_port", "ports", "where", "to_ports", "protocols")
+OPTIONAL: Final = ("rules", "each", "protocol", "from_port", "to_port", "ports", "where", "to_ports", "protocols")
 """What an ``exposes`` may leave out."""
 
 
