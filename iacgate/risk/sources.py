@@ -10,8 +10,8 @@ from pathlib import PurePath
 from typing import Any, Final
 
 import msgspec
-import yaml
 
+from iacgate import strictyaml
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import Answer
 from iacgate.errors import PackInvalid
@@ -56,6 +56,12 @@ class Examples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     no_match: list[Example]
 
 
+class _RuleFile(RuleText, frozen=True, forbid_unknown_fields=True):
+    """A rule file as a whole."""
+
+    examples: Examples
+
+
 class RuleSource(msgspec.Struct, frozen=True):
     """A rule with its examples and the file that it came from."""
 
@@ -76,15 +82,9 @@ def read_rule(data: bytes, file: str) -> RuleSource:
 
     Raises :class:`PackInvalid`, naming the file, where anything is missing, unknown or contradictory.
     """
-    content = _yaml(data, file)
-    if not isinstance(content, dict):
-        raise PackInvalid(f"{file}: a rule is a YAML mapping.", hint="See docs/rules.md.")
-    examples = content.pop("examples", None)
-    try:
-        text = msgspec.convert(content, RuleText)
-        shown = msgspec.convert(examples, Examples)
-    except msgspec.ValidationError as error:
-        raise PackInvalid(f"{file}: {error}.", hint="See docs/rules.md for the form of a rule.") from error
+    written = strictyaml.convert(data, _RuleFile, file, PackInvalid, "See docs/rules.md for the form of a rule.")
+    text = RuleText(**{name: getattr(written, name) for name in RuleText.__struct_fields__})
+    shown = written.examples
     if PurePath(file).stem != text.id:
         raise PackInvalid(f"{file}: the rule's id is {text.id!r}.", hint="Name the file after the id.")
     if not shown.match or not shown.no_match:
@@ -99,10 +99,7 @@ def read_head(data: bytes, file: str) -> PackHead:
 
     Raises :class:`PackInvalid` where it says anything else than a name and a version.
     """
-    try:
-        return msgspec.convert(_yaml(data, file), PackHead)
-    except msgspec.ValidationError as error:
-        raise PackInvalid(f"{file}: {error}.", hint="It holds `name` and `version`, both strings.") from error
+    return strictyaml.convert(data, PackHead, file, PackInvalid, "It holds `name` and `version`, both strings.")
 
 
 def failing_examples(source: RuleSource) -> list[str]:
@@ -173,20 +170,3 @@ def _change(rule: Rule, example: Example) -> ResourceChange:
 
 def _say(answer: Answer) -> str:
     return {True: "certain", None: "possible", False: "not found"}[answer]
-
-
-class _UniqueLoader(yaml.CSafeLoader):
-    """PyYAML's C loader, refusing duplicate keys, which YAML 1.2 (section 3.2.1.1) forbids."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - PyYAML's signature
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len({str(key) for key in keys}) != len(keys):
-            raise yaml.YAMLError(f"a key stands twice near line {node.start_mark.line + 1}")
-        return super().construct_mapping(node, deep=deep)
-
-
-def _yaml(data: bytes, file: str) -> Any:
-    try:
-        return yaml.load(data, Loader=_UniqueLoader)  # noqa: S506 - the loader is a safe one
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise PackInvalid(f"{file}: not valid YAML ({' '.join(str(error).split())}).", hint="Mend the file.") from error

@@ -37,7 +37,7 @@ def test_a_team_pack(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rule", "says"),
     [
-        ("", "mapping"),
+        ("", "line 1: Expected `object`"),
         ("a: 1\na: 2\n", "twice"),
         ("- [", "not valid YAML"),
         ("!!python/object/apply:os.system [id]", "not valid YAML"),
