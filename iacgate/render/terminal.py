@@ -10,7 +10,7 @@ import msgspec
 
 from iacgate.plan.model import Counts
 from iacgate.render.plain import fit, harmless, width
-from iacgate.risk.assessment import AssessedChange, Assessment, Finding
+from iacgate.risk.assessment import AssessedChange, Assessment, Finding, SettingsUsed, Suppressed, SuppressionUse
 from iacgate.vocabulary import Action, Certainty, Severity
 
 MAX_QUIET: Final = 20
@@ -52,7 +52,7 @@ def render(assessment: Assessment, style: Style) -> str:
 def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
     yield from _head(assessment, style)
     yield from _plan_findings(assessment, style)
-    loud = [change for change in assessment.changes if change.findings]
+    loud = [change for change in assessment.changes if _counting(change.findings)]
     quiet = [change for change in assessment.changes if not change.findings]
     if loud:
         yield ""
@@ -60,6 +60,7 @@ def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
     for change in loud:
         yield from _change(change, pad, style)
     yield from _quiet(quiet, style)
+    yield from _suppressed(assessment, style)
     yield from _unknowns(assessment)
     yield from _foot(assessment)
 
@@ -69,8 +70,8 @@ def _head(assessment: Assessment, style: Style) -> Iterator[str]:
     tool = f"Terraform {harmless(plan.terraform_version)}" if plan.terraform_version else "Terraform"
     yield _labelled(assessment.severity, f"{harmless(plan.name)}  ({tool})", style)
     yield _counts(assessment.counts)
-    tally = Counter(change.severity for change in assessment.changes if change.findings)
-    tally.update(finding.severity for finding in assessment.findings)
+    tally = Counter(change.severity for change in assessment.changes if _counting(change.findings))
+    tally.update(finding.severity for finding in _counting(assessment.findings))
     worst = ", ".join(f"{tally[level]} {level}" for level in reversed(Severity) if tally[level])
     if worst:
         yield f"Risk: {worst}."
@@ -93,12 +94,13 @@ def _counts(counts: Counts) -> str:
 
 
 def _plan_findings(assessment: Assessment, style: Style) -> Iterator[str]:
-    if assessment.findings:
+    findings = _counting(assessment.findings)
+    if findings:
         yield ""
         yield "The plan itself:"
-    for finding in assessment.findings:
+    for finding in findings:
         address = f"{harmless(finding.address)}: " if finding.address else ""
-        yield _labelled(finding.severity, f"{address}{_message(finding)}  [{finding.rule}]", style)
+        yield _labelled(finding.severity, f"{address}{_message(finding)}{_named(finding)}", style)
 
 
 def _address(change: AssessedChange) -> str:
@@ -106,14 +108,14 @@ def _address(change: AssessedChange) -> str:
 
 
 def _change(change: AssessedChange, columns: int, style: Style) -> Iterator[str]:
-    first, *others = change.findings
+    first, *others = _counting(change.findings)
     address = _address(change)
     pad = " " * (2 + max(0, columns - width(address)))
-    yield _labelled(change.severity, f"{_symbol(change):>3} {address}{pad}{_message(first)}  [{first.rule}]", style)
+    yield _labelled(change.severity, f"{_symbol(change):>3} {address}{pad}{_message(first)}{_named(first)}", style)
     same = [finding for finding in others if _same_unknown(first, finding)]
     for finding in others:
         if finding not in same:
-            yield _cut(f"{_INDENT}also {finding.severity}: {_message(finding)}  [{finding.rule}]", style)
+            yield _cut(f"{_INDENT}also {finding.severity}: {_message(finding)}{_named(finding)}", style)
     if same:
         rules = ", ".join(f"{finding.severity} {finding.rule}" for finding in same)
         yield _cut(f"{_INDENT}also possible, from the same unknown value: {rules}", style)
@@ -144,10 +146,33 @@ def _quiet(changes: list[AssessedChange], style: Style) -> Iterator[str]:
         yield f"{'':8} ... and {len(changes) - len(shown)} more ({what}); --all lists them"
 
 
+def _suppressed(assessment: Assessment, style: Style) -> Iterator[str]:
+    """Show every suppression: what it took the weight from, or why it has no effect."""
+    if not assessment.suppressions:
+        return
+    yield ""
+    yield f"Suppressions ({len(assessment.suppressions)}):"
+    where = [("", finding) for finding in assessment.findings]
+    where += [(change.address, finding) for change in assessment.changes for finding in change.findings]
+    for address, finding in where:
+        if finding.suppressed:
+            place = harmless(address or finding.address or "the plan")
+            yield _cut(f"{'':8} {finding.severity}, not counted: {place}: {_message(finding)}{_named(finding)}", style)
+            yield _cut(f"{_INDENT}{_terms(finding.suppressed)}", style)
+    for item in assessment.suppressions:
+        if item.state != "applied":
+            yield _cut(f"{'':8} {item.state}, no effect: {harmless(item.rule)} at {harmless(item.address)}", style)
+            yield _cut(f"{_INDENT}{_terms(item)}", style)
+
+
+def _terms(item: Suppressed | SuppressionUse) -> str:
+    return f"{harmless(item.reason)} ({harmless(item.owner)}, until {harmless(item.until)})"
+
+
 def _unknowns(assessment: Assessment) -> Iterator[str]:
     possible = [
         finding
-        for finding in (*assessment.findings, *(f for change in assessment.changes for f in change.findings))
+        for finding in _counting((*assessment.findings, *(f for change in assessment.changes for f in change.findings)))
         if finding.certainty is Certainty.POSSIBLE
     ]
     if possible:
@@ -163,9 +188,31 @@ def _foot(assessment: Assessment) -> Iterator[str]:
     yield f"sha256      {plan.plan_file_sha256 or plan.sha256}"
     yield f"fingerprint {plan.fingerprint}"
     yield f"rules       {packs}"
+    if assessment.settings:
+        yield f"settings    {_settings(assessment.settings)}"
     if plan.plan_file_sha256 is None:
         yield "Only the plan's JSON was read. Pass the saved plan file to bind the sources,"
         yield "the lock file and the backend, too."
+
+
+def _settings(used: SettingsUsed) -> str:
+    place = f"stack {harmless(used.stack)}, environment {harmless(used.environment)}" if used.stack else "no stack"
+    weight = f", where findings weigh {used.shift:+d}" if used.shift else ""
+    if not used.stack:
+        weight += ", so that it counts as production"
+    return f"{harmless(used.folder)} (not trusted): {place} ({harmless(used.how)}){weight}"
+
+
+def _counting(findings: tuple[Finding, ...]) -> list[Finding]:
+    """Return the findings that no suppression took the weight from."""
+    return [finding for finding in findings if finding.suppressed is None]
+
+
+def _named(finding: Finding) -> str:
+    """Return the rule of a finding, its own severity where the environment changed it, and its place."""
+    weight = f", {finding.rule_severity} elsewhere" if finding.rule_severity else ""
+    place = f"  {harmless(finding.source.file)}:{finding.source.line}" if finding.source else ""
+    return f"  [{harmless(finding.rule)}{weight}]{place}"
 
 
 def _same_unknown(first: Finding, other: Finding) -> bool:

@@ -9,7 +9,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+import msgspec
 
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import UNKNOWN, Hidden
@@ -17,7 +19,7 @@ from iacgate.plan import redaction, strict
 from iacgate.plan.configured import configured_attributes, mark_left_to_provider
 from iacgate.plan.differences import differences, show
 from iacgate.plan.fingerprint import fingerprint
-from iacgate.plan.graph import Graph, configuration_address
+from iacgate.plan.graph import Graph, configuration_address, without_keys
 from iacgate.plan.model import ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
@@ -28,17 +30,17 @@ from iacgate.risk.assessment import (
     Finding,
     PackIdentity,
     PlanIdentity,
+    Source,
+    change_order,
+    finding_order,
     worst,
 )
+from iacgate.risk.context import ALONE, Context, Report, by_address
 from iacgate.risk.packs import RuleSet
 from iacgate.risk.rule import Rule
 from iacgate.risk.subjects import things
 from iacgate.risk.survey import survey
 from iacgate.vocabulary import Action, Certainty, Severity
-
-if TYPE_CHECKING:
-    from iacgate.plan.saved import PlanFile
-    from iacgate.plan.source.snapshot import Snapshot
 
 _HAS_AFTER: Final = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Action.FORGET_AND_CREATE})
 _HAS_BEFORE: Final = frozenset({Action.UPDATE, Action.DELETE, Action.REPLACE, Action.FORGET, Action.FORGET_AND_CREATE})
@@ -57,68 +59,49 @@ def _silent(done: int, total: int) -> None:
 def assess(
     plan: Plan,
     rules: RuleSet,
+    context: Context = ALONE,
     *,
-    plan_file: PlanFile | None = None,
-    plan_file_sha256: str | None = None,
-    snapshot: Snapshot | None = None,
     with_differences: bool = False,
     progress: Callable[[int, int], None] = _silent,
 ) -> Assessment:
     """Return all findings of a plan.
 
-    ``plan_file`` is the saved plan file, where there is one: it tells what the JSON cannot.
-    ``snapshot`` has the configuration's sources, by default those in the plan file.
-    ``with_differences`` keeps the changed attributes of changes from medium on. ``progress`` is told how many
-    of the changes are judged. Raises :class:`iacgate.errors.PlanUnreadable` where any part of
-    the plan cannot be judged.
+    ``context`` has what is known besides the plan's JSON. ``with_differences`` keeps the changed
+    attributes of changes from medium on. ``progress`` is told how many of the changes are judged.
+    Raises :class:`iacgate.errors.PlanUnreadable` where any part of the plan cannot be judged.
     """
     try:
-        if plan_file is not None and snapshot is None:
-            snapshot = _snapshot(plan_file)
-        if snapshot is not None:
-            plan.add_sources(snapshot)
-        return _assess(
-            plan,
-            rules,
-            plan_file=plan_file,
-            plan_file_sha256=plan_file_sha256,
-            with_differences=with_differences,
-            progress=progress,
-        )
+        if context.snapshot is not None:
+            plan.add_sources(context.snapshot)
+        return _assess(plan, rules, context, with_differences=with_differences, progress=progress)
     except RecursionError as error:  # values are walked recursively, and some are deeper than any walk
         raise strict.unreadable(error, plan.name) from error
-
-
-def _snapshot(plan_file: PlanFile) -> Snapshot:
-    from iacgate.plan.source.snapshot import from_members  # noqa: PLC0415 - most plans come without their sources
-
-    return from_members(plan_file.sources)
 
 
 def _assess(
     plan: Plan,
     rules: RuleSet,
+    context: Context,
     *,
-    plan_file: PlanFile | None,
-    plan_file_sha256: str | None,
     with_differences: bool,
     progress: Callable[[int, int], None],
 ) -> Assessment:
     found = survey(plan)
     graph = Graph(plan.configuration, found.instances)
     configured = configured_attributes(plan.configuration)
-    judge = _Judge(rules, Redactor(found.secrets), graph, configured, plan.name, with_differences)
+    judge = _Judge(rules, Redactor(found.secrets), graph, configured, plan.name, context, with_differences)
     changes, total = [], len(found.changes)
     while found.changes:  # each is dropped when it is judged: a plan can hold very many
         changes.append(judge.change(found.changes.pop()))
         progress(len(changes), total)
     findings = [
         finding
-        for thing in things(plan, plan_file, found)
+        for thing in things(plan, context, found)
         for finding in judge.findings(rules.of_kind(thing.kind), thing.subject, thing.address)
     ]
-    changes.sort(key=_change_order)
-    findings.sort(key=_finding_order)
+    findings += judge.reported()
+    changes.sort(key=change_order)
+    findings.sort(key=finding_order)
     everything = (*findings, *(finding for change in changes for finding in change.findings))
     return Assessment(
         severity=worst(everything),
@@ -128,14 +111,14 @@ def _assess(
         plan=PlanIdentity(
             name=plan.name,
             sha256=plan.sha256,
-            plan_file_sha256=plan_file_sha256,
-            fingerprint=fingerprint(plan, plan_file).digest,
+            plan_file_sha256=context.plan_file_sha256,
+            fingerprint=fingerprint(plan, context.plan_file).digest,
             format_version=plan.format_version,
             terraform_version=plan.terraform_version,
             errored=plan.completeness.errored,
             complete=plan.completeness.complete,
         ),
-        packs=tuple(PackIdentity(pack.name, pack.version, pack.sha256) for pack in rules.packs),
+        packs=(*(PackIdentity(pack.name, pack.version, pack.sha256) for pack in rules.packs), *context.policies),
     )
 
 
@@ -149,6 +132,7 @@ class _Judge:
         graph: Graph,
         configured: dict[str, frozenset[str]],
         plan_name: str,
+        context: Context,
         with_differences: bool,  # noqa: FBT001 - a private constructor with one caller
     ) -> None:
         self._rules = rules
@@ -156,6 +140,8 @@ class _Judge:
         self._graph = graph
         self._configured = configured
         self._plan_name = plan_name
+        self._places = context.places
+        self._reports = by_address(context.reports)
         self._with_differences = with_differences
         self._by_facts: dict[tuple[Any, ...], tuple[Finding, ...]] = {}
 
@@ -179,9 +165,13 @@ class _Judge:
             "after": after,
         }
         deferred = bool(change.deferred)
-        findings = self._from_facts(rules.facts, facts) + tuple(self.findings(rules.values, subject, deferred=deferred))
+        findings = (
+            *self._from_facts(rules.facts, facts, place),
+            *self.findings(rules.values, subject, deferred=deferred, place=place),
+            *(self._report(report, "", place) for report in self._reports.pop(change.address, ())),
+        )
         if len(findings) > 1:
-            findings = tuple(sorted(findings, key=_finding_order))
+            findings = tuple(sorted(findings, key=finding_order))
         severity = findings[0].severity if findings else Severity.NONE
         shown = self._with_differences and severity.rank >= Severity.MEDIUM.rank
         return AssessedChange(
@@ -201,14 +191,17 @@ class _Judge:
             differences=self._differences(change, subject) if shown else (),
         )
 
-    def _from_facts(self, rules: tuple[Rule, ...], facts: dict[str, Any]) -> tuple[Finding, ...]:
+    def _from_facts(self, rules: tuple[Rule, ...], facts: dict[str, Any], place: str) -> tuple[Finding, ...]:
         """Return what follows from facts alone: the same for every change of which the same is true."""
         key = tuple(facts.values())
         found = self._by_facts.get(key)
         if found is None:
             found = tuple(self.findings(rules, {"change": facts}, deferred=bool(facts["deferred"])))
             self._by_facts[key] = found
-        return found
+        if not found or self._places is None:
+            return found
+        source = self._source(place, "")
+        return tuple(msgspec.structs.replace(finding, source=source) for finding in found)
 
     def _facts(self, change: ResourceChange) -> dict[str, Any]:
         return {
@@ -225,9 +218,12 @@ class _Judge:
         }
 
     def findings(
-        self, rules: Iterable[Rule], subject: Subject, address: str = "", *, deferred: bool = False
+        self, rules: Iterable[Rule], subject: Subject, address: str = "", *, deferred: bool = False, place: str = ""
     ) -> Iterator[Finding]:
-        """Yield what the rules find; what is deferred may still change, so that it is only possible."""
+        """Yield what the rules find; what is deferred may still change, so that it is only possible.
+
+        ``place`` is the configuration address at which the sources are looked up, by default ``address``.
+        """
         for rule in rules:
             answer = True if rule.condition is None else rule.condition.answer(subject)
             if answer is False or rule.severity is Severity.NONE:
@@ -239,9 +235,31 @@ class _Judge:
                 certainty=Certainty.POSSIBLE if answer is None or deferred else Certainty.CERTAIN,
                 path=path,
                 message=f"{rule.text.title}{evidence}",
-                source=None,
+                source=self._source(place or address, path),
                 address=self._redactor.clean(address),
             )
+
+    def _source(self, address: str, path: str) -> Source | None:
+        if self._places is None:
+            return None
+        found = self._places.place(without_keys(address), path.partition(".")[0].partition("[")[0])
+        return Source(self._redactor.clean(found.file), found.line) if found else None
+
+    def reported(self) -> Iterator[Finding]:
+        """Yield what others found that belongs to no change."""
+        for address, reports in self._reports.items():
+            yield from (self._report(report, address, address) for report in reports)
+
+    def _report(self, report: Report, address: str, place: str) -> Finding:
+        return Finding(
+            rule=report.rule,
+            severity=report.severity,
+            certainty=Certainty.CERTAIN,
+            path="",
+            message=self._redactor.clean(report.message),
+            source=self._source(place, ""),
+            address=self._redactor.clean(address),
+        )
 
     def _evidence(self, rule: Rule, subject: Subject, unknown: bool) -> tuple[str, str]:  # noqa: FBT001 - private
         if rule.condition is None:
@@ -272,11 +290,3 @@ class _Judge:
             )
             for harmless, path, before, after in found[:MAX_DIFFERENCES]
         )
-
-
-def _finding_order(finding: Finding) -> tuple[int, str, str, str]:
-    return (-finding.severity.rank, finding.rule, finding.address, finding.path)
-
-
-def _change_order(change: AssessedChange) -> tuple[int, int, str, str]:
-    return (-change.severity.rank, -change.blast_radius.total, change.address, change.deposed)

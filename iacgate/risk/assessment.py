@@ -1,5 +1,8 @@
 """What the gate says about a plan: findings, and the changes they belong to."""
 
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
 import msgspec
 
 from iacgate.plan.graph import BlastRadius
@@ -14,11 +17,36 @@ class Source(msgspec.Struct, frozen=True):
     line: int
 
 
+class Suppressed(msgspec.Struct, frozen=True):
+    """Why a finding has no weight, who says so, and until when (the last day, UTC)."""
+
+    reason: str
+    owner: str
+    until: str
+
+
+SuppressionState: TypeAlias = Literal["applied", "unused", "expired", "no such rule"]
+
+
+class SuppressionUse(msgspec.Struct, frozen=True):
+    """A suppression with what became of it; ``findings`` counts those that it took the weight from."""
+
+    rule: str
+    address: str
+    reason: str
+    owner: str
+    until: str
+    state: SuppressionState
+    findings: int
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a rule found: where, how bad, how sure, and why it matters.
 
     ``path`` is the attribute that decided, empty where the action alone did. ``message``
     holds redacted values only. ``address`` is empty where the finding belongs to a change.
+    ``rule_severity`` is the rule's own, where the environment changed it; ``suppressed``
+    says why the finding does not count.
     """
 
     rule: str
@@ -28,6 +56,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     source: Source | None
     address: str = ""
+    rule_severity: Severity | None = None
+    suppressed: Suppressed | None = None
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -79,6 +109,23 @@ class PackIdentity(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class SettingsUsed(msgspec.Struct, frozen=True, kw_only=True):
+    """Which settings judged: where they were read, and what they say of this plan.
+
+    ``trusted`` is false where nobody's signature was checked. ``stack`` and ``environment`` are
+    empty where nobody says which they are; ``how`` says who did. ``shift`` is by how many
+    levels findings weigh more or less here.
+    """
+
+    folder: str
+    trusted: bool
+    stack: str
+    environment: str
+    tier: str
+    shift: int
+    how: str
+
+
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     """All findings of one plan; its severity is the worst one."""
 
@@ -88,8 +135,21 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
     plan: PlanIdentity
     packs: tuple[PackIdentity, ...]
+    settings: SettingsUsed | None = None
+    suppressions: tuple[SuppressionUse, ...] = ()
 
 
-def worst(findings: tuple[Finding, ...]) -> Severity:
-    """Return the highest severity; none where there is no finding."""
-    return max((finding.severity for finding in findings), key=lambda severity: severity.rank, default=Severity.NONE)
+def worst(findings: Iterable[Finding]) -> Severity:
+    """Return the highest severity that counts; none where no finding does."""
+    counting = (finding.severity for finding in findings if finding.suppressed is None)
+    return max(counting, key=lambda severity: severity.rank, default=Severity.NONE)
+
+
+def finding_order(finding: Finding) -> tuple[bool, int, str, str, str]:
+    """Order findings: what counts first, the worst first."""
+    return (finding.suppressed is not None, -finding.severity.rank, finding.rule, finding.address, finding.path)
+
+
+def change_order(change: AssessedChange) -> tuple[int, int, str, str]:
+    """Order changes: the worst first, and among equals the one that most depends on."""
+    return (-change.severity.rank, -change.blast_radius.total, change.address, change.deposed)

@@ -15,7 +15,7 @@ from iacgate.errors import PackInvalid
 from iacgate.vocabulary import Action, Severity
 
 Kind: TypeAlias = Literal[
-    "resource", "plan", "drift", "check", "action", "provider", "provisioner", "unbound", "output"
+    "resource", "plan", "drift", "check", "action", "provider", "provisioner", "unbound", "lifecycle", "output"
 ]
 
 ROOTS: Final[dict[str, frozenset[str]]] = {
@@ -27,6 +27,7 @@ ROOTS: Final[dict[str, frozenset[str]]] = {
     "provider": frozenset({"provider"}),
     "provisioner": frozenset({"provisioner"}),
     "unbound": frozenset({"unbound"}),
+    "lifecycle": frozenset({"lifecycle"}),
     "output": frozenset({"output"}),
 }
 """Where references may start, for each kind of subject."""

@@ -10,6 +10,7 @@ import msgspec
 from iacgate.conditions.refs import Subject
 from iacgate.plan.binding import provisioners, unbound
 from iacgate.plan.reader import Plan
+from iacgate.risk.context import Context
 from iacgate.risk.survey import Survey
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ class Thing(msgspec.Struct, frozen=True):
     subject: Subject
 
 
-def things(plan: Plan, plan_file: PlanFile | None, survey: Survey) -> Iterator[Thing]:
+def things(plan: Plan, context: Context, survey: Survey) -> Iterator[Thing]:
     """Yield all subjects of a plan, in a fixed order."""
+    plan_file = context.plan_file
     yield Thing("plan", "", {"plan": _plan(plan, plan_file)})
     # Terraform's own measure of drift that matters: what the planned changes were computed from.
     relevant = survey.changing | plan.relevant_resources()
@@ -44,6 +46,7 @@ def things(plan: Plan, plan_file: PlanFile | None, survey: Survey) -> Iterator[T
     yield from _provisioners(survey, plan.configuration)
     for item in unbound(plan, plan_file):
         yield Thing("unbound", item.address, {"unbound": {"kind": item.kind, "why": item.why}})
+    yield from _lifted(survey, context)
     for output in plan.outputs():
         yield Thing("output", f"output.{output.name}", {"output": {"action": str(output.action)}})
 
@@ -80,3 +83,13 @@ def _registry(name: str) -> str:
 def _provisioners(survey: Survey, configuration: dict[str, Any]) -> Iterator[Thing]:
     for address, kind in provisioners(configuration):
         yield Thing("provisioner", address, {"provisioner": {"type": kind, "runs": address in survey.running}})
+
+
+def _lifted(survey: Survey, context: Context) -> Iterator[Thing]:
+    if context.previous is None or context.places is None:
+        return
+    from iacgate.plan.source.lifecycle import lifted  # noqa: PLC0415 - most plans come without their sources
+
+    for item in lifted(context.previous, context.places):
+        fields = {"setting": "prevent_destroy", "how": item.how, "destroyed": item.address in survey.destroyed}
+        yield Thing("lifecycle", item.address, {"lifecycle": fields})

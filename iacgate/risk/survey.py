@@ -19,7 +19,8 @@ class Survey(msgspec.Struct):
 
     ``changes`` are those that matter, deferred ones included; the rest is only counted.
     ``instances`` counts resource instances by configuration address. ``changing`` holds the
-    addresses of the changes, ``running`` the configuration addresses of those that mutate.
+    addresses of the changes, ``running`` the configuration addresses of those that mutate,
+    ``destroyed`` of those that destroy.
     """
 
     counts: Counts
@@ -29,6 +30,7 @@ class Survey(msgspec.Struct):
     providers: set[str]
     changing: set[str]
     running: set[str]
+    destroyed: set[str]
 
     def keep(self, change: ResourceChange) -> None:
         """Remember a change that matters."""
@@ -37,6 +39,8 @@ class Survey(msgspec.Struct):
         self.providers.add(change.provider)
         if change.action.mutates:
             self.running.add(configuration_address(change))
+        if change.action.destroys:
+            self.destroyed.add(configuration_address(change))
 
 
 def survey(plan: Plan) -> Survey:
@@ -44,7 +48,7 @@ def survey(plan: Plan) -> Survey:
 
     Raises :class:`iacgate.errors.PlanUnreadable` where any entry cannot be judged.
     """
-    found = Survey(Counts(), [], Counter(), set(_sensitive_variables(plan)), set(), set(), set())
+    found = Survey(Counts(), [], Counter(), set(_sensitive_variables(plan)), set(), set(), set(), set())
     for change in plan.resource_changes():
         found.instances[configuration_address(change)] += 1
         if redaction.has_secrets(change.body):

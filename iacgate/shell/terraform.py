@@ -18,7 +18,6 @@ from typing import Final
 from iacgate.errors import TerraformFailed
 
 PROGRAMS: Final = ("terraform", "tofu")
-CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 SHOW_TIMEOUT: Final = 900
 """Seconds; printing a plan takes seconds, and a hung provider must not hang the pipeline."""
 
@@ -41,14 +40,6 @@ def find_program(wanted: str, environment: Mapping[str, str], *, product: str = 
         f"{wanted or 'terraform (or tofu)'} is not on PATH.",
         hint="Install it, or make the JSON elsewhere and pass it: `iacgate preview PLANFILE --plan-json plan.json`.",
     )
-
-
-def holds_configuration(folder: str) -> bool:
-    """Return whether a folder is a Terraform root module."""
-    try:
-        return any(name.endswith(CONFIGURATION) for name in os.listdir(folder))
-    except OSError:
-        return False
 
 
 def show_json(program: str, plan_file: str, folder: str, environment: Mapping[str, str]) -> bytes:

@@ -49,12 +49,14 @@ def test_a_possible_finding_denies_too(iacgate: Run) -> None:
 
 
 def test_standard_input_and_gzip(iacgate: Run, tmp_path: Path) -> None:
+    plain = tmp_path / "plan.json"
+    plain.write_bytes(MIXED.read_bytes())
     packed = tmp_path / "plan.json.gz"
     packed.write_bytes(gzip.compress(MIXED.read_bytes()))
     outputs = {
         json.dumps(json.loads(done.stdout)["changes"])
         for done in (
-            iacgate("preview", MIXED, "--format", "json"),
+            iacgate("preview", plain, "--format", "json"),
             iacgate("preview", packed, "--format", "json"),
             iacgate("preview", "-", "--format", "json", stdin=MIXED.read_bytes()),
         )
@@ -241,9 +243,11 @@ def test_colour_and_width_on_a_terminal(extra: dict[str, str], coloured: bool) -
 
 
 def test_the_plain_path_imports_nothing_heavy(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_bytes(MIXED.read_bytes())
     code = (
         "import sys\nfrom iacgate.cli.main import main\n"
-        f"assert main(['preview', {str(MIXED)!r}]) == 0\n"
+        f"assert main(['preview', {str(plan)!r}]) == 0\n"
         "heavy = {'rich', 'pydantic', 'yaml', 'hcl2', 'boto3', 'requests', 'subprocess', 'msgpack', 'json'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
     )

@@ -14,6 +14,7 @@ from iacgate.plan.reader import read_plan
 from iacgate.plan.source.snapshot import Snapshot
 from iacgate.risk.assess import assess
 from iacgate.risk.assessment import Assessment
+from iacgate.risk.context import Context
 from iacgate.risk.packs import RuleSet, make_pack
 from iacgate.risk.rule import Match, RuleText
 from iacgate.shell.shipped import shipped_packs
@@ -226,12 +227,12 @@ def test_secrets_of_action_invocations_are_found_elsewhere() -> None:
 
 def test_sources_that_were_not_understood_are_said() -> None:
     plan = read_plan(b'{"format_version":"1.2","resource_changes":[]}', "plan")
-    result = assess(plan, RULES, snapshot=Snapshot({"": {"main.tf": b"resource {"}}))
+    result = assess(plan, RULES, Context(snapshot=Snapshot({"": {"main.tf": b"resource {"}})))
     assert found(result) == {"terraform-source-unread": Certainty.CERTAIN}
 
 
 def test_a_provisioner_that_only_the_sources_show_is_found() -> None:
     sources = {"": {"main.tf": b'resource "terraform_data" "a" {\n  provisioner "local-exec" {}\n}'}}
     data = {"format_version": "1.2", "resource_changes": [change("terraform_data.a", ("create",), None, {})]}
-    result = assess(read_plan(json.dumps(data).encode(), "plan"), RULES, snapshot=Snapshot(sources))
+    result = assess(read_plan(json.dumps(data).encode(), "plan"), RULES, Context(snapshot=Snapshot(sources)))
     assert "terraform-provisioner-local-exec" in found(result)

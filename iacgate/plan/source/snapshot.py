@@ -105,15 +105,30 @@ class Snapshot:
         return next((value for value in reversed(values) if value is not None), None)
 
     def place(self, address: str, attribute: str = "") -> Place | None:
-        """Return where a resource stands, or the attribute or block of it where that is written."""
+        """Return where a resource stands, or the attribute or block of it where that is written.
+
+        Modules, variables, outputs and providers have places, too, and files have their first line.
+        """
         for found in self.resource(address):
             lines = [
                 *(item.line for name, item in found.block.attributes.items() if name == attribute),
                 *(inner.line for inner in found.block.blocks if attribute in (inner.kind, *inner.labels)),
             ]
-            if lines:
+            if attribute and lines:
                 return Place(found.file, lines[0])
-        return next((Place(found.file, found.block.line) for found in self.resource(address)), None)
+        first = next(iter(self.resource(address)), None) or self._other(address)
+        if first is not None:
+            return Place(first.file, first.block.line)
+        return Place(address, 1) if address in self.functions else None
+
+    def _other(self, address: str) -> SourceBlock | None:
+        """Return the block of ``module.net.var.x`` and the like."""
+        module, _, name = address.rpartition(".")
+        prefix, _, word = module.rpartition(".")
+        kind = {"var": "variable"}.get(word, word)
+        inside = f"{prefix}." if prefix else ""
+        found = (item for item in self.of_kind(kind) if item.module == inside and item.block.labels == (name,))
+        return next(found, None)
 
 
 def module_prefix(key: str) -> str:

@@ -1,0 +1,99 @@
+"""From a plan to its assessment: with the rules that ship and, where there are any, the team's own."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from iacgate.cli.loading import Loaded
+from iacgate.cli.progress import Progress
+from iacgate.errors import UsageInvalid
+from iacgate.risk.assess import assess
+from iacgate.risk.assessment import Assessment
+from iacgate.risk.context import Context
+from iacgate.risk.packs import RuleSet
+from iacgate.shell.folders import find_settings, holds_configuration
+from iacgate.shell.shipped import shipped_packs
+
+if TYPE_CHECKING:
+    from iacgate.cli.own import Own
+    from iacgate.plan.source.snapshot import Snapshot
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What the command line says of settings, rules and sources; empty where it says nothing."""
+
+    config: str = ""
+    no_config: bool = False
+    stack: str = ""
+    rules: tuple[str, ...] = ()
+    source: str = ""
+    base: str = ""
+
+
+class Judge:
+    """Judges one plan after the other with the same rules and settings.
+
+    Raises :class:`iacgate.errors.SettingsInvalid`, :class:`iacgate.errors.PackInvalid` and
+    :class:`UsageInvalid` where these cannot be used: nothing is judged without them.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._own = _own(wanted)
+        packs = shipped_packs()
+        self._rules = RuleSet([*packs, *self._own.packs] if self._own else packs)
+
+    def judge(self, loaded: Loaded, *, with_differences: bool) -> Assessment:
+        """Return the assessment of one plan, as the settings weigh it.
+
+        Raises what reading, judging and asking policies raise.
+        """
+        asked = self._own.ask(loaded) if self._own else []
+        context = Context(
+            plan_file=loaded.plan_file,
+            plan_file_sha256=loaded.sha256,
+            beside=self._beside(loaded),
+            previous=self._previous(loaded),
+            reports=[report for item in asked for report in item.reports],
+            policies=[item.identity for item in asked],
+        )
+        with Progress(sys.stderr, loaded.plan.name) as progress:
+            assessment = assess(
+                loaded.plan, self._rules, context, with_differences=with_differences, progress=progress.step
+            )
+        return self._own.adjust(assessment, loaded, self._rules) if self._own else assessment
+
+    def _beside(self, loaded: Loaded) -> Snapshot | None:
+        """Return the sources beside a plan JSON; a plan file brings its own."""
+        if loaded.plan_file is not None:
+            return None
+        folder = self._wanted.source or loaded.folder
+        if not holds_configuration(folder):
+            if self._wanted.source:
+                raise UsageInvalid(f"{folder} holds no Terraform configuration.", hint="Name the stack's folder.")
+            return None
+        from iacgate.shell.sources import sources_in  # noqa: PLC0415 - most plan JSONs come alone
+
+        return sources_in(folder)
+
+    def _previous(self, loaded: Loaded) -> Snapshot | None:
+        if not self._wanted.base:
+            return None
+        from iacgate.shell.sources import sources_at  # noqa: PLC0415 - starting programs is rare
+
+        return sources_at(self._wanted.source or loaded.folder, self._wanted.base)
+
+
+def _own(wanted: Wanted) -> Own | None:
+    """Return the team's settings and rules, where there are any."""
+    config = "" if wanted.no_config else wanted.config or find_settings(".")
+    if wanted.stack and not config:
+        raise UsageInvalid("--stack names a stack of stacks.yaml, but there is no .iacgate folder.", hint="Add it.")
+    if not config and not wanted.rules:
+        return None
+    from iacgate.cli.own import Own  # noqa: PLC0415 - YAML only where somebody wrote some
+
+    return Own(config, wanted.rules, wanted.stack)

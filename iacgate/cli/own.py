@@ -1,0 +1,78 @@
+"""The team's own settings, rules and policies, as one run uses them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from iacgate.cli.loading import Loaded
+from iacgate.plan.encoding import to_json_bytes
+from iacgate.policy.environments import Policy, weigh
+from iacgate.policy.stacks import Placed, Stacks, place
+from iacgate.risk.adjust import Weights, adjust
+from iacgate.risk.assessment import Assessment, SettingsUsed
+from iacgate.risk.packs import Pack, RuleSet
+from iacgate.risk.rego import PREFIX
+from iacgate.risk.suppressions import Register
+from iacgate.shell.clock import today
+from iacgate.shell.rego import Asked, evaluate
+from iacgate.shell.settings import own_rules, read_settings
+from iacgate.shell.terraform import process_environment
+
+
+class Own:
+    """What a team wrote: settings in a folder (``config``, empty for none), and folders of rules.
+
+    Raises :class:`iacgate.errors.SettingsInvalid`, :class:`iacgate.errors.PackInvalid` and
+    :class:`iacgate.errors.UsageInvalid` where any of it is not valid.
+    """
+
+    def __init__(self, config: str, rules: Sequence[str], stack: str) -> None:
+        self._stack = stack
+        self._settings = read_settings(Path(config)) if config else None
+        named = own_rules([Path(name) for name in rules])
+        mine = [self._settings.rules, named] if self._settings else [named]
+        self.packs: list[Pack] = [pack for part in mine for pack in part.packs]
+        self._policies = [folder for part in mine for folder in part.rego]
+
+    def ask(self, loaded: Loaded) -> list[Asked]:
+        """Return what the Rego policies say of a plan.
+
+        Raises :class:`iacgate.errors.PolicyFailed` where one of them cannot be asked.
+        """
+        if not self._policies:
+            return []
+        policy = self._settings.policy if self._settings else Policy()
+        text = to_json_bytes(loaded.text, loaded.plan.name)
+        return [evaluate(folder, text, policy.rego, process_environment()) for folder in self._policies]
+
+    def adjust(self, assessment: Assessment, loaded: Loaded, rules: RuleSet) -> Assessment:
+        """Return the assessment with the weights of its environment, and suppressed findings marked."""
+        settings = self._settings
+        if settings is None:
+            return assessment
+        placed = self._placed(loaded)
+        environment = weigh(settings.policy, placed.environment, f"{settings.folder}/policy.yaml")
+        findings = (*assessment.findings, *(item for change in assessment.changes for item in change.findings))
+        ids = {rule.id for rule in rules.rules} | {item.rule for item in findings if item.rule.startswith(PREFIX)}
+        return adjust(
+            assessment,
+            Weights(environment.shift, frozenset(environment.keep)),
+            Register(settings.suppressions, frozenset(ids), today()),
+            SettingsUsed(
+                folder=settings.folder,
+                trusted=False,
+                stack=placed.stack,
+                environment=placed.environment,
+                tier=environment.tier,
+                shift=environment.shift,
+                how=placed.how,
+            ),
+        )
+
+    def _placed(self, loaded: Loaded) -> Placed:
+        settings, file = self._settings, loaded.plan_file
+        if settings is None or (settings.stacks is None and not self._stack):
+            return Placed("", "", "there is no stacks.yaml")
+        backend = (file.backend_type, file.backend_config, file.workspace) if file else None
+        return place(settings.stacks or Stacks([]), self._stack, backend, f"{settings.folder}/stacks.yaml")

@@ -1,0 +1,1 @@
+"""What each environment demands, and which stack a plan belongs to."""

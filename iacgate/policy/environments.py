@@ -1,0 +1,76 @@
+"""What an environment makes of a severity: the part of ``policy.yaml`` that concerns risk."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from iacgate import strictyaml
+from iacgate.errors import SettingsInvalid
+
+HINT = "See docs/settings.md for the form of policy.yaml."
+
+Steps = Annotated[int, msgspec.Meta(ge=-3, le=3)]
+
+
+class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One environment.
+
+    ``shift`` is by how many levels its findings weigh more (or less, below zero); the rules
+    in ``keep`` weigh the same everywhere. A finding never falls below low.
+    """
+
+    tier: Literal["prod", "other"]
+    shift: Steps = 0
+    keep: list[str] = []
+
+
+class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How Rego policies are evaluated.
+
+    ``namespaces`` are the packages whose rules count, empty for all. ``version`` is the language's;
+    ``engine`` says which program evaluates: by default the first of conftest and opa that is there.
+    """
+
+    engine: Literal["auto", "conftest", "opa", "embedded"] = "auto"
+    version: Literal["v0", "v1"] = "v1"
+    namespaces: list[str] = []
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``policy.yaml`` says."""
+
+    environments: dict[str, Environment] = {}
+    rego: Rego = Rego()
+
+
+def read_policy(data: bytes, file: str) -> Policy:
+    """Return the policy.
+
+    Raises :class:`SettingsInvalid` where the file is not valid, or production would weigh less than it is.
+    """
+    policy = strictyaml.convert(data, Policy, file, SettingsInvalid, HINT)
+    for name, environment in policy.environments.items():
+        if environment.tier == "prod" and environment.shift < 0:
+            raise SettingsInvalid(
+                f"{file}: the environment {name!r} is production, where nothing weighs less.",
+                hint="Set its `shift` to 0 or more, or suppress what does not matter, one finding at a time.",
+            )
+    return policy
+
+
+def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
+    """Return what holds in an environment; where nobody says which one it is, the strictest production.
+
+    Raises :class:`SettingsInvalid` for a name that the policy does not have.
+    """
+    if name and policy.environments and name not in policy.environments:
+        raise SettingsInvalid(
+            f"{file} has no environment called {name!r}, which stacks.yaml names.", hint="Add it, or mend the name."
+        )
+    if name in policy.environments:
+        return policy.environments[name]
+    prods = [environment for environment in policy.environments.values() if environment.tier == "prod"]
+    strictest = max((environment.shift for environment in prods), default=0)
+    return Environment(tier="prod", shift=strictest)

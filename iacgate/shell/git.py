@@ -1,0 +1,76 @@
+"""Reading a commit with the real ``git``: no checkout, no hooks, nothing of the repository is run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from iacgate.errors import UsageInvalid
+
+TIMEOUT: Final = 60
+"""Seconds for one call."""
+
+
+class Repository:
+    """The repository that a folder belongs to, at one commit.
+
+    Raises :class:`UsageInvalid` where there is no git, no repository, or no such commit.
+    """
+
+    def __init__(self, folder: Path, ref: str) -> None:
+        self._folder = folder
+        self._ref = ref
+        self.commit = self._git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
+        self._prefix = PurePosixPath(self._git("rev-parse", "--show-prefix").decode().strip())
+
+    def files(self, folder: PurePosixPath, endings: tuple[str, ...], limit: int) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of the files in a folder, a path as seen from this one; none where it is outside.
+
+        Content is cut after ``limit`` bytes and one more.
+        """
+        place = _inside(self._prefix / folder)
+        if place is None:
+            return
+        tree = f"{self.commit}:{place}" if place else self.commit
+        for entry in self._git("ls-tree", "-z", "--full-tree", "--end-of-options", tree, missing_is_empty=True).split(
+            b"\0"
+        ):
+            meta, _, name = entry.partition(b"\t")
+            path = name.decode(errors="replace")
+            if meta.startswith((b"100644 blob ", b"100755 blob ")) and path.endswith(endings):
+                yield path, self._git("cat-file", "blob", meta.split()[-1].decode())[: limit + 1]
+
+    def _git(self, *arguments: str, missing_is_empty: bool = False) -> bytes:
+        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(self._folder), *arguments]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        try:
+            done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT, env=environment)  # noqa: S603 - a list of arguments, no shell
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise UsageInvalid(
+                f"git could not be asked ({type(error).__name__}).", hint="Install git, or leave --base away."
+            ) from error
+        if done.returncode != 0:
+            if missing_is_empty:
+                return b""
+            said = done.stderr.decode(errors="replace").strip().splitlines()
+            raise UsageInvalid(
+                f"git does not know {self._ref!r} in {self._folder} ({said[-1] if said else 'it said nothing'}).",
+                hint="Name a commit, a branch or a tag that is fetched, with enough history.",
+            )
+        return done.stdout
+
+
+def _inside(path: PurePosixPath) -> str | None:
+    """Return a path from the repository's root without ``..``, or ``None`` where it leads outside."""
+    parts: list[str] = []
+    for part in path.parts:
+        if part == "..":
+            if not parts:
+                return None
+            parts.pop()
+        elif part != ".":
+            parts.append(part)
+    return None if path.is_absolute() else "/".join(parts)

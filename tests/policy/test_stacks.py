@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from iacgate.errors import SettingsInvalid, UsageInvalid
+from iacgate.policy.stacks import Placed, Stacks, by_backend, place, read_stacks
+
+TEXT = b"""
+stacks:
+  - name: payments
+    environment: prod
+    backend: {type: s3, bucket: state, key: payments.tfstate}
+  - name: payments-dev
+    environment: dev
+    backend: {type: s3, bucket: state, key: payments.tfstate}
+    workspace: dev
+"""
+STACKS = read_stacks(TEXT, "stacks.yaml")
+CONFIG: dict[str, Any] = {"bucket": "state", "key": "payments.tfstate", "region": "eu-central-1", "access_key": None}
+
+
+def test_the_backend_and_workspace_decide() -> None:
+    assert place(STACKS, "", ("s3", CONFIG, "dev")) == Placed("payments-dev", "dev", "by its backend and workspace")
+    assert place(STACKS, "payments", ("s3", CONFIG, "default")).environment == "prod"
+
+
+@pytest.mark.parametrize(
+    ("backend_type", "config", "workspace"),
+    [
+        ("gcs", CONFIG, "default"),
+        ("s3", {**CONFIG, "key": "other"}, "default"),
+        ("s3", {"bucket": "state"}, "default"),
+        ("s3", CONFIG, "other"),
+        ("local", {"path": None}, "default"),
+    ],
+)
+def test_what_nobody_mapped_belongs_to_no_stack(backend_type: str, config: dict[str, Any], workspace: str) -> None:
+    assert by_backend(STACKS, backend_type, config, workspace) is None
+    assert place(STACKS, "", (backend_type, config, workspace)).environment == ""
+    with pytest.raises(UsageInvalid, match="is not in"):
+        place(STACKS, "payments", (backend_type, config, workspace))
+
+
+def test_the_caller_cannot_choose_another_stack_than_the_plan_files() -> None:
+    with pytest.raises(UsageInvalid, match="belongs to 'payments', not to 'payments-dev'"):
+        place(STACKS, "payments-dev", ("s3", CONFIG, "default"))
+
+
+def test_a_plan_json_takes_the_callers_word_and_says_so() -> None:
+    assert place(STACKS, "", None).environment == ""
+    placed = place(STACKS, "payments-dev", None)
+    assert (placed.environment, placed.how) == ("dev", "named on the command line; the plan's JSON does not tell")
+
+
+def test_an_unknown_name_is_refused_and_the_known_ones_named() -> None:
+    with pytest.raises(UsageInvalid) as caught:
+        place(STACKS, "nope", None)
+    assert "payments, payments-dev" in caught.value.hint
+    with pytest.raises(UsageInvalid):
+        place(Stacks([]), "nope", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (TEXT.replace(b"payments-dev", b"payments"), "two stacks are called"),
+        (TEXT.replace(b"    workspace: dev\n", b""), "one state could belong to"),
+        (TEXT.replace(b"key: payments.tfstate}\n    workspace", b"region: x}\n    workspace"), ""),
+        (b"stacks: [{name: a, environment: b, backend: {type: s3}}]", "lacks"),
+        (b"stacks: [{name: a, environment: b, backend: {bucket: s3, key: x}}]", "lacks"),
+        (b"stacks: [{name: '', environment: b, backend: {type: s3, key: x}}]", "lacks"),
+        (b"stacks:\n  - name: a\n    enviroment: b\n", "line 3: Object contains unknown field `enviroment`"),
+    ],
+)
+def test_a_file_that_could_mean_two_things_is_refused(text: bytes, says: str) -> None:
+    if not says:
+        assert len(read_stacks(text, "stacks.yaml").stacks) == 2  # another workspace keeps them apart
+        return
+    with pytest.raises(SettingsInvalid, match=says):
+        read_stacks(text, "stacks.yaml")
