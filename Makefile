@@ -8,7 +8,7 @@ WORKERS ?= auto
 # Coverage slows tests down: those that repeat a check on hundreds of real plans are left to `make test`.
 FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/test_corpus.py --deselect=tests/risk/test_packs.py
 
-.PHONY: help demo test lint bench rules schemas goldens fixtures wheel clean
+.PHONY: help demo test lint bench rules judge schemas goldens fixtures wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,11 @@ lint: $(DEV) ## ruff, mypy --strict, import-linter, and coverage of the fast tes
 bench: $(DEV) ## Measure the speed, as ratios within one run
 	@$(PY) -m tests.bench
 
-rules: $(DEV) ## Compile rules/ into the file that ships
+rules: $(DEV) ## Compile rules/ into the file that ships, and write docs/rules/
 	@$(PY) -m iacgate.shell.compile_rules
+
+judge: $(DEV) ## Run all rules over the corpus of real plans, and write docs/judgement.md
+	@$(PY) -m tests.judge --write
 
 schemas: $(DEV) ## Write the published JSON Schemas
 	@$(PY) -m tests.schemas

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from iacgate.cli.main import cli
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Run
 from tests.consoles import DOCUMENTS, examples, run
 
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
@@ -52,3 +52,28 @@ def test_nothing_names_a_package_index_or_a_machine() -> None:
     for path in [*files, *(path for path in ROOT.iterdir() if path.is_file())]:
         if path.suffix not in {".pyc", ".png"} and not path.name.startswith(("tfplan", ".coverage")):
             assert not hosts.search(path.read_text(encoding="utf-8", errors="replace")), path
+
+
+def test_the_first_rule_of_the_readme_works_as_it_stands(iacgate: Run, tmp_path: Path) -> None:
+    blocks = re.findall(
+        r"^```yaml\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+    head, rule = (block for block in blocks if block.startswith(("name: ours", "id: ours")))
+    folder = tmp_path / ".iacgate" / "rules" / "ours"
+    folder.mkdir(parents=True)
+    (folder / "pack.yaml").write_text(head)
+    (folder / "ours-database-small.yaml").write_text(rule)
+    tested = iacgate("rules", "test", ".iacgate/rules")
+    assert (tested.returncode, tested.stdout) == (0, b"1 rules, 3 examples, 0 wrong.\n")
+    assert b"ours-database-small" in iacgate("rules", "list", "--rules", ".iacgate/rules").stdout
+    assert rule in iacgate("rules", "show", "ours-database-small", "--rules", ".iacgate/rules").stdout.decode()
+    assert b"ours 1" in iacgate("preview", ROOT / "fixtures" / "plans" / "mixed" / "plan.json").stdout
+
+
+@pytest.mark.parametrize("name", ["policy", "stacks", "suppressions"])
+def test_the_settings_of_the_documentation_are_valid(iacgate: Run, tmp_path: Path, name: str) -> None:
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    block = text.partition(f"## {name}.yaml")[2].partition("```yaml\n")[2].partition("```")[0]
+    (tmp_path / ".iacgate").mkdir()
+    (tmp_path / ".iacgate" / f"{name}.yaml").write_text(block)
+    assert iacgate("preview", ROOT / "fixtures" / "plans" / "mixed" / "plan.json").returncode == 0

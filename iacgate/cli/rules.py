@@ -30,38 +30,44 @@ def command() -> None:
 
 @command.command("list")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
-def list_rules(output: str) -> None:
-    """List the rules that ship, worst first within each pack.
+@click.option("--rules", "folder", type=click.Path(path_type=Path), metavar="DIR", help="A team's own pack or packs.")
+def list_rules(output: str, folder: Path | None) -> None:
+    """List the rules that ship, or a team's own, worst first within each pack.
 
     \b
     Examples:
       iacgate rules list
+      iacgate rules list --rules .iacgate/rules
       iacgate rules list --format json
     """
-    packs = shipped_packs()
+    packs = [pack for pack, _ in _packs(folder)] if folder else shipped_packs()
     if output == "json":
         import msgspec  # noqa: PLC0415 - one format is written in a run
 
         click.echo(msgspec.json.encode(packs))
         return
     for pack in packs:
-        click.echo(f"{pack.name} {pack.version} ({len(pack.rules)} rules)")
+        click.echo(harmless(f"{pack.name} {pack.version} ({len(pack.rules)} rules)"))
         for rule in sorted(pack.rules, key=lambda rule: (-rule.severity.rank, rule.id)):
-            click.echo(f"  {rule.severity:8} {rule.id:44} {rule.title}")
+            click.echo(harmless(f"  {rule.severity:8} {rule.id:44} {rule.title}"))
 
 
 @command.command("show")
 @click.argument("rule_id", metavar="RULE")
-def show_rule(rule_id: str) -> None:
+@click.option("--rules", "folder", type=click.Path(path_type=Path), metavar="DIR", help="A team's own pack or packs.")
+def show_rule(rule_id: str, folder: Path | None) -> None:
     """Show one rule: why it is there, what it matches, and its examples.
 
     \b
-    Example:
+    Examples:
       iacgate rules show aws-security-group-world-open
+      iacgate rules show ours-database-small --rules .iacgate/rules
     """
-    for path in sorted(sources_folder().glob(f"*/{_safe(rule_id)}.yaml")):
-        click.echo(path.read_text(encoding="utf-8"), nl=False)
-        return
+    for place in (folder, sources_folder()):
+        for path in sorted(place.rglob(f"{_safe(rule_id)}.yaml")) if place else ():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            click.echo("\n".join(harmless(line) for line in text.splitlines()))
+            return
     known = [rule.id for pack in shipped_packs() for rule in pack.rules if rule_id in rule.id]
     hint = f"Did you mean {', '.join(known[:5])}?" if known else "`iacgate rules list` lists all."
     raise UsageInvalid(f"There is no rule {rule_id!r}.", hint=hint)

@@ -126,10 +126,11 @@ class Leaf:
         """Test every value that the reference names."""
         if self._single:
             return self._test(self._ref.one(subject))
+        values = self._ref.values(subject)
+        if not self._ref.paired or not values:
+            return any_of(map(self._test, values))
         doubted = self._ref.doubt(subject)
-        return any_of(
-            _unless(self._test(value), decisive=True, doubted=doubted(value)) for value in self._ref.values(subject)
-        )
+        return any_of(_unless(self._test(value), decisive=True, doubted=doubted(value)) for value in values)
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the values that pass, or may pass; facts about the change are not evidence."""
@@ -200,29 +201,36 @@ class Changed:
 
 
 class Lowered:
-    """The number at a path is smaller after the change than before; false where either is not a number."""
+    """The number at a path is smaller after the change than before; false where either is not a number.
+
+    Of several, the smallest counts: a shorter term for one of them is a shorter term.
+    """
 
     def __init__(self, ref: Ref) -> None:
         self._ref = ref
         self.reads = ref.reads
-        self._before, self._after = sides(ref)
 
     def answer(self, subject: Subject) -> Answer:
         """Compare both numbers; unknown where one may not be seen and the other does not settle it."""
-        before, after = self._before(subject), self._after(subject)
-        if isinstance(before, Hidden):
-            return False if after is None else None
-        number = operators.as_number(before)
-        if number is None:
+        before, hidden = _smallest(self._ref.below(subject.get("before")))
+        after, hidden_now = _smallest(self._ref.below(subject.get("after")))
+        if before is None and not hidden:
             return False
-        if isinstance(after, Hidden):
+        if after is None and not hidden_now:
+            return False
+        if hidden or hidden_now:
             return None
-        other = operators.as_number(after)
-        return other is not None and other < number
+        return after is not None and before is not None and after < before
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
-        """Return the path with its new value."""
-        return [(".".join(self._ref.steps), self._after(subject))]
+        """Return the paths with their new values."""
+        return self._ref.locate(subject)
+
+
+def _smallest(values: list[Value]) -> tuple[int | float | None, bool]:
+    """Return the smallest number among some values, and whether any of them may not be seen."""
+    numbers = [number for number in map(operators.as_number, values) if number is not None]
+    return min(numbers, default=None), any(isinstance(value, Hidden) for value in values)
 
 
 _EVIDENT: Final = OBJECT_ROOTS | {"item"}
@@ -243,9 +251,9 @@ def compile_condition(spec: Any, roots: frozenset[str], where: str, depth: int =
     if keys in ({"all"}, {"any"}, {"not"}, {"some", "that"}, {"every", "that"}):
         return _compound(spec, roots, where, depth)
     if keys == {"changed"}:
-        return Changed(_no_star(parse_path(spec["changed"], where), where, "changed"))
+        return Changed(_no_star(parse_path(spec["changed"], where), where))
     if keys == {"lowered"}:
-        return Lowered(_no_star(parse_path(spec["lowered"], where), where, "lowered"))
+        return Lowered(parse_path(spec["lowered"], where))
     if keys == {"exposes"}:
         from iacgate.conditions.exposure import Exposes  # noqa: PLC0415 - few plans open networks
 
@@ -287,7 +295,7 @@ def _element(spec: dict[str, Any], roots: frozenset[str], where: str, depth: int
     return Element(ref, compile_condition(spec["that"], roots | {"item"}, where, depth + 1), every=every)
 
 
-def _no_star(ref: Ref, where: str, operator: str) -> Ref:
+def _no_star(ref: Ref, where: str) -> Ref:
     if EVERY in ref.steps:
-        raise PackInvalid(f"{where}: `{operator}` compares one path, not `[*]`.", hint="Name the list itself.")
+        raise PackInvalid(f"{where}: `changed` compares one path, not `[*]`.", hint="Name the list itself.")
     return ref

@@ -91,12 +91,19 @@ class Exposes:
         self.reads = all_reads([*(ref.reads for ref in named), frozenset(part for part in parts if part)])
 
     def answer(self, subject: Subject) -> Answer:
-        """Return whether the change exposes, as far as the known values tell."""
+        """Return whether the change exposes, as far as the known values tell; asked again, it remembers."""
+        memory: dict[Any, Any] = subject.setdefault(_MEMORY, {})
+        if self not in memory:
+            memory[self] = self._answer(subject)
+        found: Answer = memory[self]
+        return found
+
+    def _answer(self, subject: Subject) -> Answer:
         before, after = subject.get("before"), subject.get("after")
         if all(ref.absent(subject) for ref in self._needed) or self._unchanged(before, after):
             return False
-        known, hidden = self._remembered(subject)
-        closed, unsure = self._openings(before, worst=False) if admits(known, self._least) or hidden else ([], False)
+        known, hidden = self._remembered(subject, "after")
+        closed, unsure = self._remembered(subject, "before") if admits(known, self._least) or hidden else ([], False)
         if self._newly(closed, known):
             return None if unsure and not self._newly(self._openings(before, worst=True)[0], known) else True
         return None if hidden and self._newly(closed, self._openings(after, worst=True)[0]) else False
@@ -111,20 +118,20 @@ class Exposes:
                         found.append((f"{prefix}.{path}" if prefix and path else prefix or path, value))
         return found
 
-    def _remembered(self, subject: Subject) -> tuple[list[Opening], bool]:
-        """Return the openings after the change; rules that differ in ports only read them once."""
-        memory: dict[Any, tuple[list[Opening], bool]] = subject.setdefault(_MEMORY, {})
-        found = memory.get(self._shape)
+    def _remembered(self, subject: Subject, side: str) -> tuple[list[Opening], bool]:
+        """Return the openings on one side of the change; rules that differ in ports only read them once."""
+        memory = subject.setdefault(_MEMORY, {})
+        found: tuple[list[Opening], bool] | None = memory.get((self._shape, side))
         if found is None:
-            found = memory[self._shape] = self._openings(subject.get("after"), worst=False)
+            found = memory[self._shape, side] = self._openings(subject.get(side), worst=False)
         return found
 
     def _unchanged(self, before: Value, after: Value) -> bool:
         """Return whether the rules are the same and all known, which most changes of other attributes leave them."""
         if not self._fields.rules or before is None:
             return False
-        now = self._rules.values({"after": after})
-        return now == self._rules.values({"after": before}) and not has_hidden(now)
+        now = self._rules.below(after)
+        return now == self._rules.below(before) and not has_hidden(now)
 
     def _newly(self, before: list[Opening], after: list[Opening]) -> bool:
         # What is not the world now cannot newly be; most rules let in a few private ranges.
@@ -145,7 +152,7 @@ class Exposes:
         """Return what is let in, and whether anything that decides it may not be seen."""
         openings: list[Opening] = []
         hidden = False
-        for _, item in self._items(value):
+        for item in _flat(self._rules.below(value)):
             if isinstance(item, Hidden):
                 hidden = True
                 openings += [ANYTHING] if worst else []
@@ -161,7 +168,7 @@ class Exposes:
     def _selected(self, item: Value, *, worst: bool) -> tuple[bool, bool]:
         unsure = False
         for ref, wanted in self._filters:
-            value = ref.one({"after": item})
+            value = next(iter(ref.below(item)), None)
             if isinstance(value, Hidden):
                 unsure = True
             elif str(value).lower() != str(wanted).lower():
@@ -173,7 +180,7 @@ class Exposes:
         v6: list[Span] = []
         hidden = False
         for ref in self._sources:
-            for _, source in _leaves(ref, item):
+            for source in _flat(ref.below(item)):
                 spans = None if isinstance(source, Hidden) else source_spans(source)
                 if (
                     spans is None and source not in (None, "") and not is_name(source)
@@ -197,8 +204,7 @@ class Exposes:
         """Return what holds protocol and ports: the network rule itself, or the elements of a list in it."""
         if not self._fields.each:
             return [item]
-        entries = [entry for _, entry in _leaves(self._each, item)]
-        return [entry for entry in entries if isinstance(entry, (dict, Hidden))]
+        return [entry for entry in _flat(self._each.below(item)) if isinstance(entry, (dict, Hidden))]
 
     def _services(self, part: Value, *, worst: bool) -> tuple[tuple[str, tuple[Span, ...]] | None, bool]:
         """Return protocol and ports, and whether anything of them may not be seen."""
@@ -218,7 +224,7 @@ class Exposes:
     def _port_spans(self, item: Value, *, worst: bool) -> tuple[tuple[Span, ...] | None, bool]:
         """Return the ports of one rule, and whether they are hidden; then they are all, or none."""
         if self._ports:
-            values = [value for ref in self._ports for _, value in _leaves(ref, item)]
+            values = [value for ref in self._ports for value in _flat(ref.below(item))]
             if any(isinstance(value, Hidden) for value in values):
                 return ((ANY_PORT,) if worst else None), True
             return _readable(port_spans([value for value in values if value not in (None, "", [])]), worst=worst)
@@ -238,6 +244,13 @@ class Exposes:
 def _readable(spans: tuple[Span, ...] | None, *, worst: bool) -> tuple[tuple[Span, ...] | None, bool]:
     """Return ports as they are; what cannot be read as ports is as good as hidden."""
     return (spans, False) if spans is not None else ((ANY_PORT,) if worst else None, True)
+
+
+def _flat(values: list[Value]) -> list[Value]:
+    """Return the values, those inside lists one by one."""
+    if list not in map(type, values):
+        return values
+    return [entry for value in values for entry in (value if isinstance(value, list) else [value])]
 
 
 def _leaves(ref: Ref, item: Value) -> list[tuple[str, Value]]:

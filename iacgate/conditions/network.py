@@ -7,6 +7,7 @@ integers, separately for each protocol and each stretch of ports.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from collections.abc import Iterable, Mapping
@@ -59,8 +60,11 @@ class Opening(msgspec.Struct, frozen=True):
 
 def source_spans(source: Any) -> tuple[tuple[Span, ...], tuple[Span, ...]] | None:
     """Return the IPv4 and the IPv6 ranges of one source; ``None`` where it is not an address range."""
-    if not isinstance(source, str):
-        return None
+    return _spans(source) if isinstance(source, str) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _spans(source: str) -> tuple[tuple[Span, ...], tuple[Span, ...]] | None:
     text = source.strip().lower()
     if text in _EVERYWHERE:
         return ((0, (1 << 32) - 1),), ((0, (1 << 128) - 1),)
@@ -118,11 +122,17 @@ def is_name(source: Any) -> bool:
 
 def port_spans(value: Value) -> tuple[Span, ...] | None:
     """Return the ports that a value names (``22``, ``"20-25"``, ``"*"``, a list); ``None`` where it cannot be read."""
-    if value is None or value in ("", []):
-        return (ANY_PORT,)
     if isinstance(value, list):
         spans = [port_spans(item) for item in value]
-        return None if None in spans else tuple(span for part in spans if part for span in part)
+        known = tuple(span for part in spans if part for span in part)
+        return None if None in spans else known or (ANY_PORT,)
+    return _port_span(value) if isinstance(value, (int, float, str, type(None))) else None
+
+
+@functools.lru_cache(maxsize=1024, typed=True)
+def _port_span(value: Value) -> tuple[Span, ...] | None:
+    if value is None or value == "":
+        return (ANY_PORT,)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)):
@@ -177,10 +187,13 @@ def size(spans: Iterable[Span]) -> int:
 
 def admits(openings: list[Opening], least: Mapping[int, int] = WORLD) -> bool:
     """Return whether so many addresses are let in, on whatever ports, that they can be what is looked for."""
-    return (
-        size(span for opening in openings for span in opening.v4) >= least[4]
-        or size(span for opening in openings for span in opening.v6) >= least[6]
-    )
+    v4 = v6 = 0
+    for opening in openings:
+        for low, high in opening.v4:
+            v4 += high - low + 1
+        for low, high in opening.v6:
+            v6 += high - low + 1
+    return v4 >= least[4] or v6 >= least[6]
 
 
 def newly_open(
@@ -195,6 +208,8 @@ def newly_open(
         if protocols and protocol != "all" and protocol not in protocols:
             continue
         relevant = [opening for opening in after if opening.protocol in (protocol, "all")]
+        if not admits(relevant, least):
+            continue
         known = [opening for opening in before if opening.protocol in (protocol, "all")]
         if any(_opens(known, relevant, stretch, least) for stretch in _stretches([*relevant, *known], wanted)):
             return True
@@ -213,7 +228,10 @@ def _stretches(openings: list[Opening], wanted: tuple[Span, ...]) -> list[Span]:
 
 def _opens(before: list[Opening], after: list[Opening], ports: Span, least: Mapping[int, int]) -> bool:
     for version, attribute in ((4, "v4"), (6, "v6")):
-        then, now = union(_admitted(before, ports, attribute)), union(_admitted(after, ports, attribute))
+        admitted = _admitted(after, ports, attribute)
+        if size(admitted) < least[version]:
+            continue  # far fewer than what is looked for, even if none overlap
+        then, now = union(_admitted(before, ports, attribute)), union(admitted)
         if least is not WORLD:
             then, now = subtract(then, _NOT_PUBLIC[version]), subtract(now, _NOT_PUBLIC[version])
         grown = size(subtract(now, then))

@@ -1,8 +1,9 @@
 """References: how a condition names the values that it looks at.
 
 ``after.ingress[*].cidr_blocks`` names a root, then attributes; ``[*]`` stands for every
-element of a list. A reference yields all values that it names; what is missing is null,
-and what lies inside an unknown or sensitive value is unknown or sensitive.
+element of a list, and ``["a.b/c"]`` for a key that is no plain word. A reference yields all
+values that it names; what is missing is null, and what lies inside an unknown or sensitive
+value is unknown or sensitive.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ Reads: TypeAlias = "frozenset[str] | None"
 
 OBJECT_ROOTS: Final = frozenset({"before", "after", "added", "removed"})
 EVERY: Final = "[*]"
-_REF: Final = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[\*\])*")
-_STEP: Final = re.compile(r"\[\*\]|[\w-]+")
+_REF: Final = re.compile(r'[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[\*\]|\["[^"*]+"\])*')
+_STEP: Final = re.compile(r'\["([^"]+)"\]|(\[\*\]|[\w-]+)')
 _PAIRED: Final = ("added", "removed")
 _encode: Final = msgspec.json.Encoder(order="deterministic", enc_hook=lambda hidden: {"": hidden.value}).encode
 
@@ -39,7 +40,18 @@ class Ref(msgspec.Struct, frozen=True):
 
     def values(self, subject: Subject) -> list[Value]:
         """Return every value that the reference names, in order."""
-        return [self.one(subject)] if self.single else [value for _, value in self.locate(subject)]
+        if self.root in _PAIRED:
+            return [value for _, value in self._difference(subject)]
+        return self.below(subject.get(self.root))
+
+    def below(self, value: Value) -> list[Value]:
+        """Return every value that the steps name below one: as :meth:`locate`, but without the paths."""
+        if len(self.steps) == 1 and self.steps[0] != EVERY:
+            return [_member(value, self.steps[0])]
+        found = [value]
+        for step in self.steps:
+            found = _elements(found) if step == EVERY else [_member(item, step) for item in found]
+        return found
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return every value with the path at which it stands, below the root."""
@@ -58,6 +70,11 @@ class Ref(msgspec.Struct, frozen=True):
     def single(self) -> bool:
         """Whether the reference names exactly one value."""
         return EVERY not in self.steps and self.root not in _PAIRED
+
+    @property
+    def paired(self) -> bool:
+        """Whether it names what stands on one side of the change only."""
+        return self.root in _PAIRED
 
     def absent(self, subject: Subject) -> bool:
         """Return whether the object does not have the reference's first attribute at all, a cheap way out."""
@@ -100,7 +117,7 @@ def parse_ref(text: Any, roots: frozenset[str], where: str) -> Ref:
         raise PackInvalid(
             f"{where}: {text!r} is not a reference.", hint="Write it like `after.ingress[*].cidr_blocks`."
         )
-    root, *steps = _STEP.findall(text)
+    root, *steps = (quoted or plain for quoted, plain in _STEP.findall(text))
     if root not in roots:
         raise PackInvalid(
             f"{where}: {text!r} starts at {root!r}, which is not there.",
@@ -128,11 +145,35 @@ def _walk(value: Value, steps: tuple[str, ...], path: str, *, spread: bool = Fal
             yield from _each(value, steps[index + 1 :], path, spread=spread)
             return
         value = value.get(step) if isinstance(value, dict) else None
-        path = f"{path}.{step}" if path else step
+        path = _below(path, step)
     if spread and isinstance(value, list):
         yield from ((f"{path}[{index}]", item) for index, item in enumerate(value))
     else:
         yield path, value
+
+
+def _member(value: Value, step: str) -> Value:
+    kind = value.__class__
+    return value.get(step) if kind is dict else value if kind is Hidden else None
+
+
+def _elements(values: list[Value]) -> list[Value]:
+    found: list[Value] = []
+    for value in values:
+        kind = value.__class__
+        if kind is list:
+            found += value
+        elif kind is dict:
+            found += value.values()
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+def _below(path: str, step: str) -> str:
+    if "." in step or "/" in step:
+        return f'{path}["{step}"]'
+    return f"{path}.{step}" if path else step
 
 
 def _each(value: Value, steps: tuple[str, ...], path: str, *, spread: bool) -> Iterator[tuple[str, Value]]:

@@ -173,13 +173,25 @@ def _read(raw: Raw | UnsetType, where: str, only: Reads) -> Value:
     members = strict.decode_members(raw, where)
     if members is None:
         return None
-    return {name: strict.decode_value(members[name], where) for name in only if name in members}
+    wanted = {name: members[name] for name in only if name in members}
+    return strict.decode_value(Raw(_encode(wanted)), where) if wanted else {}
 
 
 def has_secrets(body: ChangeBody) -> bool:
     """Return whether a mask of the change covers anything."""
     before, after = body.before_sensitive, body.after_sensitive
     return (before is not UNSET and b"true" in bytes(before)) or (after is not UNSET and b"true" in bytes(after))
+
+
+def marked(mask: Raw | UnsetType) -> bool:
+    """Return whether a mask covers the whole value, or any part of it."""
+    stack = [None if mask is UNSET else strict.decode_value(mask, "mask")]
+    while stack:
+        node = stack.pop()
+        if node is True:
+            return True
+        stack += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return False
 
 
 def secrets_of(body: ChangeBody, where: str) -> Iterator[str]:

@@ -9,7 +9,9 @@ import msgspec
 
 from iacgate.conditions.refs import Subject
 from iacgate.plan.binding import provisioners, unbound
+from iacgate.plan.model import OutputChange
 from iacgate.plan.reader import Plan
+from iacgate.plan.redaction import marked
 from iacgate.risk.context import Context
 from iacgate.risk.survey import Survey
 
@@ -48,7 +50,7 @@ def things(plan: Plan, context: Context, survey: Survey) -> Iterator[Thing]:
         yield Thing("unbound", item.address, {"unbound": {"kind": item.kind, "why": item.why}})
     yield from _lifted(survey, context)
     for output in plan.outputs():
-        yield Thing("output", f"output.{output.name}", {"output": {"action": str(output.action)}})
+        yield Thing("output", f"output.{output.name}", {"output": _output(output)})
 
 
 def _plan(plan: Plan, plan_file: PlanFile | None) -> dict[str, Any]:
@@ -83,6 +85,11 @@ def _registry(name: str) -> str:
 def _provisioners(survey: Survey, configuration: dict[str, Any]) -> Iterator[Thing]:
     for address, kind in provisioners(configuration):
         yield Thing("provisioner", address, {"provisioner": {"type": kind, "runs": address in survey.running}})
+
+
+def _output(output: OutputChange) -> dict[str, Any]:
+    before, after = marked(output.body.before_sensitive), marked(output.body.after_sensitive)
+    return {"action": str(output.action), "was_sensitive": before, "sensitive": after}
 
 
 def _lifted(survey: Survey, context: Context) -> Iterator[Thing]:

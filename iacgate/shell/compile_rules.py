@@ -1,12 +1,16 @@
-"""``python -m iacgate.shell.compile_rules``: write the compiled packs from the YAML sources."""
+"""``make rules``: compile the packs in ``rules/`` into the file that ships, and write their pages."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
+from iacgate.render import rulepage
 from iacgate.risk.packs import encode_packs
 from iacgate.shell.rules import read_packs, sources_folder
 from iacgate.shell.shipped import COMPILED
+
+PAGES: Final = Path("docs") / "rules"
 
 
 def compiled() -> bytes:
@@ -14,5 +18,16 @@ def compiled() -> bytes:
     return encode_packs(pack for pack, _ in read_packs(sources_folder()))
 
 
+def pages() -> dict[str, str]:
+    """Return what the pages must hold, by the names of their files."""
+    packs = read_packs(sources_folder())
+    found = {f"{pack.name}.md": rulepage.render(pack, sources) for pack, sources in packs}
+    return {"README.md": rulepage.index(packs), **found}
+
+
 if __name__ == "__main__":
     Path(COMPILED).write_bytes(compiled())
+    folder = sources_folder().parent / PAGES
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, page in pages().items():
+        (folder / file).write_text(page, encoding="utf-8")

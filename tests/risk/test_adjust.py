@@ -31,9 +31,7 @@ def suppress(address: str, rule: str, until: str = "2027-01-01") -> Suppression:
 
 
 def everything(assessment: Assessment) -> list[Any]:
-    return [
-        found for part in (assessment.findings, *(item.findings for item in assessment.changes)) for found in part
-    ]
+    return [found for part in (assessment.findings, *(item.findings for item in assessment.changes)) for found in part]
 
 
 def test_nothing_changes_without_settings_that_say_so() -> None:

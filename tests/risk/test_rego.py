@@ -31,7 +31,7 @@ def test_what_conftest_prints() -> None:
     warnings = [{"msg": "old", "metadata": {"query": "data.main.warn"}}]
     found = conftest(
         {"namespace": "main", "successes": 1, "failures": failures, "warnings": warnings},
-        {"namespace": "lib", "successes": 0, "exceptions": [{"msg": "data.lib.exception[_][_] == \"x\""}]},
+        {"namespace": "lib", "successes": 0, "exceptions": [{"msg": 'data.lib.exception[_][_] == "x"'}]},
         status=1,
     )
     assert [(item.rule, item.severity, item.address) for item in found] == [

@@ -6,7 +6,7 @@ import pytest
 
 from iacgate.errors import PackInvalid
 from iacgate.risk.packs import decode_packs
-from iacgate.shell.compile_rules import compiled
+from iacgate.shell.compile_rules import compiled, pages
 from iacgate.shell.rules import MAX_FILE, read_pack, read_packs
 from iacgate.shell.shipped import COMPILED, shipped_packs
 from tests.conftest import ROOT
@@ -25,8 +25,13 @@ def test_the_compiled_rules_equal_their_sources() -> None:
     assert Path(COMPILED).read_bytes() == compiled(), "run `make rules`"
 
 
+def test_the_pages_are_those_of_the_rules() -> None:
+    folder = ROOT / "docs" / "rules"
+    assert {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")} == pages(), "run `make rules`"
+
+
 def test_what_ships_is_not_empty() -> None:
-    assert {found.name for found in shipped_packs()} >= {"aws", "terraform"}
+    assert {found.name for found in shipped_packs()} == {"aws", "azure", "google", "kubernetes", "terraform"}
 
 
 def test_a_team_pack(tmp_path: Path) -> None:
