@@ -4,6 +4,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
+OPA := opa-golib-python-bindings
 WORKERS ?= auto
 # Coverage slows tests down: those that repeat a check on hundreds of real plans are left to `make test`.
 FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/test_corpus.py --deselect=tests/risk/test_packs.py
@@ -71,4 +72,8 @@ $(DEV): $(RUNTIME)
 	@echo "Installing what the tests need ..."
 	@if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(PY) -c constraints.txt -e '.[dev]'; \
 	else $(PY) -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'; fi
+	@# OPA's library is released for one Python only, and works on others; the tests that need it skip without it.
+	@if command -v uv >/dev/null 2>&1; then uv pip install -q --python $(PY) --no-deps --python-version 3.14 -c constraints.txt $(OPA); \
+	else $(PY) -m pip install -q --disable-pip-version-check --ignore-requires-python --no-deps -c constraints.txt $(OPA); fi \
+	|| echo "OPA's library could not be installed: the tests that need it will skip."
 	@touch $@

@@ -12,6 +12,7 @@ from iacgate.risk.rule import Match, Rule, RuleText
 from iacgate.vocabulary import Action
 
 COMPILED_FORMAT: Final = 1
+OTHERS: Final = "*"
 
 
 class Pack(msgspec.Struct, frozen=True):
@@ -57,6 +58,7 @@ class RuleSet:
         self._by_kind: dict[str, list[Rule]] = {}
         for rule in self.rules:
             self._by_kind.setdefault(rule.text.match.kind, []).append(rule)
+        self._by_type = _by_type(self.of_kind("resource"))
         self._found: dict[tuple[str, Action], tuple[Rule, ...]] = {}
         self._selections: dict[tuple[str, Action], Selection] = {}
         self._known: dict[str, bool] = {}
@@ -70,9 +72,7 @@ class RuleSet:
         key = (resource_type, action)
         found = self._found.get(key)
         if found is None:
-            found = tuple(
-                rule for rule in self.of_kind("resource") if _applies(rule, action) and rule.covers(resource_type)
-            )
+            found = tuple(rule for rule in self._about(resource_type) if _applies(rule, action))
             self._found[key] = found
         return found
 
@@ -93,11 +93,25 @@ class RuleSet:
         known = self._known.get(resource_type)
         if known is None:
             known = any(
-                rule.text.match.types and rule.covers(resource_type) and _about_destroying(rule.text.match)
-                for rule in self.of_kind("resource")
+                rule.text.match.types and _about_destroying(rule.text.match) for rule in self._about(resource_type)
             )
             self._known[resource_type] = known
         return known
+
+    def _about(self, resource_type: str) -> list[Rule]:
+        """Return the rules about a type, and those about every type."""
+        named = self._by_type.get(resource_type, [])
+        return [*named, *(rule for rule in self._by_type[OTHERS] if rule not in named and rule.covers(resource_type))]
+
+
+def _by_type(rules: list[Rule]) -> dict[str, list[Rule]]:
+    """Return the rules that name a type; those that name a prefix, or nothing, stand below ``*``."""
+    found: dict[str, list[Rule]] = {OTHERS: []}
+    for rule in rules:
+        for name in rule.text.match.types or (OTHERS,):
+            key = OTHERS if name[-1] == "*" else name
+            found.setdefault(key, []).append(rule)
+    return found
 
 
 def _applies(rule: Rule, action: Action) -> bool:
