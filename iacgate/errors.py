@@ -46,6 +46,18 @@ class SettingsInvalid(IacgateError):
     code = "settings-invalid"
 
 
+class KeyInvalid(IacgateError):
+    """A public key is malformed, of a kind that is not accepted, or too weak."""
+
+    code = "key-invalid"
+
+
+class SignatureInvalid(IacgateError):
+    """A signature is malformed, or not one of this key over this statement."""
+
+    code = "signature-invalid"
+
+
 class PolicyFailed(IacgateError):
     """A Rego policy could not be evaluated; nothing is judged without it."""
 
