@@ -58,6 +58,12 @@ class SignatureInvalid(IacgateError):
     code = "signature-invalid"
 
 
+class StatementInvalid(IacgateError):
+    """A signed statement is not one that this version can count."""
+
+    code = "statement-invalid"
+
+
 class PolicyFailed(IacgateError):
     """A Rego policy could not be evaluated; nothing is judged without it."""
 

@@ -24,6 +24,7 @@ from iacgate.people.keys import PublicKey, Reader, decode_base64, key_of
 MAX_SIGNATURE: Final = 16384
 """Characters; the largest RSA signature has a third of it."""
 
+_AGAIN: Final = "Sign again with `iacgate approve`."
 _MAGIC: Final = b"SSHSIG"
 _BEGIN: Final = "-----BEGIN SSH SIGNATURE-----"
 _END: Final = "-----END SSH SIGNATURE-----"
@@ -49,13 +50,24 @@ class Signature(msgspec.Struct, frozen=True):
     signed: bytes
 
 
-def parse(armored: str) -> Signature:
-    """Return a parsed signature.
+def unarmored(armored: str) -> bytes:
+    """Return the blob between the two lines that ``ssh-keygen`` writes.
 
-    Raises :class:`SignatureInvalid` where it is not exactly what ``ssh-keygen`` writes.
+    Raises :class:`SignatureInvalid` where the text is not exactly that.
     """
     try:
-        reader = Reader(_unarmored(armored))
+        return _between_the_lines(armored)
+    except ValueError as error:
+        raise SignatureInvalid(f"The signature {error}.", hint=_AGAIN) from error
+
+
+def parse(blob: bytes) -> Signature:
+    """Return a parsed signature.
+
+    Raises :class:`SignatureInvalid` where it is not exactly what ``ssh-keygen`` makes.
+    """
+    try:
+        reader = Reader(blob)
         if reader.take(len(_MAGIC)) != _MAGIC or reader.number() != 1:
             raise ValueError("is of another format or version")
         key = key_of(reader.string())
@@ -66,7 +78,7 @@ def parse(armored: str) -> Signature:
         if digest not in _DIGESTS:
             raise ValueError("does not use SHA-256 or SHA-512")
     except ValueError as error:
-        raise SignatureInvalid(f"The signature {error}.", hint="Sign again with `iacgate approve`.") from error
+        raise SignatureInvalid(f"The signature {error}.", hint=_AGAIN) from error
     return Signature(key, namespace, digest, signed)
 
 
@@ -88,7 +100,7 @@ def verify(signature: Signature, message: bytes, namespace: str) -> None:
         ) from error
 
 
-def _unarmored(armored: str) -> bytes:
+def _between_the_lines(armored: str) -> bytes:
     if len(armored) > MAX_SIGNATURE:
         raise ValueError("is too long")
     lines = armored.removesuffix("\n").split("\n")

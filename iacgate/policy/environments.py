@@ -8,6 +8,8 @@ import msgspec
 
 from iacgate import strictyaml
 from iacgate.errors import SettingsInvalid
+from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, check_demands, demanded
+from iacgate.vocabulary import Severity
 
 HINT = "See docs/settings.md for the form of policy.yaml."
 
@@ -18,12 +20,20 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One environment.
 
     ``shift`` is by how many levels its findings weigh more (or less, below zero); the rules
-    in ``keep`` weigh the same everywhere. A finding never falls below low.
+    in ``keep`` weigh the same everywhere. A finding never falls below low. ``demands`` is what
+    each severity demands; a plan that is at least as severe as ``deny`` is denied, whoever signs.
     """
 
     tier: Literal["prod", "other"]
     shift: Steps = 0
     keep: list[str] = []
+    demands: dict[Severity, DemandText] = {}
+    deny: Severity | None = None
+
+    def demand(self, severity: Severity) -> Demand:
+        """Return what a plan of a severity demands here."""
+        defaults = DEFAULTS if self.tier == "prod" else {}
+        return demanded({**defaults, **self.demands}, severity)
 
 
 class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,8 +49,9 @@ class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``policy.yaml`` says."""
+    """What ``policy.yaml`` says; in ``observe`` mode a gate decides and records, and blocks nothing."""
 
+    mode: Literal["observe", "enforce"] = "observe"
     environments: dict[str, Environment] = {}
     rego: Rego = Rego()
 
@@ -52,6 +63,7 @@ def read_policy(data: bytes, file: str) -> Policy:
     """
     policy = strictyaml.convert(data, Policy, file, SettingsInvalid, HINT)
     for name, environment in policy.environments.items():
+        check_demands(environment.demands, f"{file}: the environment {name!r}")
         if environment.tier == "prod" and environment.shift < 0:
             raise SettingsInvalid(
                 f"{file}: the environment {name!r} is production, where nothing weighs less.",
@@ -72,5 +84,26 @@ def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
     if name in policy.environments:
         return policy.environments[name]
     prods = [environment for environment in policy.environments.values() if environment.tier == "prod"]
-    strictest = max((environment.shift for environment in prods), default=0)
-    return Environment(tier="prod", shift=strictest)
+    return Environment(
+        tier="prod",
+        shift=max((environment.shift for environment in prods), default=0),
+        demands=_strictest(prods),
+        deny=min((environment.deny for environment in prods if environment.deny), key=_rank, default=None),
+    )
+
+
+def _strictest(environments: list[Environment]) -> dict[Severity, DemandText]:
+    """Return demands that ask at least for what each of some environments asks for."""
+    found: dict[Severity, DemandText] = {}
+    for severity in Severity:
+        asked = [environment.demand(severity) for environment in environments]
+        seats = {role: max(demand.seats.get(role, 0) for demand in asked) for item in asked for role in item.seats}
+        if seats:
+            hours = min(demand.valid_hours for demand in asked)
+            binding: Binding = "exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint"
+            found[severity] = DemandText(seats, hours, binding)
+    return found
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank

@@ -7,21 +7,18 @@ matched nothing is shown as such.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Annotated, Final
 
 import msgspec
 
-from iacgate import strictyaml
+from iacgate import instants, strictyaml
 from iacgate.errors import SettingsInvalid
 from iacgate.risk.assessment import SuppressionState, SuppressionUse
 
 HINT: Final = "See docs/settings.md for the form of suppressions.yaml."
 PLAN: Final = "plan"
 """The address of findings that belong to the plan as a whole."""
-
-_DATE: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", re.ASCII)
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
@@ -53,7 +50,7 @@ def read_suppressions(data: bytes, file: str) -> list[Suppression]:
     """
     found = strictyaml.convert(data, Suppressions, file, SettingsInvalid, HINT).suppressions
     for item in found:
-        if not _DATE.fullmatch(item.until):
+        if not instants.is_date(item.until):
             raise SettingsInvalid(f"{file}: {item.until!r} is not a date such as 2027-01-31.", hint=HINT)
         blank = [name for name in ("reason", "owner") if not getattr(item, name).strip()]
         if blank:

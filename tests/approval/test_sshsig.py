@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refusal(armored: str, message: bytes = MESSAGE, namespace: str = NAMESPACE) -> str:
     """Return why we refuse, empty where we accept."""
     try:
-        sshsig.verify(sshsig.parse(armored), message, namespace)
+        sshsig.verify(sshsig.parse(sshsig.unarmored(armored)), message, namespace)
     except SignatureInvalid as error:
         return error.message
     return ""
@@ -58,7 +58,7 @@ def refusal(armored: str, message: bytes = MESSAGE, namespace: str = NAMESPACE) 
 def test_what_ssh_keygen_signs_verifies(folder: Path, kind: str, options: tuple[str, ...]) -> None:
     armored = sign(folder / kind, MESSAGE, NAMESPACE, *options)
     assert refusal(armored) == ""
-    assert sshsig.parse(armored).key == parse_key(public_line(folder / kind))
+    assert sshsig.parse(sshsig.unarmored(armored)).key == parse_key(public_line(folder / kind))
     assert "does not verify" in refusal(armored, MESSAGE + b" ")
     assert "another purpose" in refusal(armored, namespace="file")
     assert "another purpose" in refusal(sign(folder / kind, MESSAGE, "file", *options))

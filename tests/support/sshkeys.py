@@ -104,3 +104,24 @@ class SoftFido:
             raw = mpint(r) + mpint(s)
         signature = string(self.kind.encode()) + string(raw) + tail
         return armor(b"SSHSIG" + struct.pack(">I", 1) + string(self.blob) + names + string(signature))
+
+
+class SoftKey:
+    """An ed25519 key in this process: signs as ssh-keygen does, in a thousandth of the time."""
+
+    def __init__(self, seed: str) -> None:
+        self._key = ed25519.Ed25519PrivateKey.from_private_bytes(hashlib.sha256(seed.encode()).digest())
+        raw = self._key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.blob = string(b"ssh-ed25519") + string(raw)
+
+    @property
+    def line(self) -> str:
+        """The public key's line."""
+        return f"ssh-ed25519 {base64.b64encode(self.blob).decode()}"
+
+    def sign(self, message: bytes, namespace: str) -> str:
+        """Return an armored signature."""
+        names = string(namespace.encode()) + string(b"") + string(b"sha512")
+        data = b"SSHSIG" + names + string(hashlib.sha512(message).digest())
+        signature = string(b"ssh-ed25519") + string(self._key.sign(data))
+        return armor(b"SSHSIG" + struct.pack(">I", 1) + string(self.blob) + names + string(signature))

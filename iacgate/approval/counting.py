@@ -1,0 +1,251 @@
+"""Which approvals count, and for every other one the reason why it does not.
+
+The checks run in this order, each with a code of its own:
+
+ 1. envelope      it is one of ours, with one signature and our payload type
+ 2. statement     it is an approval (or rejection, or withdrawal) that this version understands
+ 3. signature     it verifies over exactly these bytes
+ 4. key           the key is somebody's, was valid on arrival, is valid now, and is not revoked
+ 5. principal     the statement names the key's owner, and the owner is human
+ 6. change        it is about this change, in this ledger, under this trust bundle
+ 7. independence  the signer had no hand in the change
+ 8. binding       it is about this plan, at this target
+ 9. type          it approves a change of this type and severity
+10. time          it did not come from the future, and has not expired
+11. single use    nobody counts twice
+
+A rejection needs the first six (not the bundle) and a role that could fill a seat. It stands
+until whoever signed it withdraws it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from iacgate import canonical, instants
+from iacgate.approval import envelope as envelopes
+from iacgate.approval import statement as statements
+from iacgate.approval.statement import Statement, Target
+from iacgate.errors import IacgateError
+from iacgate.people.roster import Principal, Roster
+from iacgate.vocabulary import Severity
+
+MAX_SKEW: Final = 300
+"""Seconds by which a signer's clock may be ahead of the store's."""
+
+Code = Literal[
+    "counts",
+    "envelope",
+    "statement",
+    "signature",
+    "key",
+    "principal",
+    "change",
+    "independence",
+    "binding",
+    "type",
+    "time",
+    "single-use",
+]
+
+
+class Received(msgspec.Struct, frozen=True):
+    """An envelope as it arrived: its bytes, and when the store saw it."""
+
+    data: bytes
+    arrived: str
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What an approval must be about: one plan of one change, at one target.
+
+    ``subjects`` has the digests by name, empty where there is none; ``binding`` says whether they
+    must all be equal, or only the fingerprint and the tree. ``authors`` are the principals who had
+    a hand in the change.
+    """
+
+    change: str
+    change_type: str
+    target: Target
+    subjects: Mapping[str, str]
+    fingerprint: str
+    severity: Severity
+    bundle: str
+    ledger: str
+    binding: Literal["exact", "fingerprint"]
+    valid_hours: int
+    authors: frozenset[str]
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of one envelope: whose it is, whether it counts, and why not."""
+
+    digest: str
+    principal: str
+    decision: str
+    code: Code
+    why: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether it does."""
+        return self.code == "counts"
+
+
+class _Refused(Exception):
+    """An envelope that does not count; caught where it was thrown at."""
+
+    def __init__(self, code: Code, why: str, principal: str = "", decision: str = "") -> None:
+        super().__init__(why)
+        self.verdict = Verdict("", principal, decision, code, why)
+
+
+class Counted(msgspec.Struct, frozen=True):
+    """All envelopes with their verdicts, and who rejects the change."""
+
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def approving(self) -> tuple[str, ...]:
+        """The principals whose approvals count, each once."""
+        return tuple(sorted({item.principal for item in self.verdicts if item.counts and item.decision == "approve"}))
+
+    @property
+    def rejecting(self) -> tuple[str, ...]:
+        """The principals whose rejections stand."""
+        return tuple(sorted({item.principal for item in self.verdicts if item.counts and item.decision == "reject"}))
+
+
+def count(received: Iterable[Received], wanted: Wanted, roster: Roster, roles: Iterable[str], now: str) -> Counted:
+    """Return what counts for a change, now.
+
+    ``roles`` are those that seats are demanded for. The order in which envelopes are given decides
+    nothing: they are taken in the order of their arrival.
+    """
+    withdrawn: dict[str, str] = {}
+    judged: list[tuple[Received, Verdict]] = []
+    for item in sorted(set(received), key=lambda item: (item.arrived, item.data)):
+        verdict = _judge(item, wanted, roster, frozenset(roles), now)
+        judged.append((item, verdict))
+        if verdict.counts and verdict.decision == "withdraw":
+            withdrawn[verdict.principal] = item.arrived
+    seen: set[str] = set()
+    return Counted(tuple(_once(item, verdict, withdrawn, seen) for item, verdict in judged))
+
+
+def _once(item: Received, verdict: Verdict, withdrawn: Mapping[str, str], seen: set[str]) -> Verdict:
+    """Let each approver count once, and nothing that was withdrawn after it arrived."""
+    if not verdict.counts or verdict.decision == "withdraw":
+        return verdict
+    if item.arrived <= withdrawn.get(verdict.principal, ""):
+        return _as(verdict, "single-use", "it was withdrawn")
+    if verdict.decision == "approve":
+        if verdict.principal in seen:
+            return _as(verdict, "single-use", f"{verdict.principal} counts once, and does already")
+        seen.add(verdict.principal)
+    return verdict
+
+
+def _as(verdict: Verdict, code: Code, why: str) -> Verdict:
+    return msgspec.structs.replace(verdict, code=code, why=why)
+
+
+def _judge(item: Received, wanted: Wanted, roster: Roster, roles: frozenset[str], now: str) -> Verdict:
+    digest = canonical.digest(item.data)
+    try:
+        statement, person = _verified(item, roster, now)
+        _about_this_change(statement, wanted, person)
+        decision = statement.predicate.decision
+        if decision == "approve":
+            _approves(statement, wanted, person, item.arrived, now)
+        elif decision == "reject" and not (roles & set(person.roles) if roles else person.roles):
+            raise _Refused("principal", f"{person.id} could fill no seat of this change", person.id, decision)
+    except _Refused as refused:
+        return msgspec.structs.replace(refused.verdict, digest=digest)
+    return Verdict(digest, person.id, decision, "counts", "")
+
+
+def _verified(item: Received, roster: Roster, now: str) -> tuple[Statement, Principal]:
+    """Checks 1 to 5: a statement, and the human who signed it."""
+    try:
+        envelope = envelopes.parse(item.data)  # 1
+    except IacgateError as error:
+        raise _Refused("envelope", error.message) from error
+    try:
+        statement = statements.decode(envelope.payload)  # 2
+    except IacgateError as error:
+        raise _Refused("statement", error.message) from error
+    claimed, decision = statement.predicate.principal, statement.predicate.decision
+    try:
+        envelopes.verify(envelope)  # 3
+    except IacgateError as error:
+        raise _Refused("signature", error.message, claimed, decision) from error
+    found = roster.by_key(envelope.signature.key)  # 4
+    if found is None:
+        raise _Refused("key", "the key is nobody's in people.yaml", claimed, decision)
+    person, key = found
+    for moment, when in ((item.arrived, "when it arrived"), (now, "now")):
+        if not key.valid_at(moment):
+            raise _Refused("key", f"the key of {person.id} was not valid {when}", person.id, decision)
+    if key.revoked and key.revoked <= now:
+        raise _Refused("key", f"the key of {person.id} is revoked", person.id, decision)
+    if claimed != person.id:  # 5
+        raise _Refused("principal", f"it says {claimed}, and the key is {person.id}'s", person.id, decision)
+    if person.kind != "human":
+        raise _Refused("principal", f"{person.id} is a machine", person.id, decision)
+    return statement, person
+
+
+def _about_this_change(statement: Statement, wanted: Wanted, person: Principal) -> None:
+    """Check 6."""
+    predicate = statement.predicate
+    if predicate.change != wanted.change:
+        raise _Refused("change", "it is about another change", person.id, predicate.decision)
+    if predicate.ledger != wanted.ledger:
+        raise _Refused("change", "it is about a change in another ledger", person.id, predicate.decision)
+
+
+def _approves(statement: Statement, wanted: Wanted, person: Principal, arrived: str, now: str) -> None:
+    """Checks 6 to 10 for an approval."""
+    predicate = statement.predicate
+    if predicate.bundle != wanted.bundle:  # 6
+        raise _no("change", "it was given under another trust bundle", person)
+    if person.id in wanted.authors:  # 7
+        raise _no("independence", f"{person.id} had a hand in this change", person)
+    different = _difference(statement, wanted)  # 8
+    if different:
+        raise _no("binding", f"it is for another {different}", person)
+    if predicate.change_type != wanted.change_type:  # 9
+        raise _no("type", f"it approves a change of type {predicate.change_type}", person)
+    if predicate.severity.rank < wanted.severity.rank:
+        raise _no("type", f"it approves severity {predicate.severity}, and this is {wanted.severity}", person)
+    if instants.seconds(predicate.issued) > instants.seconds(arrived) + MAX_SKEW:  # 10
+        raise _no("time", "it claims to be signed after it arrived", person)
+    if arrived > now:
+        raise _no("time", "it arrived after now", person)
+    if predicate.expires <= now or instants.seconds(arrived) + wanted.valid_hours * 3600 <= instants.seconds(now):
+        raise _no("time", "it has expired", person)
+
+
+def _no(code: Code, why: str, person: Principal) -> _Refused:
+    return _Refused(code, why, person.id, "approve")
+
+
+def _difference(statement: Statement, wanted: Wanted) -> str:
+    """Return the name of what the statement is about and this is not; empty where all is the same."""
+    predicate = statement.predicate
+    for field in Target.__struct_fields__:
+        if getattr(predicate.target, field) != getattr(wanted.target, field):
+            return field
+    if statement.digest_of("tree") != wanted.subjects.get("tree", ""):
+        return "tree of sources"
+    if predicate.fingerprint != wanted.fingerprint:
+        return "plan"
+    if wanted.binding == "exact":
+        for name in ("plan-file", "plan-json", "lock-file"):
+            if statement.digest_of(name) != wanted.subjects.get(name, ""):
+                return f"{name.replace('-', ' ')}, and the policy binds approvals to exactly one"
+    return ""

@@ -1,0 +1,160 @@
+"""The decision: may this plan be applied?
+
+A pure function of recorded inputs, so that anybody can make it again and compare the bytes.
+It reads like the policy:
+
+1. The plan is whole.
+2. Its severity is not one that the policy denies whoever signs.
+3. Where somebody must sign, it is known who had a hand in the change.
+4. Nobody who could sign it rejects it.
+5. Every seat that its severity demands here is filled, by people who had no hand in it.
+
+Every reason against is reported, not only the first. In observe mode the decision is the same,
+and blocks nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+import msgspec
+
+from iacgate.approval.counting import Received, Verdict, Wanted, count
+from iacgate.approval.quorum import Seated, fill
+from iacgate.people.roster import Roster
+from iacgate.policy.demands import Demand
+from iacgate.risk.assessment import Assessment
+from iacgate.vocabulary import Severity
+
+DENIED_BY_RISK: Final = 10
+DENIED_BY_APPROVALS: Final = 11
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One reason against: a code, the exit code that it means, and a sentence that says what to do."""
+
+    code: str
+    exit_code: int
+    text: str
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """A seat that nobody fills, and who could."""
+
+    role: str
+    could: tuple[str, ...]
+
+
+class Author(msgspec.Struct, frozen=True):
+    """Somebody who had a hand in the change: what is known of him, and who that is (empty: nobody knows)."""
+
+    said: str
+    principal: str
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides. ``deny`` is the severity from which the policy denies whoever signs."""
+
+    assessment: Assessment
+    wanted: Wanted
+    demand: Demand
+    deny: Severity | None
+    authors: tuple[Author, ...]
+    received: tuple[Received, ...]
+    mode: Literal["observe", "enforce"]
+    now: str
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """Allow, or deny with every reason; what was demanded, who fills it, and what became of each envelope."""
+
+    allowed: bool
+    blocks: bool
+    change: str
+    severity: Severity
+    reasons: tuple[Reason, ...]
+    seats: dict[str, int]
+    filled: tuple[Seated, ...]
+    missing: tuple[Missing, ...]
+    approvals: tuple[Verdict, ...]
+    now: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 where it is allowed or only observed; else the lowest of its reasons."""
+        return min((reason.exit_code for reason in self.reasons), default=0) if self.blocks else 0
+
+
+def decide(inputs: Inputs, roster: Roster) -> Decision:
+    """Return the decision."""
+    demand, wanted = inputs.demand, inputs.wanted
+    counted = count(inputs.received, wanted, roster, demand.seats, inputs.now)
+    roles = {person: frozenset(roster.principals[person].roles) for person in counted.approving}
+    quorum = fill(demand.seats, roles)
+    missing = tuple(
+        Missing(role, _could(role, wanted, roster, {seated.principal for seated in quorum.filled}))
+        for role in quorum.missing
+    )
+    reasons = (
+        *_plan_is_whole(inputs),  # 1
+        *_not_denied_by_risk(inputs),  # 2
+        *_authors_are_known(inputs),  # 3
+        *_nobody_rejects(counted.rejecting),  # 4
+        *_seats_are_filled(missing),  # 5
+    )
+    return Decision(
+        allowed=not reasons,
+        blocks=bool(reasons) and inputs.mode == "enforce",
+        change=wanted.change,
+        severity=inputs.assessment.severity,
+        reasons=reasons,
+        seats=dict(sorted(demand.seats.items())),
+        filled=quorum.filled,
+        missing=missing,
+        approvals=counted.verdicts,
+        now=inputs.now,
+    )
+
+
+def _plan_is_whole(inputs: Inputs) -> Iterator[Reason]:
+    plan = inputs.assessment.plan
+    if plan.errored:
+        yield Reason("plan-errored", DENIED_BY_RISK, "The plan stopped with an error: mend it and plan again.")
+
+
+def _not_denied_by_risk(inputs: Inputs) -> Iterator[Reason]:
+    severity = inputs.assessment.severity
+    if inputs.deny is not None and severity.rank >= inputs.deny.rank:
+        text = f"The plan's severity is {severity}, and the policy denies {inputs.deny} and above, whoever signs."
+        yield Reason("risk", DENIED_BY_RISK, text)
+
+
+def _authors_are_known(inputs: Inputs) -> Iterator[Reason]:
+    if not inputs.demand.seats:
+        return
+    if not inputs.authors:
+        text = "It is not known who wrote the change: gate it in its git repository, or name people with --author."
+        yield Reason("authors-unknown", DENIED_BY_APPROVALS, text)
+    for author in inputs.authors:
+        if not author.principal:
+            text = f"Nobody in people.yaml is {author.said}, who had a hand in the change: add the person."
+            yield Reason("author-unknown", DENIED_BY_APPROVALS, text)
+
+
+def _nobody_rejects(rejecting: tuple[str, ...]) -> Iterator[Reason]:
+    for person in rejecting:
+        text = f"{person} rejects the change, and has not withdrawn that."
+        yield Reason("rejected", DENIED_BY_APPROVALS, text)
+
+
+def _seats_are_filled(missing: tuple[Missing, ...]) -> Iterator[Reason]:
+    for seat in missing:
+        who = f"could be {', '.join(seat.could)}" if seat.could else "nobody who could is left in people.yaml"
+        yield Reason("seat-missing", DENIED_BY_APPROVALS, f"The seat {seat.role} is empty: {who}.")
+
+
+def _could(role: str, wanted: Wanted, roster: Roster, seated: set[str]) -> tuple[str, ...]:
+    """Return who could fill a seat: holds the role and a key, had no hand in the change, sits nowhere yet."""
+    able = (person for person in roster.holding(role) if person.keys and person.id not in wanted.authors | seated)
+    return tuple(sorted(person.id for person in able))

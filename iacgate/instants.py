@@ -1,0 +1,48 @@
+"""Points in time as text: UTC, to the second, so that comparing the text compares the time.
+
+Nothing here asks a clock: what time it is comes in as an argument.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_INSTANT: Final = re.compile(
+    r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)Z", re.ASCII
+)
+_DATE: Final = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])", re.ASCII)
+_DAYS: Final = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
+
+
+def is_instant(text: str) -> bool:
+    """Return whether a text is a point in time, such as 2027-01-31T12:00:00Z."""
+    return _INSTANT.fullmatch(text) is not None
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text is a day, such as 2027-01-31."""
+    return _DATE.fullmatch(text) is not None
+
+
+def first_of(text: str) -> str:
+    """Return the first instant of a day, or an instant as it is."""
+    return f"{text}T00:00:00Z" if is_date(text) else text
+
+
+def last_of(text: str) -> str:
+    """Return the last instant of a day, or an instant as it is."""
+    return f"{text}T23:59:59Z" if is_date(text) else text
+
+
+def seconds(text: str) -> int:
+    """Return the seconds of an instant since 1970; raises ``ValueError`` for what is none."""
+    found = _INSTANT.fullmatch(text)
+    if found is None:
+        raise ValueError("not an instant")
+    year, month, day, hour, minute, second = map(int, found.groups())
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    before = year - 1
+    days = before * 365 + before // 4 - before // 100 + before // 400 - 719162
+    days += _DAYS[month - 1] + (leap and month > 2) + day - 1
+    return ((days * 24 + hour) * 60 + minute) * 60 + second

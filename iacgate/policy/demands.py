@@ -1,0 +1,69 @@
+"""What a severity demands in an environment: seats by role, and for how long an approval holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from iacgate.errors import SettingsInvalid
+from iacgate.vocabulary import Severity
+
+Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
+Seats = Annotated[int, msgspec.Meta(ge=1, le=20)]
+Hours = Annotated[int, msgspec.Meta(ge=1, le=24 * 90)]
+Binding = Literal["exact", "fingerprint"]
+
+DEFAULT_HOURS: Final = 7 * 24
+
+
+class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``policy.yaml`` says of one severity; what it leaves out is the default."""
+
+    seats: dict[Role, Seats]
+    valid_hours: Hours = DEFAULT_HOURS
+    binding: Binding = "fingerprint"
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """What is demanded: seats by role, hours for which an approval holds, and what it is bound to."""
+
+    seats: Mapping[str, int]
+    valid_hours: int
+    binding: Binding
+
+
+NOTHING: Final = Demand({}, DEFAULT_HOURS, "fingerprint")
+
+DEFAULTS: Final[dict[Severity, DemandText]] = {
+    Severity.MEDIUM: DemandText({"infra": 1}),
+    Severity.HIGH: DemandText({"infra": 1, "security": 1}),
+    Severity.CRITICAL: DemandText({"infra": 1, "security": 1, "operations": 1, "business": 1}),
+}
+"""In production, where the policy does not say otherwise; elsewhere nothing is demanded."""
+
+
+def check_demands(demands: Mapping[Severity, DemandText], where: str) -> None:
+    """Raise :class:`SettingsInvalid` where a demand asks for nobody: that is no demand, and looks like one."""
+    for severity, demand in demands.items():
+        if not demand.seats:
+            raise SettingsInvalid(
+                f"{where}: {severity} asks for nobody.", hint="Name at least one seat, or leave the severity out."
+            )
+
+
+def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Demand:
+    """Return what a severity demands: never less than the severities below it do.
+
+    So a further finding can only add to what is asked for.
+    """
+    seats: dict[str, int] = {}
+    hours, binding = DEFAULT_HOURS * 100, NOTHING.binding
+    asked = [demand for level, demand in demands.items() if level.rank <= severity.rank]
+    for demand in asked:
+        hours = min(hours, demand.valid_hours)
+        binding = "exact" if "exact" in (binding, demand.binding) else "fingerprint"
+        for role, count in demand.seats.items():
+            seats[role] = max(seats.get(role, 0), count)
+    return Demand(seats, hours, binding) if asked else NOTHING

@@ -1,0 +1,158 @@
+"""The decision: every reason is reported, and nothing that is added ever loosens it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from iacgate import canonical
+from iacgate.approval.counting import Received
+from iacgate.approval.quorum import Seated
+from iacgate.gate import Author, Decision, Inputs, decide
+from iacgate.policy.demands import DEFAULTS, demanded
+from iacgate.risk.assessment import Assessment
+from iacgate.vocabulary import Severity
+from tests.risk.test_assess import judge
+from tests.support.approvals import NOW, WANTED, roster, signed
+
+ROSTER = roster()
+PLAN = judge()
+AUTHORS = (Author("dave@example.com", "dave"),)
+
+
+def assessment(severity: Severity, *, errored: bool = False) -> Assessment:
+    plan = msgspec.structs.replace(PLAN.plan, errored=errored)
+    return msgspec.structs.replace(PLAN, severity=severity, plan=plan)
+
+
+def inputs(*received: Received, severity: Severity = Severity.HIGH, errored: bool = False, **more: Any) -> Inputs:
+    demand = demanded(DEFAULTS, severity)
+    given_inputs = Inputs(
+        assessment=assessment(severity, errored=errored),
+        wanted=msgspec.structs.replace(WANTED, severity=severity),
+        demand=demand,
+        deny=None,
+        authors=AUTHORS,
+        received=received,
+        mode="enforce",
+        now=NOW,
+    )
+    return msgspec.structs.replace(given_inputs, **more)
+
+
+def decided(*received: Received, **more: Any) -> Decision:
+    return decide(inputs(*received, **more), ROSTER)
+
+
+def codes(decision: Decision) -> list[str]:
+    return [reason.code for reason in decision.reasons]
+
+
+def test_two_independent_people_allow_what_is_high() -> None:
+    decision = decided(signed("ann"), signed("bob"))
+    assert (decision.allowed, decision.blocks, decision.exit_code, decision.reasons) == (True, False, 0, ())
+    assert decision.filled == (Seated("infra", "ann"), Seated("security", "bob"))
+
+
+def test_who_could_fill_an_empty_seat_is_said() -> None:
+    decision = decided(signed("ann"))
+    assert (decision.allowed, decision.exit_code, codes(decision)) == (False, 11, ["seat-missing"])
+    assert [(seat.role, seat.could) for seat in decision.missing] == [("security", ("bob", "cleo"))]
+    assert "could be bob, cleo" in decision.reasons[0].text
+
+
+def test_the_right_assignment_is_found() -> None:
+    assert decided(signed("cleo"), signed("ann")).allowed
+    assert decided(signed("cleo"), signed("bob")).allowed
+    assert not decided(signed("cleo")).allowed
+
+
+def test_an_author_does_not_count_and_is_told_so() -> None:
+    decision = decided(signed("dave"), signed("ann"))
+    assert codes(decision) == ["seat-missing"]
+    assert [item.why for item in decision.approvals if not item.counts] == ["dave had a hand in this change"]
+
+
+def test_all_reasons_are_reported_and_the_lowest_exit_code_wins() -> None:
+    decision = decided(
+        signed("bob", decision="reject"),
+        errored=True,
+        deny=Severity.MEDIUM,
+        authors=(Author("eve@example.com", ""),),
+    )
+    assert codes(decision) == ["plan-errored", "risk", "author-unknown", "rejected", "seat-missing", "seat-missing"]
+    assert decision.exit_code == 10
+
+
+def test_unknown_authors_deny_where_somebody_must_sign_only() -> None:
+    assert codes(decided(signed("ann"), signed("bob"), authors=())) == ["authors-unknown"]
+    assert codes(decided(signed("ann"), signed("bob"), authors=(Author("x", ""),))) == ["author-unknown"]
+    assert decided(authors=(), severity=Severity.LOW).allowed
+
+
+def test_a_role_that_nobody_holds_denies() -> None:
+    approvals = [signed(person, severity=Severity.CRITICAL) for person in ("ann", "bob", "cleo")]
+    decision = decided(*approvals, severity=Severity.CRITICAL)
+    assert [(seat.role, seat.could) for seat in decision.missing] == [("business", ()), ("operations", ())]
+    assert "nobody who could is left" in decision.reasons[0].text
+
+
+def test_observing_decides_the_same_and_blocks_nothing() -> None:
+    observed, enforced = decided(mode="observe"), decided()
+    assert (observed.allowed, observed.blocks, observed.exit_code) == (False, False, 0)
+    assert observed.reasons == enforced.reasons
+    assert enforced.blocks
+
+
+def test_an_identical_re_plan_keeps_its_approvals_and_another_plan_does_not() -> None:
+    both = (signed("ann"), signed("bob"))
+    again = msgspec.structs.replace(WANTED, subjects={**WANTED.subjects, "plan-file": "9" * 64, "plan-json": "8" * 64})
+    assert decided(*both, wanted=again).allowed
+    other = msgspec.structs.replace(WANTED, fingerprint="9" * 64)
+    assert {item.code for item in decided(*both, wanted=other).approvals} == {"binding"}
+
+
+ENVELOPES = [
+    *map(signed, ("ann", "bob", "cleo", "dave", "robot", "nora")),
+    signed("bob", decision="reject", arrived="2026-11-23T11:10:00Z"),
+    signed("bob", decision="withdraw", arrived="2026-11-23T11:20:00Z"),
+    signed("ann", fingerprint="1" * 64),
+    Received(b"junk", "2026-11-23T11:00:00Z"),
+]
+REJECTION = 6
+some = st.sets(st.integers(0, len(ENVELOPES) - 1))
+severities = st.sampled_from(list(Severity))
+
+
+@given(some, severities, severities)
+def test_a_worse_plan_is_never_allowed_where_a_better_one_is_not(
+    chosen: set[int], one: Severity, other: Severity
+) -> None:
+    low, high = sorted((one, other), key=lambda severity: severity.rank)
+    received = [ENVELOPES[index] for index in chosen]
+    assert decided(*received, severity=low).allowed or not decided(*received, severity=high).allowed
+
+
+@given(some, severities, st.sampled_from([index for index in range(len(ENVELOPES)) if index != REJECTION]))
+def test_taking_an_approval_away_never_allows(chosen: set[int], severity: Severity, gone: int) -> None:
+    received = [ENVELOPES[index] for index in chosen]
+    fewer = [item for item in received if item != ENVELOPES[gone]]
+    assert decided(*received, severity=severity).allowed or not decided(*fewer, severity=severity).allowed
+
+
+@given(some, severities)
+def test_the_same_inputs_give_the_same_bytes(chosen: set[int], severity: Severity) -> None:
+    received = [ENVELOPES[index] for index in sorted(chosen)]
+    first = canonical.canonical_json(decided(*received, severity=severity))
+    assert first == canonical.canonical_json(decided(*reversed(received), severity=severity))
+
+
+@given(some, severities)
+def test_more_authors_never_allow(chosen: set[int], severity: Severity) -> None:
+    received = [ENVELOPES[index] for index in chosen]
+    wanted = msgspec.structs.replace(WANTED, severity=severity, authors=frozenset({"dave", "ann"}))
+    more = decided(*received, severity=severity, wanted=wanted)
+    assert decided(*received, severity=severity).allowed or not more.allowed
