@@ -7,6 +7,7 @@ limit; whatever is not a clear answer stops the run.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -29,6 +30,9 @@ MAX_FILE: Final = 1 << 20
 MAX_OUTPUT: Final = 64 << 20
 _PASSED_ON: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _DATA: Final = (".json", ".yaml", ".yml")
+_STATIC: Final = re.compile(r"rego_(?:parse|compile|type|unsafe_var|recursion)_error")
+_NAME: Final = re.compile(r"\beval_\w+_error\b|\brego_\w+_error\b")
+_PLACE: Final = re.compile(r"[\w./-]{1,100}\.rego:\d{1,6}")
 _IMPURE: Final = ("http.send", "net.lookup_ip_addr", "opa.runtime", "rand.intn", "uuid.rfc4122", "time.now_ns")
 """Built-in functions whose answer a replay could not repeat, or that tell the plan to others."""
 
@@ -209,5 +213,14 @@ def _said(output: bytes) -> str:
 
 
 def _first_error(text: str) -> str:
-    """Return the first line that speaks of an error; others may be what a policy prints, which may be secret."""
-    return next((line.strip() for line in text.splitlines() if "error" in line.lower()), "it did not say why")[:300]
+    """Return what is wrong, and where, without what the plan says.
+
+    An error of compiling knows no plan, and is repeated. One of evaluating may quote any value
+    of the plan, so that only its place and its name are told.
+    """
+    line = next((line.strip() for line in text.splitlines() if "error" in line.lower()), "")
+    if _STATIC.search(line):
+        return line[:300]
+    place, name = _PLACE.search(line), _NAME.search(line)
+    said = [name[0] if name else "an error", f"at {place[0]}" if place else "while evaluating"]
+    return " ".join(said) if line else "it did not say why"

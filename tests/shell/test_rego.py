@@ -96,7 +96,13 @@ def test_conftest_is_told_the_namespaces_and_the_old_language(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("output", "status", "said", "says"),
     [
-        ("", 1, "print of a policy\nError: running test: load: 1 error occurred", "failed: Error: running test"),
+        (
+            "",
+            1,
+            "print of a policy\n1 error occurred: a.rego:3: rego_parse_error: no match",
+            "failed: 1 error occurred: a.rego:3",
+        ),
+        ("", 1, "error: evaluating: a.rego:9: eval_builtin_error: secret", "failed: eval_builtin_error at a.rego:9"),
         ("Error", 1, "print of a policy", "it did not say why"),
         ('[{"namespace":"main","successes":0}]', 0, "", "no deny"),
         ('[{"namespace":"main","successes":1}]', 3, "", "status 3"),
@@ -213,6 +219,25 @@ def test_the_embedded_engine_has_data_and_network_functions(tmp_path: Path) -> N
 def test_the_embedded_engine_fails_closed(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(PolicyFailed, match=says):
         ask(folder(tmp_path, a_rego=text))
+
+
+@pytest.mark.usefixtures("embedded")
+@pytest.mark.parametrize(
+    "body",
+    [
+        'net.cidr_contains(input.resource_changes[0].address, "10.0.0.0/8")',
+        'regex.match(sprintf("(%s", [input.resource_changes[0].address]), "x")',
+        "json.unmarshal(input.resource_changes[0].address)",
+        "units.parse(input.resource_changes[0].address)",
+        "time.parse_rfc3339_ns(input.resource_changes[0].address)",
+    ],
+)
+def test_an_error_of_evaluating_does_not_quote_the_plan(tmp_path: Path, body: str) -> None:
+    policies = folder(tmp_path, a_rego=f'package main\ndeny contains "x" if {{ {body} }}')
+    with pytest.raises(PolicyFailed) as caught:
+        evaluate(policies, PLAN.replace(b"a.b", b"correct-horse"), Rego(), {"PATH": ""})
+    assert "correct-horse" not in caught.value.message
+    assert "a.rego:2" in caught.value.message
 
 
 @pytest.mark.usefixtures("embedded")
