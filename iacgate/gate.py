@@ -3,7 +3,7 @@
 A pure function of recorded inputs, so that anybody can make it again and compare the bytes.
 It reads like the policy:
 
-1. The plan is whole.
+1. The plan is whole, and where somebody must sign, it is the saved plan file and not only its JSON.
 2. Its severity is not one that the policy denies whoever signs.
 3. Where somebody must sign, it is known who had a hand in the change.
 4. Nobody who could sign it rejects it.
@@ -54,7 +54,11 @@ class Author(msgspec.Struct, frozen=True):
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides. ``deny`` is the severity from which the policy denies whoever signs."""
+    """Everything that decides.
+
+    ``deny`` is the severity from which the policy denies whoever signs; ``plan_file`` says whether the
+    saved plan file was read, or only its JSON; ``trusted`` whether the settings are.
+    """
 
     assessment: Assessment
     wanted: Wanted
@@ -64,10 +68,16 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     received: tuple[Received, ...]
     mode: Literal["observe", "enforce"]
     now: str
+    plan_file: bool = True
+    trusted: bool = False
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Allow, or deny with every reason; what was demanded, who fills it, and what became of each envelope."""
+    """Allow, or deny with every reason; what was demanded, who fills it, and what became of each envelope.
+
+    ``trusted`` is false where nobody's signature over the settings was checked: then whoever can
+    change them can change the decision.
+    """
 
     allowed: bool
     blocks: bool
@@ -79,6 +89,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Missing, ...]
     approvals: tuple[Verdict, ...]
     now: str
+    trusted: bool
 
     @property
     def exit_code(self) -> int:
@@ -114,6 +125,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         missing=missing,
         approvals=counted.verdicts,
         now=inputs.now,
+        trusted=inputs.trusted,
     )
 
 
@@ -121,6 +133,9 @@ def _plan_is_whole(inputs: Inputs) -> Iterator[Reason]:
     plan = inputs.assessment.plan
     if plan.errored:
         yield Reason("plan-errored", DENIED_BY_RISK, "The plan stopped with an error: mend it and plan again.")
+    if not inputs.plan_file and inputs.demand.seats:
+        text = "Only the plan's JSON is there, which binds no backend, state or sources: gate the saved plan file."
+        yield Reason("json-only", DENIED_BY_RISK, text)
 
 
 def _not_denied_by_risk(inputs: Inputs) -> Iterator[Reason]:

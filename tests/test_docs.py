@@ -9,6 +9,8 @@ import click
 import pytest
 
 from iacgate.cli.main import cli
+from iacgate.people.roster import read_roster
+from iacgate.policy.environments import read_policy
 from tests.conftest import ROOT, Run
 from tests.consoles import DOCUMENTS, examples, run
 
@@ -77,3 +79,11 @@ def test_the_settings_of_the_documentation_are_valid(iacgate: Run, tmp_path: Pat
     (tmp_path / ".iacgate").mkdir()
     (tmp_path / ".iacgate" / f"{name}.yaml").write_text(block)
     assert iacgate("preview", ROOT / "fixtures" / "plans" / "mixed" / "plan.json").returncode == 0
+
+
+def test_the_people_of_the_documentation_are_valid() -> None:
+    text = (ROOT / "docs" / "approvals.md").read_text(encoding="utf-8")
+    block = text.partition("## people.yaml")[2].partition("```yaml\n")[2].partition("```")[0]
+    assert set(read_roster(block.encode(), "people.yaml").principals) == {"ann", "deploy-bot"}
+    policy = text.partition("In `policy.yaml`")[2].partition("```yaml\n")[2].partition("```")[0]
+    assert read_policy(policy.encode(), "policy.yaml").mode == "enforce"

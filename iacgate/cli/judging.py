@@ -42,16 +42,16 @@ class Judge:
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
-        self._own = _own(wanted)
+        self.own = _own(wanted)
         packs = shipped_packs()
-        self._rules = RuleSet([*packs, *self._own.packs] if self._own else packs)
+        self._rules = RuleSet([*packs, *self.own.packs] if self.own else packs)
 
     def judge(self, loaded: Loaded, *, with_differences: bool) -> Assessment:
         """Return the assessment of one plan, as the settings weigh it.
 
         Raises what reading, judging and asking policies raise.
         """
-        asked = self._own.ask(loaded) if self._own else []
+        asked = self.own.ask(loaded) if self.own else []
         context = Context(
             plan_file=loaded.plan_file,
             plan_file_sha256=loaded.sha256,
@@ -64,7 +64,7 @@ class Judge:
             assessment = assess(
                 loaded.plan, self._rules, context, with_differences=with_differences, progress=progress.step
             )
-        return self._own.adjust(assessment, loaded, self._rules) if self._own else assessment
+        return self.own.adjust(assessment, loaded, self._rules) if self.own else assessment
 
     def _beside(self, loaded: Loaded) -> Snapshot | None:
         """Return the sources beside a plan JSON; a plan file brings its own."""

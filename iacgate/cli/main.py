@@ -13,10 +13,14 @@ from iacgate.render.plain import harmless
 
 _COMMANDS: Final = {
     "preview": ("iacgate.cli.preview", "Say what a plan will do, how risky each change is, and why."),
+    "gate": ("iacgate.cli.gate", "Decide whether a plan may be applied, by policy and approvals."),
+    "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),
+    "reject": ("iacgate.cli.approve:reject", "Sign that a change must not be applied."),
+    "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
     "rules": ("iacgate.cli.rules", "List, show and test the rules."),
     "completion": ("iacgate.cli.completion", "Print the completion script for a shell."),
 }
-"""Name of a command: its module, imported only when it is called, and its one line of help."""
+"""Name of a command: its module (and its name there), imported only when it is called, and its one line of help."""
 
 
 class Commands(click.Group):
@@ -30,8 +34,8 @@ class Commands(click.Group):
         """Return a command, importing its module."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(_COMMANDS[cmd_name][0])
-        command: click.Command = module.command
+        module, _, attribute = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iacgate.cli.loading import Loaded
+from iacgate.errors import UsageInvalid
 from iacgate.plan.encoding import to_json_bytes
-from iacgate.policy.environments import Policy, weigh
+from iacgate.policy.environments import Environment, Policy, weigh
 from iacgate.policy.stacks import Placed, Stacks, place
 from iacgate.risk.adjust import Weights, adjust
 from iacgate.risk.assessment import Assessment, SettingsUsed
@@ -16,7 +17,7 @@ from iacgate.risk.rego import PREFIX
 from iacgate.risk.suppressions import Register
 from iacgate.shell.clock import today
 from iacgate.shell.rego import Asked, evaluate
-from iacgate.shell.settings import own_rules, read_settings
+from iacgate.shell.settings import Settings, own_rules, read_settings
 from iacgate.shell.terraform import process_environment
 
 
@@ -51,8 +52,7 @@ class Own:
         settings = self._settings
         if settings is None:
             return assessment
-        placed = self._placed(loaded)
-        environment = weigh(settings.policy, placed.environment, f"{settings.folder}/policy.yaml")
+        placed, environment = self.place(loaded)
         findings = (*assessment.findings, *(item for change in assessment.changes for item in change.findings))
         ids = {rule.id for rule in rules.rules} | {item.rule for item in findings if item.rule.startswith(PREFIX)}
         return adjust(
@@ -70,9 +70,21 @@ class Own:
             ),
         )
 
-    def _placed(self, loaded: Loaded) -> Placed:
-        settings, file = self._settings, loaded.plan_file
-        if settings is None or (settings.stacks is None and not self._stack):
-            return Placed("", "", "there is no stacks.yaml")
-        backend = (file.backend_type, file.backend_config, file.workspace) if file else None
-        return place(settings.stacks or Stacks([]), self._stack, backend, f"{settings.folder}/stacks.yaml")
+    @property
+    def settings(self) -> Settings:
+        """The team's settings.
+
+        Raises :class:`iacgate.errors.UsageInvalid` where there are none.
+        """
+        if self._settings is None:
+            raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one.")
+        return self._settings
+
+    def place(self, loaded: Loaded) -> tuple[Placed, Environment]:
+        """Return which stack a plan belongs to, and what holds in its environment."""
+        settings, file = self.settings, loaded.plan_file
+        placed = Placed("", "", "there is no stacks.yaml")
+        if settings.stacks is not None or self._stack:
+            backend = (file.backend_type, file.backend_config, file.workspace) if file else None
+            placed = place(settings.stacks or Stacks([]), self._stack, backend, f"{settings.folder}/stacks.yaml")
+        return placed, weigh(settings.policy, placed.environment, f"{settings.folder}/policy.yaml")

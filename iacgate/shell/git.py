@@ -26,6 +26,31 @@ class Repository:
         self.commit = self._git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
         self._prefix = PurePosixPath(self._git("rev-parse", "--show-prefix").decode().strip())
 
+    @property
+    def tree(self) -> str:
+        """The id of the commit's tree: the content of everything, without who wrote it."""
+        return self._git("rev-parse", "--verify", "--end-of-options", f"{self.commit}^{{tree}}").decode().strip()
+
+    @property
+    def folder(self) -> str:
+        """The folder, as seen from the root of the repository."""
+        return str(self._prefix) if self._prefix.parts else ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether the working tree has nothing that the commit has not."""
+        return not self._git("status", "--porcelain", "--untracked-files=no").strip()
+
+    def hands(self, base: str) -> list[str]:
+        """Return the e-mails of everybody who had a hand in the commits since another one, each once.
+
+        Authors, committers, and those whom a ``Co-authored-by`` trailer names.
+        """
+        wanted = "%ae%x00%ce%x00%(trailers:key=Co-authored-by,valueonly,separator=%x00)%x00"
+        names = self._git("log", f"--format={wanted}", "--end-of-options", f"{base}..{self.commit}")
+        found = [text.strip() for text in names.decode(errors="replace").replace("\n", "\0").split("\0")]
+        return sorted({_email(text).casefold() for text in found if text})
+
     def files(self, folder: PurePosixPath, endings: tuple[str, ...], limit: int) -> Iterator[tuple[str, bytes]]:
         """Yield name and content of the files in a folder, a path as seen from this one; none where it is outside.
 
@@ -61,6 +86,11 @@ class Repository:
                 hint="Name a commit, a branch or a tag that is fetched, with enough history.",
             )
         return done.stdout
+
+
+def _email(text: str) -> str:
+    """Return the e-mail in ``Name <e-mail>``, or the text as it is."""
+    return text[text.rindex("<") + 1 : -1].strip() if text.endswith(">") and "<" in text else text
 
 
 def _inside(path: PurePosixPath) -> str | None:

@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
+from iacgate import canonical
 from iacgate.errors import SettingsInvalid, UsageInvalid
+from iacgate.people.roster import Roster, read_roster
 from iacgate.policy.environments import Policy, read_policy
 from iacgate.policy.stacks import Stacks, read_stacks
 from iacgate.risk.packs import Pack
@@ -27,13 +29,18 @@ class OwnRules(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """What the folder says; ``stacks`` is ``None`` where it has no ``stacks.yaml``."""
+    """What the folder says; ``stacks`` and ``roster`` are ``None`` where it has no such file.
+
+    ``digest`` is over the names and digests of all files that were read.
+    """
 
     folder: str
     policy: Policy
     stacks: Stacks | None
     suppressions: tuple[Suppression, ...]
     rules: OwnRules
+    roster: Roster | None
+    digest: str
 
 
 def read_settings(folder: Path) -> Settings:
@@ -43,9 +50,8 @@ def read_settings(folder: Path) -> Settings:
     """
     if not folder.is_dir():
         raise UsageInvalid(f"{folder}: there is no such folder.", hint="Name the .iacgate folder.")
-    policy, stacks, suppressions = (
-        _read(folder / name) for name in ("policy.yaml", "stacks.yaml", "suppressions.yaml")
-    )
+    names = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
+    policy, stacks, suppressions, people = (_read(folder / name) for name in names)
     return Settings(
         folder=str(folder),
         policy=read_policy(policy, f"{folder}/policy.yaml") if policy is not None else Policy(),
@@ -54,6 +60,16 @@ def read_settings(folder: Path) -> Settings:
         if suppressions is not None
         else (),
         rules=own_rules([folder / "rules"]) if (folder / "rules").is_dir() else OwnRules((), ()),
+        roster=read_roster(people, f"{folder}/people.yaml") if people is not None else None,
+        digest=_digest(folder),
+    )
+
+
+def _digest(folder: Path) -> str:
+    """Return the digest of everything below the folder, by name."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return canonical.digest_named(
+        {path.relative_to(folder).as_posix(): canonical.digest(_read(path) or b"") for path in files}
     )
 
 

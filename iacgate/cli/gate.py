@@ -1,0 +1,70 @@
+"""``iacgate gate``: may this plan be applied, and if not, what is missing and who could give it?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from iacgate.cli.changes import Asked, Change
+from iacgate.cli.judging import Judge, Wanted
+from iacgate.cli.loading import Origin, load
+from iacgate.gate import decide
+from iacgate.render import decision as rendered
+from iacgate.shell import console
+
+
+def plan_options(command: Any) -> Any:
+    """Add the options that say which plan, which settings and which change."""
+    for option in reversed(
+        (
+            click.argument("plan"),
+            click.option("--inbox", required=True, type=click.Path(), metavar="DIR", help="Where approvals arrive."),
+            click.option("--plan-json", type=click.Path(), metavar="FILE", help="The plan file's JSON."),
+            click.option("--chdir", type=click.Path(), metavar="DIR", help="The stack's initialised folder."),
+            click.option("--program", default="", metavar="PATH", help="The terraform or tofu to start."),
+            click.option("--config", default="", type=click.Path(), metavar="DIR", help="The .iacgate folder."),
+            click.option("--stack", default="", metavar="NAME", help="The plan's stack in stacks.yaml."),
+            click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
+            click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
+            click.option(
+                "--base", default="", metavar="REF", help="Everybody with a commit since then had a hand in it."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
+    """Return the change that the options name, judged."""
+    judge = Judge(Wanted(config=options["config"], stack=options["stack"], base=options["base"]))
+    origin = Origin(options["plan_json"], options["chdir"], options["program"])
+    (loaded,) = load(options["plan"], origin)
+    asked = Asked(options["inbox"], options["change"], tuple(options["author"]), options["base"])
+    return Change(judge, loaded, asked, with_differences=with_differences)
+
+
+@click.command()
+@plan_options
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
+def command(output: str, color: str, **options: Any) -> int:
+    """Decide whether a plan may be applied, by the settings in .iacgate and the approvals that arrived.
+
+    In observe mode (the default of policy.yaml) it decides and blocks nothing. The settings are read
+    from the working tree and are not trusted yet.
+
+    \b
+    Examples:
+      iacgate gate tfplan --inbox /srv/approvals --base origin/main
+      iacgate gate tfplan --inbox ./inbox --author ann@example.com --format json
+    """
+    change = read_change(options, with_differences=False)
+    decision = decide(change.inputs(), change.roster)
+    if output == "json":
+        sys.stdout.buffer.write(rendered.as_json(decision))
+    else:
+        sys.stdout.write(rendered.as_text(decision, options["plan"], colour=console.colour(sys.stdout, color)))
+    return decision.exit_code

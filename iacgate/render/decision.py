@@ -1,0 +1,59 @@
+"""The decision for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from iacgate import canonical
+from iacgate.gate import Decision
+from iacgate.render.plain import harmless
+
+SCHEMA: Final = "iacgate.decision/1"
+
+
+class _Document(msgspec.Struct):
+    schema: str
+    decision: Decision
+    exit_code: int
+
+
+def as_json(decision: Decision) -> bytes:
+    """Return one line of canonical JSON: the same decision gives the same bytes."""
+    return canonical.canonical_json(_Document(SCHEMA, decision, decision.exit_code)) + b"\n"
+
+
+def as_text(decision: Decision, plan: str, *, colour: bool) -> str:
+    """Return the decision for people: what it is, every reason, and what became of each approval."""
+    return "\n".join(_lines(decision, plan, colour=colour)) + "\n"
+
+
+def _lines(decision: Decision, plan: str, *, colour: bool) -> Iterator[str]:
+    word = "ALLOWED" if decision.allowed else "DENIED" if decision.blocks else "WOULD BE DENIED"
+    painted = f"\x1b[{'1;32' if decision.allowed else '1;31'}m{word}\x1b[0m" if colour else word
+    yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, change {harmless(decision.change)})"
+    if not decision.allowed and not decision.blocks:
+        yield "Observing only: the policy's mode is not `enforce`, so that nothing is blocked."
+    if not decision.trusted:
+        yield "The settings are those of the working tree, which the change itself may have changed: not trusted."
+    for reason in decision.reasons:
+        yield f"  - {harmless(reason.text)}"
+    if decision.seats:
+        yield ""
+        yield "Seats:"
+    for seat in decision.filled:
+        yield f"  {seat.role:12} {harmless(seat.principal)}"
+    for empty in decision.missing:
+        could = ", ".join(empty.could) or "nobody"
+        yield f"  {empty.role:12} empty; could be filled by {harmless(could)}"
+    if decision.approvals:
+        yield ""
+        yield "What arrived:"
+    for item in decision.approvals:
+        verdict = "counts" if item.counts else f"does not count ({item.code}): {harmless(item.why)}"
+        yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}"
+    if decision.missing:
+        yield ""
+        yield f"To fill a seat: iacgate approve {harmless(plan)} --inbox DIR --as ID --key FILE"

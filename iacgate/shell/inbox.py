@@ -1,0 +1,60 @@
+"""A folder as an inbox: envelopes arrive as files, whose time of arrival is the file's.
+
+Local, and so not independent: who may write the folder may also set its times.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from iacgate import canonical
+from iacgate.approval.counting import Received
+from iacgate.approval.envelope import MAX_BYTES
+from iacgate.errors import UsageInvalid
+
+ENDING: Final = ".approval.json"
+MAX_FILES: Final = 1_000
+
+
+class FolderInbox:
+    """The inbox of all changes: one folder for each change."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def received(self, change: str) -> list[Received]:
+        """Return everything that arrived for a change.
+
+        Raises :class:`UsageInvalid` where there is more than anybody can have sent.
+        """
+        folder = self._root / change
+        if not folder.is_dir():
+            return []
+        files = sorted(path for path in folder.iterdir() if path.name.endswith(ENDING))
+        if len(files) > MAX_FILES:
+            raise UsageInvalid(f"{folder}: more than {MAX_FILES} envelopes.", hint="Look at who fills it.")
+        return [_read(path) for path in files if path.is_file() and not path.is_symlink()]
+
+    def put(self, change: str, data: bytes) -> Path:
+        """Store an envelope, whole or not at all; return its file."""
+        folder = self._root / change
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{canonical.digest(data)}{ENDING}"
+        handle, name = tempfile.mkstemp(dir=folder)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(target)
+        return target
+
+
+def _read(path: Path) -> Received:
+    with path.open("rb") as stream:
+        data = stream.read(MAX_BYTES + 1)
+        arrived = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+    return Received(data, arrived.strftime("%Y-%m-%dT%H:%M:%SZ"))

@@ -1,0 +1,167 @@
+"""From denial to approvals to allow, with the real terraform, git and ssh-keygen."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Run
+from tests.support.sshkeys import make_key, public_line
+from tests.support.terraform import terraform_or_skip
+
+HIGH = """resource "terraform_data" "a" {
+  input = "INPUT"
+}
+
+check "never" {
+  assert {
+    condition     = terraform_data.a.id == "nothing"
+    error_message = "It never holds."
+  }
+}
+"""
+POLICY = "mode: enforce\nenvironments:\n  prod: {tier: prod}\n"
+PEOPLE = {"ann": ["infra"], "bob": ["security"], "dave": ["infra", "security"]}
+
+
+class Stack:
+    """A stack in a git repository, with settings, people and their keys."""
+
+    def __init__(self, root: Path, run: Run, terraform: str) -> None:
+        self.root = root / "repository"
+        self.keys = root / "keys"
+        self.inbox = root / "inbox"
+        self._run, self._terraform = run, terraform
+        for folder in (self.root / ".iacgate", self.keys):
+            folder.mkdir(parents=True)
+        people = [self._person(person, roles) for person, roles in PEOPLE.items()]
+        (self.root / ".iacgate" / "people.yaml").write_text(json.dumps({"people": people}))
+        (self.root / ".iacgate" / "policy.yaml").write_text(POLICY)
+        (self.root / ".gitignore").write_text(".terraform/\n*.tfstate*\ntfplan*\n")
+        self.command("git", "init", "-q")
+        self.commit(HIGH.replace('== "nothing"', '!= ""'))
+        self.command("git", "tag", "base")
+        self.command(terraform, "init", "-input=false")
+        self.command(terraform, "apply", "-auto-approve", "-input=false")
+
+    def _person(self, person: str, roles: list[str]) -> dict[str, Any]:
+        key = make_key(self.keys, "ed25519", person)
+        return {"id": person, "emails": [f"{person}@example.com"], "roles": roles, "keys": [{"key": public_line(key)}]}
+
+    def command(self, *arguments: str) -> None:
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.keys), "CHECKPOINT_DISABLE": "1"}
+        subprocess.run(arguments, cwd=self.root, check=True, capture_output=True, env=environment)
+
+    def commit(self, text: str) -> None:
+        (self.root / "main.tf").write_text(text)
+        who = ("-c", "user.name=Dave", "-c", "user.email=dave@example.com", "-c", "commit.gpgsign=false")
+        self.command("git", "add", ".")
+        self.command("git", *who, "commit", "-qm", "change")
+
+    def plan(self, name: str = "tfplan") -> None:
+        self.command(self._terraform, "plan", "-input=false", f"-out={name}")
+
+    def iacgate(self, command: str, *more: str, plan: str = "tfplan") -> subprocess.CompletedProcess[bytes]:
+        where = ("--inbox", str(self.inbox), "--base", "base", "--program", self._terraform)
+        return self._run(command, plan, *where, *more, cwd=self.root)
+
+    def decision(self, plan: str = "tfplan") -> tuple[int, dict[str, Any]]:
+        done = self.iacgate("gate", "--format", "json", plan=plan)
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)["decision"]
+
+    def approve(self, person: str, *more: str, plan: str = "tfplan") -> subprocess.CompletedProcess[bytes]:
+        return self.iacgate("approve", "--as", person, "--key", str(self.keys / person), "--yes", *more, plan=plan)
+
+
+@pytest.fixture
+def stack(tmp_path: Path, iacgate: Run) -> Stack:
+    found = Stack(tmp_path, iacgate, terraform_or_skip())
+    found.commit(HIGH.replace("INPUT", "changed"))
+    found.plan()
+    return found
+
+
+def test_the_life_of_a_change(stack: Stack) -> None:
+    code, decision = stack.decision()
+    assert (code, decision["seats"]) == (11, {"infra": 1, "security": 1})
+    assert [seat["could"] for seat in decision["missing"]] == [["ann"], ["bob"]]
+
+    own = stack.approve("dave")
+    assert (own.returncode, b"dave had a hand in this change" in own.stderr) == (11, True)
+    assert stack.decision()[0] == 11
+
+    for person in ("ann", "bob"):
+        assert stack.approve(person).returncode == 0
+    code, decision = stack.decision()
+    assert (code, decision["allowed"], decision["reasons"]) == (0, True, [])
+
+    stack.plan("tfplan.again")
+    code, decision = stack.decision("tfplan.again")
+    assert (code, decision["allowed"]) == (0, True)
+
+    stack.commit(HIGH.replace("INPUT", "changed again"))
+    stack.plan()
+    code, decision = stack.decision()
+    assert (code, decision["allowed"]) == (11, False)
+
+
+def test_a_rejection_denies_until_it_is_withdrawn(stack: Stack) -> None:
+    for person in ("ann", "bob"):
+        assert stack.approve(person).returncode == 0
+    signing = ("--as", "bob", "--key", str(stack.keys / "bob"), "--yes")
+    assert stack.iacgate("reject", *signing, "--reason", "wait").returncode == 0
+    code, decision = stack.decision()
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["rejected"])
+    assert stack.iacgate("withdraw", *signing).returncode == 0
+    assert "rejected" not in [reason["code"] for reason in stack.decision()[1]["reasons"]]
+
+
+def test_what_could_not_count_is_not_signed(stack: Stack) -> None:
+    stranger = make_key(stack.keys, "ed25519", "stranger")
+    done = stack.iacgate("approve", "--as", "ann", "--key", str(stranger), "--yes")
+    assert (done.returncode, b"the key is nobody's" in done.stderr) == (11, True)
+    done = stack.iacgate("approve", "--as", "ann", "--key", str(stack.keys / "bob"), "--yes")
+    assert (done.returncode, b"it says ann, and the key is bob's" in done.stderr) == (11, True)
+    done = stack.iacgate("approve", "--as", "eve", "--key", str(stranger), "--yes")
+    assert (done.returncode, b"Nobody in people.yaml is called 'eve'" in done.stderr) == (2, True)
+    done = stack.iacgate("approve", "--as", "ann", "--key", str(stack.keys / "nothing"), "--yes")
+    assert (done.returncode, b"did not sign" in done.stderr) == (2, True)
+    assert not stack.inbox.exists()
+
+
+def test_asked_and_not_answered_signs_nothing(stack: Stack) -> None:
+    done = stack.iacgate("approve", "--as", "ann", "--key", str(stack.keys / "ann"))
+    assert done.returncode in {11, 130}
+    assert b"The plan itself" in done.stderr
+    assert not stack.inbox.exists()
+
+
+def test_a_tree_that_no_commit_has_is_not_gated(stack: Stack) -> None:
+    (stack.root / "main.tf").write_text(HIGH.replace("INPUT", "not committed"))
+    done = stack.iacgate("gate")
+    assert (done.returncode, b"changes that no commit has" in done.stderr) == (2, True)
+
+
+def test_a_plan_json_alone_is_denied_where_somebody_must_sign(stack: Stack) -> None:
+    shown = subprocess.run(
+        [terraform_or_skip(), "show", "-json", "tfplan"], cwd=stack.root, check=True, capture_output=True
+    )
+    (stack.root / "tfplan.json").write_bytes(shown.stdout)
+    code, decision = stack.decision("tfplan.json")
+    assert (code, "json-only" in [reason["code"] for reason in decision["reasons"]]) == (10, True)
+
+
+def test_observing_blocks_nothing(stack: Stack) -> None:
+    (stack.root / ".iacgate" / "policy.yaml").write_text(POLICY.replace("enforce", "observe"))
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    done = stack.iacgate("gate")
+    assert done.returncode == 0
+    assert b"WOULD BE DENIED" in done.stdout
+    assert b"Observing only" in done.stdout
