@@ -100,7 +100,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 def decide(inputs: Inputs, roster: Roster) -> Decision:
     """Return the decision."""
     demand, wanted = inputs.demand, inputs.wanted
-    counted = count(inputs.received, wanted, roster, demand.seats, inputs.now)
+    counted = count(inputs.received, wanted, roster, inputs.now)
     roles = {person: frozenset(roster.principals[person].roles) for person in counted.approving}
     quorum = fill(demand.seats, roles)
     missing = tuple(

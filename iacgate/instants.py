@@ -16,13 +16,20 @@ _DAYS: Final = (0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334)
 
 
 def is_instant(text: str) -> bool:
-    """Return whether a text is a point in time, such as 2027-01-31T12:00:00Z."""
-    return _INSTANT.fullmatch(text) is not None
+    """Return whether a text is a point in time that there is, such as 2027-01-31T12:00:00Z."""
+    return _INSTANT.fullmatch(text) is not None and is_date(text[:10])
 
 
 def is_date(text: str) -> bool:
-    """Return whether a text is a day, such as 2027-01-31."""
-    return _DATE.fullmatch(text) is not None
+    """Return whether a text is a day that there is, such as 2027-01-31."""
+    return _DATE.fullmatch(text) is not None and int(text[8:]) <= _length(int(text[:4]), int(text[5:7]))
+
+
+def _length(year: int, month: int) -> int:
+    """Return how many days a month has."""
+    if month == 2:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in (4, 6, 9, 11) else 31
 
 
 def first_of(text: str) -> str:

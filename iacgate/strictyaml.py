@@ -15,6 +15,7 @@ import yaml
 
 from iacgate.errors import IacgateError
 
+MAX_DEPTH: Final = 100
 MAX_NODES: Final = 200_000
 """Aliases included, each time that they are used."""
 
@@ -76,6 +77,7 @@ def _where(found: re.Match[str] | None) -> str:
 
 def _read(data: bytes, file: str, problem: type[IacgateError]) -> tuple[Any, yaml.Node | None]:
     try:
+        _refuse_depth(data)
         loader = _Loader(data)
         try:
             root = loader.get_single_node()
@@ -84,9 +86,24 @@ def _read(data: bytes, file: str, problem: type[IacgateError]) -> tuple[Any, yam
             return loader.construct_document(root) if root else None, root
         finally:
             loader.dispose()
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, TypeError) as error:
         words = " ".join(str(error).split())
         raise problem(f"{file}: not valid YAML ({words}).", hint="Mend the file.") from error
+
+
+def _refuse_depth(data: bytes) -> None:
+    """Raise for what is nested too deeply, and for explicit tags; the parser's own recursion knows no limit."""
+    depth = 0
+    for event in yaml.parse(data, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MAX_DEPTH} deep")
+        tag = getattr(event, "tag", None)
+        if tag:
+            raise yaml.YAMLError(f"tags such as {str(tag)[:40]!r} are not accepted")
 
 
 def _size(node: yaml.Node | None, known: dict[int, int]) -> int:

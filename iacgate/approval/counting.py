@@ -14,8 +14,8 @@ The checks run in this order, each with a code of its own:
 10. time          it did not come from the future, and has not expired
 11. single use    nobody counts twice
 
-A rejection needs the first six (not the bundle) and a role that could fill a seat. It stands
-until whoever signed it withdraws it.
+A rejection needs the first six (not the bundle) and any role: whoever could fill a seat somewhere
+can say no, also where this plan demands no seat of his. It stands until its signer withdraws it.
 """
 
 from __future__ import annotations
@@ -119,16 +119,15 @@ class Counted(msgspec.Struct, frozen=True):
         return tuple(sorted({item.principal for item in self.verdicts if item.counts and item.decision == "reject"}))
 
 
-def count(received: Iterable[Received], wanted: Wanted, roster: Roster, roles: Iterable[str], now: str) -> Counted:
+def count(received: Iterable[Received], wanted: Wanted, roster: Roster, now: str) -> Counted:
     """Return what counts for a change, now.
 
-    ``roles`` are those that seats are demanded for. The order in which envelopes are given decides
-    nothing: they are taken in the order of their arrival.
+    The order in which envelopes are given decides nothing: they are taken in the order of arrival.
     """
     withdrawn: dict[str, str] = {}
     judged: list[tuple[Received, Verdict]] = []
     for item in sorted(set(received), key=lambda item: (item.arrived, item.data)):
-        verdict = _judge(item, wanted, roster, frozenset(roles), now)
+        verdict = _judge(item, wanted, roster, now)
         judged.append((item, verdict))
         if verdict.counts and verdict.decision == "withdraw":
             withdrawn[verdict.principal] = item.arrived
@@ -153,7 +152,7 @@ def _as(verdict: Verdict, code: Code, why: str) -> Verdict:
     return msgspec.structs.replace(verdict, code=code, why=why)
 
 
-def _judge(item: Received, wanted: Wanted, roster: Roster, roles: frozenset[str], now: str) -> Verdict:
+def _judge(item: Received, wanted: Wanted, roster: Roster, now: str) -> Verdict:
     digest = canonical.digest(item.data)
     try:
         statement, person = _verified(item, roster, now)
@@ -161,8 +160,8 @@ def _judge(item: Received, wanted: Wanted, roster: Roster, roles: frozenset[str]
         decision = statement.predicate.decision
         if decision == "approve":
             _approves(statement, wanted, person, item.arrived, now)
-        elif decision == "reject" and not (roles & set(person.roles) if roles else person.roles):
-            raise _Refused("principal", f"{person.id} could fill no seat of this change", person.id, decision)
+        elif decision == "reject" and not person.roles:
+            raise _Refused("principal", f"{person.id} could fill no seat", person.id, decision)
     except _Refused as refused:
         return msgspec.structs.replace(refused.verdict, digest=digest)
     return Verdict(digest, person.id, decision, "counts", "")

@@ -100,7 +100,7 @@ def _sign(decision: Literal["approve", "reject", "withdraw"], options: dict[str,
         return DENIED
     inputs = change.inputs()
     data = _signed(change, decision, person, Path(options["key"]), options["reason"], inputs.demand.valid_hours)
-    (verdict,) = count([Received(data, now())], change.wanted, change.roster, inputs.demand.seats, now()).verdicts
+    (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
     if not verdict.counts:
         raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
     path = change.inbox.put(change.wanted.change, data)

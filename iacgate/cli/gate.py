@@ -28,9 +28,7 @@ def plan_options(command: Any) -> Any:
             click.option("--stack", default="", metavar="NAME", help="The plan's stack in stacks.yaml."),
             click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
-            click.option(
-                "--base", default="", metavar="REF", help="Everybody with a commit since then had a hand in it."
-            ),
+            click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
         )
     ):
         command = option(command)
@@ -42,7 +40,7 @@ def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
     judge = Judge(Wanted(config=options["config"], stack=options["stack"], base=options["base"]))
     origin = Origin(options["plan_json"], options["chdir"], options["program"])
     (loaded,) = load(options["plan"], origin)
-    asked = Asked(options["inbox"], options["change"], tuple(options["author"]), options["base"])
+    asked = Asked(options["inbox"], options["change"], tuple(options["author"]), options["base"] or "")
     return Change(judge, loaded, asked, with_differences=with_differences)
 
 

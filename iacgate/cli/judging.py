@@ -30,7 +30,7 @@ class Wanted(msgspec.Struct, frozen=True):
     stack: str = ""
     rules: tuple[str, ...] = ()
     source: str = ""
-    base: str = ""
+    base: str | None = None
 
 
 class Judge:
@@ -52,11 +52,16 @@ class Judge:
         Raises what reading, judging and asking policies raise.
         """
         asked = self.own.ask(loaded) if self.own else []
+        beside, previous = self._beside(loaded), self._previous(loaded)
+        if previous is not None and beside is None and loaded.plan_file is None:
+            raise UsageInvalid(
+                "--base compares sources, and there are none beside the plan.", hint="Name their folder with --source."
+            )
         context = Context(
             plan_file=loaded.plan_file,
             plan_file_sha256=loaded.sha256,
-            beside=self._beside(loaded),
-            previous=self._previous(loaded),
+            beside=beside,
+            previous=previous,
             reports=[report for item in asked for report in item.reports],
             policies=[item.identity for item in asked],
         )
@@ -80,8 +85,10 @@ class Judge:
         return sources_in(folder)
 
     def _previous(self, loaded: Loaded) -> Snapshot | None:
-        if not self._wanted.base:
+        if self._wanted.base is None:
             return None
+        if not self._wanted.base:
+            raise UsageInvalid("--base names no commit.", hint="Is the variable that should name it empty?")
         from iacgate.shell.sources import sources_at  # noqa: PLC0415 - starting programs is rare
 
         return sources_at(self._wanted.source or loaded.folder, self._wanted.base)
@@ -89,6 +96,8 @@ class Judge:
 
 def _own(wanted: Wanted) -> Own | None:
     """Return the team's settings and rules, where there are any."""
+    if wanted.no_config and wanted.config:
+        raise UsageInvalid("--config and --no-config contradict each other.", hint="Leave one away.")
     config = "" if wanted.no_config else wanted.config or find_settings(".")
     if wanted.stack and not config:
         raise UsageInvalid("--stack names a stack of stacks.yaml, but there is no .iacgate folder.", hint="Add it.")

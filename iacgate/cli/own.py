@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from iacgate.cli.loading import Loaded
-from iacgate.errors import UsageInvalid
+from iacgate.errors import SettingsInvalid, UsageInvalid
 from iacgate.plan.encoding import to_json_bytes
 from iacgate.policy.environments import Environment, Policy, weigh
 from iacgate.policy.stacks import Placed, Stacks, place
@@ -53,12 +53,17 @@ class Own:
         if settings is None:
             return assessment
         placed, environment = self.place(loaded)
-        findings = (*assessment.findings, *(item for change in assessment.changes for item in change.findings))
-        ids = {rule.id for rule in rules.rules} | {item.rule for item in findings if item.rule.startswith(PREFIX)}
+        ids = frozenset(rule.id for rule in rules.rules)
+        unknown = [name for name in environment.keep if name not in ids and not name.startswith(PREFIX)]
+        if unknown:
+            raise SettingsInvalid(
+                f"{settings.folder}/policy.yaml keeps the weight of {unknown[0]!r}, and no rule is called so.",
+                hint="Mend the name; `iacgate rules list` lists all.",
+            )
         return adjust(
             assessment,
             Weights(environment.shift, frozenset(environment.keep)),
-            Register(settings.suppressions, frozenset(ids), today()),
+            Register(settings.suppressions, ids, today()),
             SettingsUsed(
                 folder=settings.folder,
                 trusted=False,

@@ -44,9 +44,7 @@ DENIED = 10
 @click.option(
     "--source", type=click.Path(), metavar="DIR", help="The stack's sources, for lines.  [default: beside PLAN]"
 )
-@click.option(
-    "--base", default="", metavar="REF", help="The commit to compare the sources with: is prevent_destroy gone?"
-)
+@click.option("--base", metavar="REF", help="The commit to compare the sources with: is prevent_destroy gone?")
 @click.option("--all", "everything", is_flag=True, help="List every change, those without findings too.")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour; auto obeys NO_COLOR."
@@ -63,7 +61,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     no_config: bool,  # noqa: FBT001 - click passes flags so
     stack: str,
     source: str | None,
-    base: str,
+    base: str | None,
     everything: bool,  # noqa: FBT001 - click passes flags so
     color: str,
 ) -> int:

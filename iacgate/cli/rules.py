@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from iacgate.errors import PackInvalid, UsageInvalid
+from iacgate.errors import UsageInvalid
 from iacgate.render.plain import fit, harmless
 from iacgate.risk.packs import Pack
 from iacgate.risk.sources import RuleSource, failing_examples
@@ -97,7 +97,7 @@ def test_rules(folder: Path | None) -> int:
 
 def _packs(folder: Path) -> list[tuple[Pack, list[RuleSource]]]:
     if not folder.is_dir():
-        raise PackInvalid(f"{folder}: there is no such folder.", hint="Name a folder with a pack.yaml in it.")
+        raise UsageInvalid(f"{folder}: there is no such folder.", hint="Name a folder with a pack.yaml in it.")
     return [read_pack(folder)] if (folder / "pack.yaml").is_file() else read_packs(folder)
 
 

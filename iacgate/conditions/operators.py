@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from re import _parser  # type: ignore[attr-defined] # it has no public name
 from typing import Any, Final, TypeAlias
 
 from iacgate.conditions.refs import has_hidden
@@ -19,6 +20,10 @@ from iacgate.errors import PackInvalid
 Test: TypeAlias = Callable[[Value], Answer]
 _MAX_TEXT: Final = 1 << 16
 _MAX_DIGITS: Final = 64
+MAX_REPEATS: Final = 20
+"""A repetition of more is as good as one without end."""
+
+_REPEATS: Final = (_parser.MAX_REPEAT, _parser.MIN_REPEAT)
 
 
 def same(value: Value, wanted: Any) -> bool:
@@ -94,8 +99,11 @@ def matches(wanted: Any) -> Test:
         raise ValueError("wants a regular expression")
     try:
         search = re.compile(wanted).search
+        explosive = _repeats_repetitions(_parser.parse(wanted))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"wants a regular expression: {error}") from error
+    if explosive:
+        raise ValueError("repeats what repeats itself, as in (a+)+, which can take time without end")
 
     def test(value: Value) -> Answer:
         if not isinstance(value, str):
@@ -103,6 +111,22 @@ def matches(wanted: Any) -> Test:
         return None if len(value) > _MAX_TEXT else search(value) is not None
 
     return test
+
+
+def _repeats_repetitions(parsed: Any, *, inside: bool = False) -> bool:
+    """Return whether a repetition stands inside a repetition, both without end."""
+    for operation, argument in parsed:
+        if operation in _REPEATS:
+            _, most, body = argument
+            endless = most > MAX_REPEATS
+            if (endless and inside) or _repeats_repetitions(body, inside=inside or endless):
+                return True
+        else:
+            bodies = argument if isinstance(argument, (tuple, list)) else [argument]
+            flat = [part for body in bodies for part in (body if isinstance(body, list) else [body])]
+            if any(isinstance(part, _parser.SubPattern) and _repeats_repetitions(part, inside=inside) for part in flat):
+                return True
+    return False
 
 
 def present(wanted: Any) -> Test:

@@ -18,10 +18,12 @@ def harmless(text: str) -> str:
 
     GitHub's runner obeys ``##[...]`` anywhere in a line, and ``::...`` at its start
     (actions/runner, ``ActionCommand.cs``), Azure Pipelines and TeamCity ``##vso[`` and
-    ``##teamcity[``: no two ``#`` stay together, and callers never start a line with such a text.
+    ``##teamcity[``: no two ``#`` stay together, and none begins with ``::``, blanks before it or not.
     """
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(character) for character in text)
+    if "::" in text and text.lstrip().startswith("::"):
+        text = text.replace("::", ": :", 1)
     return re.sub("#(?=#)", "# ", text) if "##" in text else text
 
 

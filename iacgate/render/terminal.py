@@ -152,11 +152,10 @@ def _suppressed(assessment: Assessment, style: Style) -> Iterator[str]:
         return
     yield ""
     yield f"Suppressions ({len(assessment.suppressions)}):"
-    where = [("", finding) for finding in assessment.findings]
-    where += [(change.address, finding) for change in assessment.changes for finding in change.findings]
-    for address, finding in where:
+    where = [(harmless(finding.address or "the plan"), finding) for finding in assessment.findings]
+    where += [(_whole_address(change), finding) for change in assessment.changes for finding in change.findings]
+    for place, finding in where:
         if finding.suppressed:
-            place = harmless(address or finding.address or "the plan")
             yield _cut(f"{'':8} {finding.severity}, not counted: {place}: {_message(finding)}{_named(finding)}", style)
             yield _cut(f"{_INDENT}{_terms(finding.suppressed)}", style)
     for item in assessment.suppressions:
@@ -165,8 +164,13 @@ def _suppressed(assessment: Assessment, style: Style) -> Iterator[str]:
             yield _cut(f"{_INDENT}{_terms(item)}", style)
 
 
+def _whole_address(change: AssessedChange) -> str:
+    moved = f" (moved from {harmless(change.previous_address)})" if change.previous_address else ""
+    return _address(change) + moved
+
+
 def _terms(item: Suppressed | SuppressionUse) -> str:
-    return f"{harmless(item.reason)} ({harmless(item.owner)}, until {harmless(item.until)})"
+    return f"because: {harmless(item.reason)} ({harmless(item.owner)}, until {harmless(item.until)})"
 
 
 def _unknowns(assessment: Assessment) -> Iterator[str]:
@@ -183,7 +187,7 @@ def _unknowns(assessment: Assessment) -> Iterator[str]:
 
 def _foot(assessment: Assessment) -> Iterator[str]:
     plan = assessment.plan
-    packs = ", ".join(f"{pack.name} {pack.version}" for pack in assessment.packs)
+    packs = ", ".join(f"{harmless(pack.name)} {harmless(pack.version)}" for pack in assessment.packs)
     yield ""
     yield f"sha256      {plan.plan_file_sha256 or plan.sha256}"
     yield f"fingerprint {plan.fingerprint}"

@@ -44,7 +44,7 @@ class Weights(msgspec.Struct, frozen=True):
 
 def adjust(assessment: Assessment, weights: Weights, register: Register, settings: SettingsUsed) -> Assessment:
     """Return the assessment with the severities of its environment, and suppressed findings marked."""
-    findings = _adjusted(assessment.findings, "", weights, register)
+    findings = _adjusted(assessment.findings, (), weights, register)
     changes = tuple(_change(change, weights, register) for change in assessment.changes)
     return msgspec.structs.replace(
         assessment,
@@ -57,14 +57,19 @@ def adjust(assessment: Assessment, weights: Weights, register: Register, setting
 
 
 def _change(change: AssessedChange, weights: Weights, register: Register) -> AssessedChange:
-    findings = _adjusted(change.findings, change.address, weights, register)
+    # What is moved was something else until now, and a deposed object is not the one that is named.
+    here = f"{change.address} (deposed {change.deposed})" if change.deposed else change.address
+    places = (here, change.previous_address) if change.previous_address else (here,)
+    findings = _adjusted(change.findings, places, weights, register)
     return msgspec.structs.replace(change, findings=findings, severity=worst(findings))
 
 
-def _adjusted(findings: tuple[Finding, ...], address: str, weights: Weights, register: Register) -> tuple[Finding, ...]:
+def _adjusted(
+    findings: tuple[Finding, ...], places: tuple[str, ...], weights: Weights, register: Register
+) -> tuple[Finding, ...]:
     adjusted = []
     for finding in findings:
-        held = register.find(finding.rule, finding.address or address)
+        held = register.find(finding.rule, *(places or (finding.address,)))
         found = weights.weigh(finding)
         if held:
             found = msgspec.structs.replace(found, suppressed=Suppressed(held.reason, held.owner, held.until))

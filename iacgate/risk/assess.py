@@ -46,6 +46,9 @@ _HAS_AFTER: Final = frozenset({Action.CREATE, Action.UPDATE, Action.REPLACE, Act
 _HAS_BEFORE: Final = frozenset({Action.UPDATE, Action.DELETE, Action.REPLACE, Action.FORGET, Action.FORGET_AND_CREATE})
 """Actions with an object before or after them: where the plan shows none, it is unknown, not nothing."""
 
+MAX_MESSAGE: Final = 1000
+"""Characters of what another engine says; it is cut after it is redacted."""
+
 MAX_COMPARED: Final = 1000
 MAX_DIFFERENCES: Final = 12
 """So many attributes of one change are kept for display."""
@@ -256,7 +259,7 @@ class _Judge:
             severity=report.severity,
             certainty=Certainty.CERTAIN,
             path="",
-            message=self._redactor.clean(report.message),
+            message=self._redactor.clean(report.message)[:MAX_MESSAGE],
             source=self._source(place, ""),
             address=self._redactor.clean(address),
         )

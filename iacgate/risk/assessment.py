@@ -25,7 +25,7 @@ class Suppressed(msgspec.Struct, frozen=True):
     until: str
 
 
-SuppressionState: TypeAlias = Literal["applied", "unused", "expired", "no such rule"]
+SuppressionState: TypeAlias = Literal["applied", "unused", "expired", "too long", "no such rule"]
 
 
 class SuppressionUse(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ _HEAD: Final = re.compile(r"^(?:default[ \t]+)?((?:deny|violation|warn)(?:_[a-zA
 _PACKAGE: Final = re.compile(r"^package[ \t]+([\w.]+(?:\[\"[^\"\n]*\"\][\w.]*)*)", re.MULTILINE)
 _PART: Final = re.compile(r'\["([^"]*)"\]|(\w+)')
 _SEVERITIES: Final = {"deny": Severity.HIGH, "violation": Severity.HIGH, "warn": Severity.LOW}
-_MAX_MESSAGE: Final = 1000
+_CHOSEN: Final = tuple(severity for severity in Severity if severity is not Severity.NONE)
 
 
 class Module(msgspec.Struct, frozen=True):
@@ -79,8 +79,8 @@ def from_conftest(data: bytes, status: int) -> list[Report]:
     if not asked:
         _nothing_asked()
     reports = [report for check in checks for report in _of_check(check)]
-    failed = any(check.failures for check in checks)
-    if status not in (0, 1) or (status == 1 and not failed):
+    found = any(check.failures or check.warnings for check in checks)  # warnings with `fail-on-warn`
+    if status not in (0, 1, 2) or (status and not found):
         raise PolicyFailed(f"conftest ended with status {status}.", hint="Run it by hand on the same plan.")
     return reports
 
@@ -105,6 +105,11 @@ def from_document(document: Mapping[str, Any], modules: list[Module], wanted: li
     for module in modules:
         if not wanted or ".".join(module.namespace) in wanted:
             rules.setdefault(module.namespace, set()).update(module.rules)
+    absent = [name for name in wanted if tuple(name.split(".")) not in rules]
+    if absent:
+        raise PolicyFailed(
+            f"No policy is in the namespace {absent[0]!r}.", hint="Mend `rego.namespaces` in policy.yaml."
+        )
     reports, asked = [], 0
     for namespace, named in sorted(rules.items()):
         package = _below(document, namespace)
@@ -161,18 +166,14 @@ def _report(namespace: str, rule: str, message: str, metadata: Mapping[str, Any]
     found = _RULE.fullmatch(rule)
     severity = _SEVERITIES[found[1] if found else "deny"]
     if "severity" in metadata:
-        try:
-            severity = Severity(metadata["severity"])
-        except ValueError:
-            raise PolicyFailed(
-                f"{namespace}.{rule}: {ascii(metadata['severity'])[:40]} is not a severity.",
-                hint=f"It is one of {', '.join(Severity)}.",
-            ) from None
+        if metadata["severity"] not in _CHOSEN:
+            raise PolicyFailed(f"{namespace}.{rule}: `severity` is none.", hint=f"It is one of {', '.join(_CHOSEN)}.")
+        severity = Severity(metadata["severity"])
     address = metadata.get("address")
     return Report(
         rule=f"{PREFIX}{namespace}.{rule}",
         severity=severity,
-        message=message[:_MAX_MESSAGE] or f"{rule} gives no message",
+        message=message or f"{rule} gives no message",
         address=address if isinstance(address, str) else "",
     )
 
@@ -180,4 +181,4 @@ def _report(namespace: str, rule: str, message: str, metadata: Mapping[str, Any]
 def _excepted(namespace: str, what: str) -> Report:
     """Say that an exception was made: it has no owner and no end, so that it is always shown."""
     message = f"An exception in the policy keeps a rule from counting: {what}"
-    return Report(rule=f"{PREFIX}{namespace}.exception", severity=Severity.LOW, message=message[:_MAX_MESSAGE])
+    return Report(rule=f"{PREFIX}{namespace}.exception", severity=Severity.LOW, message=message)

@@ -107,5 +107,13 @@ def check_rule(text: RuleText, where: str) -> None:
         raise PackInvalid(f"{where}: the rule would match every change.", hint="Name types or actions, or say when.")
     if not text.title.strip() or not text.why.strip() or not text.references:
         raise PackInvalid(f"{where}: a rule has a title, a why and at least one reference.", hint="Fill them in.")
-    if text.severity is Severity.NONE and match.kind != "resource":
-        raise PackInvalid(f"{where}: severity none is only for types that are known to be harmless.", hint="")
+    if any(not name.strip("* ") for name in match.types):
+        raise PackInvalid(f"{where}: a type has a name.", hint="Leave `types` out for every type.")
+    if text.severity is Severity.NONE and (match.kind != "resource" or not match.types or _has_prefix(match)):
+        raise PackInvalid(
+            f"{where}: severity none is only for types that are known to be harmless.", hint="Name each of them."
+        )
+
+
+def _has_prefix(match: Match) -> bool:
+    return any(name.endswith("*") for name in match.types)

@@ -18,6 +18,15 @@ from iacgate.risk.assessment import SuppressionState, SuppressionUse
 
 HINT: Final = "See docs/settings.md for the form of suppressions.yaml."
 PLAN: Final = "plan"
+OTHER_ENGINES: Final = "rego:"
+"""How the ids of rules begin that are not ours to list."""
+
+MIN_LITERAL: Final = 4
+"""Characters between two stars: fewer name nothing."""
+
+MAX_YEARS: Final = 2
+"""A suppression that goes on for longer has no end that anybody will see."""
+
 """The address of findings that belong to the plan as a whole."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
@@ -55,7 +64,7 @@ def read_suppressions(data: bytes, file: str) -> list[Suppression]:
         blank = [name for name in ("reason", "owner") if not getattr(item, name).strip()]
         if blank:
             raise SettingsInvalid(f"{file}: the suppression of {item.rule} has no {blank[0]}.", hint=HINT)
-        if not item.address.strip("*?.[] "):
+        if "*" in item.address and max(map(len, item.address.split("*"))) < MIN_LITERAL:
             raise SettingsInvalid(
                 f"{file}: the suppression of {item.rule} is for every address.",
                 hint="Name the resources whose finding was looked at, for example module.edge.*",
@@ -69,20 +78,17 @@ class Register:
     def __init__(self, suppressions: Iterable[Suppression], rules: frozenset[str], today: str) -> None:
         self._all = list(suppressions)
         self._used = [0] * len(self._all)
-        self._states: list[SuppressionState] = [
-            "no such rule" if item.rule not in rules else "expired" if item.until < today else "unused"
-            for item in self._all
-        ]
+        self._states: list[SuppressionState] = [_state(item, rules, today) for item in self._all]
         self._by_rule: dict[str, list[int]] = {}
         for index, item in enumerate(self._all):
             if self._states[index] == "unused":
                 self._by_rule.setdefault(item.rule, []).append(index)
 
-    def find(self, rule: str, address: str) -> Suppression | None:
-        """Return the first suppression that holds for a finding, and count it."""
+    def find(self, rule: str, *addresses: str) -> Suppression | None:
+        """Return the first suppression that holds for a finding at all of its addresses, and count it."""
         for index in self._by_rule.get(rule, ()):
             item = self._all[index]
-            if takes_in(item.address, address or PLAN):
+            if all(takes_in(item.address, address or PLAN) for address in addresses):
                 self._used[index] += 1
                 return item
         return None
@@ -101,6 +107,14 @@ class Register:
             )
             for item, used, state in zip(self._all, self._used, self._states, strict=True)
         )
+
+
+def _state(item: Suppression, rules: frozenset[str], today: str) -> SuppressionState:
+    if item.rule not in rules and not item.rule.startswith(OTHER_ENGINES):
+        return "no such rule"
+    if item.until < today:
+        return "expired"
+    return "too long" if int(item.until[:4]) > int(today[:4]) + MAX_YEARS else "unused"
 
 
 def takes_in(pattern: str, address: str) -> bool:

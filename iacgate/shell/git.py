@@ -14,6 +14,10 @@ TIMEOUT: Final = 60
 """Seconds for one call."""
 
 
+_HARMLESS: Final = ("-c", "core.fsmonitor=false", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null")
+"""Nothing is fetched, and nothing that a configuration names is run."""
+
+
 class Repository:
     """The repository that a folder belongs to, at one commit.
 
@@ -23,6 +27,7 @@ class Repository:
     def __init__(self, folder: Path, ref: str) -> None:
         self._folder = folder
         self._ref = ref
+        self._root = _root(folder.resolve())
         self.commit = self._git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
         self._prefix = PurePosixPath(self._git("rev-parse", "--show-prefix").decode().strip())
 
@@ -51,10 +56,10 @@ class Repository:
         found = [text.strip() for text in names.decode(errors="replace").replace("\n", "\0").split("\0")]
         return sorted({_email(text).casefold() for text in found if text})
 
-    def files(self, folder: PurePosixPath, endings: tuple[str, ...], limit: int) -> Iterator[tuple[str, bytes]]:
+    def files(self, folder: str, endings: tuple[str, ...], limit: int) -> Iterator[tuple[str, bytes]]:
         """Yield name and content of the files in a folder, a path as seen from this one; none where it is outside.
 
-        Content is cut after ``limit`` bytes and one more.
+        What has more than ``limit`` bytes is not read, and yields as many blanks and one more.
         """
         place = _inside(self._prefix / folder)
         if place is None:
@@ -66,11 +71,21 @@ class Repository:
             meta, _, name = entry.partition(b"\t")
             path = name.decode(errors="replace")
             if meta.startswith((b"100644 blob ", b"100755 blob ")) and path.endswith(endings):
-                yield path, self._git("cat-file", "blob", meta.split()[-1].decode())[: limit + 1]
+                blob = meta.split()[-1].decode()
+                size = int(self._git("cat-file", "-s", blob))
+                yield path, self._git("cat-file", "blob", blob) if size <= limit else b" " * (limit + 1)
 
     def _git(self, *arguments: str, missing_is_empty: bool = False) -> bytes:
-        command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(self._folder), *arguments]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        if self._root is None:
+            raise UsageInvalid(
+                f"git does not know {self._ref!r} in {self._folder} (it is in no repository).",
+                hint="Name a folder of a git repository.",
+            )
+        # The repository is named: what looks like one below it was committed by somebody, and is not obeyed.
+        where = ["-C", str(self._folder), f"--git-dir={self._root / '.git'}", f"--work-tree={self._root}"]
+        command = ["git", "--no-optional-locks", *_HARMLESS, *where, *arguments]
+        passed = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+        environment = {**passed, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
         try:
             done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT, env=environment)  # noqa: S603 - a list of arguments, no shell
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -86,6 +101,11 @@ class Repository:
                 hint="Name a commit, a branch or a tag that is fetched, with enough history.",
             )
         return done.stdout
+
+
+def _root(folder: Path) -> Path | None:
+    """Return the nearest folder above that holds a ``.git``, which no commit can hold."""
+    return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
 
 
 def _email(text: str) -> str:

@@ -6,10 +6,13 @@ limit; whatever is not a clear answer stops the run.
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +25,7 @@ from iacgate.policy.environments import Rego
 from iacgate.risk.assessment import PackIdentity
 from iacgate.risk.context import Report
 from iacgate.risk.rego import Module, from_conftest, from_document, read_module
+from iacgate.shell.files import read_regular
 
 TIMEOUT: Final = 600
 """Seconds; OPA takes ten for a plan of 10,000 resources."""
@@ -33,8 +37,6 @@ _DATA: Final = (".json", ".yaml", ".yml")
 _STATIC: Final = re.compile(r"rego_(?:parse|compile|type|unsafe_var|recursion)_error")
 _NAME: Final = re.compile(r"\beval_\w+_error\b|\brego_\w+_error\b")
 _PLACE: Final = re.compile(r"[\w./-]{1,100}\.rego:\d{1,6}")
-_IMPURE: Final = ("http.send", "net.lookup_ip_addr", "opa.runtime", "rand.intn", "uuid.rfc4122", "time.now_ns")
-"""Built-in functions whose answer a replay could not repeat, or that tell the plan to others."""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -64,12 +66,8 @@ def evaluate(folder: Path, plan: bytes, settings: Rego, environment: Mapping[str
 def _files(folder: Path) -> dict[str, bytes]:
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in (".rego", ".toml", *_DATA):
-            with path.open("rb") as stream:
-                data = stream.read(MAX_FILE + 1)
-            if len(data) > MAX_FILE:
-                raise PolicyFailed(f"{path}: larger than {MAX_FILE >> 20} MiB.", hint="Split it.")
-            found[path.relative_to(folder).as_posix()] = data
+        if path.suffix in (".rego", ".toml", *_DATA) and not path.is_dir():
+            found[path.relative_to(folder).as_posix()] = read_regular(path, MAX_FILE, PolicyFailed) or b""
     return found
 
 
@@ -78,7 +76,7 @@ def _engine(settings: Rego, environment: Mapping[str, str]) -> str:
     if settings.engine == "auto":
         if on_path:
             return on_path[0]
-        if _library() is not None:
+        if importlib.util.find_spec("opa_bindings") is not None:
             return "embedded"
         raise PolicyFailed(
             "There are Rego policies, but neither conftest nor opa is on PATH.",
@@ -119,29 +117,32 @@ def _opa(
 
 
 def _embedded(files: Mapping[str, bytes], plan: bytes, settings: Rego) -> tuple[str, list[Report]]:
-    library = _library()
-    if library is None:
+    if importlib.util.find_spec("opa_bindings") is None:
         raise PolicyFailed("The embedded Rego engine is not installed.", hint="`pip install iacgate[rego]`.")
     if settings.version == "v0":
         raise PolicyFailed(
             "The embedded Rego engine reads version 1 of the language only.", hint="Use conftest or opa for v0."
         )
     modules = _modules(files)
+    policies = {name: files[name].decode() for name in modules}
+    data = [(".".join(Path(name).parent.parts), value) for name, value in _data(files)]
+    question = json.dumps({"policies": policies, "data": data}).encode() + b"\n" + plan
+    # A process of its own: an evaluation without end can be ended, and one that crashes decides nothing.
+    command = [sys.executable, "-I", "-m", "iacgate.shell.opa"]
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "TMPDIR")}
+    done = _run(command, Path.cwd(), question, environment)
     try:
-        with library.OpaEngine() as engine:
-            engine.print_handler = lambda _message, _location: None
-            for name in modules:
-                text = files[name].decode()
-                _refuse_impure(text, name)
-                engine.add_policy(name, text)
-            for name, value in _data(files):
-                engine.add_data(value, ".".join(Path(name).parent.parts))
-            document = engine.eval_query("found = data", json.loads(plan))[0]["found"]
-    except (library.OpaError, LookupError, ValueError, RecursionError) as error:
+        answer = json.loads(done.stdout)
+    except ValueError as error:
+        raise PolicyFailed("The embedded engine gave no answer.", hint="Use conftest or opa.") from error
+    if "impure" in answer:
         raise PolicyFailed(
-            f"The policies cannot be evaluated: {_first_error(str(error))}", hint="Mend them."
-        ) from error
-    return "opa, embedded", from_document(document, list(modules.values()), settings.namespaces)
+            f"{answer['impure'][0]} calls {answer['impure'][1]}, which the embedded engine does not run.",
+            hint="A decision must be repeatable from its inputs. Use conftest or opa where the policy needs it.",
+        )
+    if "error" in answer:
+        raise PolicyFailed(f"The policies cannot be evaluated: {_first_error(answer['error'])}", hint="Mend them.")
+    return "opa, embedded", from_document(answer["document"], list(modules.values()), settings.namespaces)
 
 
 def _modules(files: Mapping[str, bytes]) -> dict[str, Module]:
@@ -156,28 +157,14 @@ def _data(files: Mapping[str, bytes]) -> list[tuple[str, Any]]:
     """Return the data documents of a folder, as OPA loads them: below the path of their folder."""
     found: list[tuple[str, Any]] = []
     for name, data in files.items():
-        if name.endswith(_DATA):
-            read = strictjson.decode(data) if name.endswith(".json") else strictyaml.load(data, name, PolicyFailed)
-            found.append((name, read))
+        if name.endswith(".json"):
+            try:
+                found.append((name, strictjson.decode(data)))
+            except (ValueError, RecursionError) as error:
+                raise PolicyFailed(f"{name}: not valid JSON.", hint="Mend the file.") from error
+        elif name.endswith(_DATA):
+            found.append((name, strictyaml.load(data, name, PolicyFailed)))
     return found
-
-
-def _refuse_impure(text: str, name: str) -> None:
-    code = "\n".join(line.partition("#")[0] for line in text.splitlines())
-    used = [function for function in _IMPURE if function in code]
-    if used:
-        raise PolicyFailed(
-            f"{name} calls {used[0]}, which the embedded engine does not run.",
-            hint="A decision must be repeatable from its inputs. Use conftest or opa where the policy needs it.",
-        )
-
-
-def _library() -> Any:
-    try:
-        import opa_bindings  # noqa: PLC0415 - optional, and large
-    except ImportError:
-        return None
-    return opa_bindings
 
 
 def _run(

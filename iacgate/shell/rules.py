@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
 from iacgate.errors import PackInvalid
 from iacgate.risk.packs import Pack, make_pack
 from iacgate.risk.sources import RuleSource, read_head, read_rule
+from iacgate.shell.files import read_regular
 
 MAX_FILE: Final = 1 << 18
 """Bytes of one rule file; a rule that is longer is not one rule."""
@@ -28,7 +30,7 @@ def read_pack(folder: Path) -> tuple[Pack, list[RuleSource]]:
     Raises :class:`PackInvalid` where it is empty or any of its rules is not valid.
     """
     head = folder / PACK_FILE
-    if not head.is_file():
+    if not os.path.lexists(head):
         raise PackInvalid(f"{folder}: there is no {PACK_FILE}.", hint="It holds the pack's `name` and `version`.")
     about = read_head(_read(head), str(head))
     files = sorted(path for path in folder.glob("*.yaml") if path.name != PACK_FILE)
@@ -50,7 +52,7 @@ def read_packs(folder: Path) -> list[tuple[Pack, list[RuleSource]]]:
 
 
 def _read(path: Path) -> bytes:
-    data = path.read_bytes()
-    if len(data) > MAX_FILE:
-        raise PackInvalid(f"{path}: the file is larger than {MAX_FILE >> 10} KiB.", hint="One rule is one file.")
+    data = read_regular(path, MAX_FILE, PackInvalid)
+    if data is None:
+        raise PackInvalid(f"{path}: there is no such file.", hint="Put it there.")
     return data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -9,14 +10,17 @@ from typing import Final
 import msgspec
 
 from iacgate import canonical
-from iacgate.errors import SettingsInvalid, UsageInvalid
+from iacgate.errors import PackInvalid, SettingsInvalid, UsageInvalid
 from iacgate.people.roster import Roster, read_roster
 from iacgate.policy.environments import Policy, read_policy
 from iacgate.policy.stacks import Stacks, read_stacks
 from iacgate.risk.packs import Pack
+from iacgate.risk.sources import failing_examples
 from iacgate.risk.suppressions import Suppression, read_suppressions
+from iacgate.shell.files import read_regular
 from iacgate.shell.rules import PACK_FILE, read_pack
 
+_FILES: Final = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
 MAX_FILE: Final = 1 << 20
 """Bytes of one settings file."""
 
@@ -50,8 +54,8 @@ def read_settings(folder: Path) -> Settings:
     """
     if not folder.is_dir():
         raise UsageInvalid(f"{folder}: there is no such folder.", hint="Name the .iacgate folder.")
-    names = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
-    policy, stacks, suppressions, people = (_read(folder / name) for name in names)
+    _refuse_unknown_files(folder)
+    policy, stacks, suppressions, people = (_read(folder / name) for name in _FILES)
     return Settings(
         folder=str(folder),
         policy=read_policy(policy, f"{folder}/policy.yaml") if policy is not None else Policy(),
@@ -59,7 +63,7 @@ def read_settings(folder: Path) -> Settings:
         suppressions=tuple(read_suppressions(suppressions, f"{folder}/suppressions.yaml"))
         if suppressions is not None
         else (),
-        rules=own_rules([folder / "rules"]) if (folder / "rules").is_dir() else OwnRules((), ()),
+        rules=own_rules([folder / "rules"]) if os.path.lexists(folder / "rules") else OwnRules((), ()),
         roster=read_roster(people, f"{folder}/people.yaml") if people is not None else None,
         digest=_digest(folder),
     )
@@ -73,42 +77,66 @@ def _digest(folder: Path) -> str:
     )
 
 
+def _refuse_unknown_files(folder: Path) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".yaml", ".yml") and path.name not in _FILES:
+            raise SettingsInvalid(f"{path}: nobody reads this file.", hint=f"Known are {', '.join(_FILES)} and rules/.")
+
+
+def _read(path: Path) -> bytes | None:
+    return read_regular(path, MAX_FILE, SettingsInvalid)
+
+
 def own_rules(folders: Iterable[Path]) -> OwnRules:
     """Return the packs and Rego policies in some folders: each is one, or holds several.
 
-    Raises :class:`PackInvalid` where a pack is not valid, :class:`UsageInvalid` where a folder holds neither.
+    Raises :class:`PackInvalid` where a pack is not valid or its examples are wrong, :class:`UsageInvalid`
+    where a folder holds neither, or holds rules at a place where nobody would ask them.
     """
     packs: list[Pack] = []
     rego: list[Path] = []
     for folder in folders:
-        below = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-        found = [path for path in (folder, *below) if _is_rules(path)]
-        if folder in found:  # what stands below a pack or a policy belongs to it
-            found = [folder]
-        if not found:
+        if not folder.is_dir():
+            raise UsageInvalid(f"{folder}: there is no such folder.", hint="Name a folder with rules.")
+        below = sorted(path for path in folder.iterdir() if path.is_dir())
+        places = [folder] if _is_pack(folder) else [folder, *below]
+        found_packs = [path for path in places if _is_pack(path)]
+        found_rego = [folder] if _holds_rego(folder) else [path for path in places if _holds_rego(path)]
+        if not found_packs and not found_rego:
             raise UsageInvalid(
                 f"{folder}: there are no rules.", hint="It holds a pack (with a pack.yaml), or Rego policies (*.rego)."
             )
-        for path in found:
-            if (path / PACK_FILE).is_file():
-                packs.append(read_pack(path)[0])
-            else:
-                rego.append(path)
+        _refuse_what_is_not_asked(folder, found_rego)
+        packs += [_proven(path) for path in found_packs]
+        rego += found_rego
     return OwnRules(tuple(packs), tuple(rego))
 
 
-def _is_rules(folder: Path) -> bool:
-    return (folder / PACK_FILE).is_file() or any(folder.glob("*.rego"))
+def _is_pack(folder: Path) -> bool:
+    return os.path.lexists(folder / PACK_FILE)
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE + 1)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise SettingsInvalid(f"{path}: cannot be read ({error.strerror}).", hint="Mend the file.") from error
-    if len(data) > MAX_FILE:
-        raise SettingsInvalid(f"{path}: larger than {MAX_FILE >> 20} MiB.", hint="Make it smaller.")
-    return data
+def _holds_rego(folder: Path) -> bool:
+    return any(folder.glob("*.rego"))
+
+
+def _refuse_what_is_not_asked(folder: Path, rego: list[Path]) -> None:
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() and path.is_dir():
+            raise UsageInvalid(
+                f"{path}: links to folders are not followed.", hint="Copy the rules, or name the folder."
+            )
+        asked = any(place in path.parents for place in rego)
+        if path.suffix.lower() == ".rego" and (path.suffix != ".rego" or not asked):
+            raise UsageInvalid(f"{path}: nobody would ask this policy.", hint="Put *.rego into one folder of policies.")
+        if path.suffix == ".yml" and not asked:
+            raise UsageInvalid(f"{path}: rules are *.yaml files.", hint="Rename it.")
+
+
+def _proven(folder: Path) -> Pack:
+    """Return a pack whose rules do what their examples say."""
+    pack, sources = read_pack(folder)
+    wrong = [line for source in sources for line in failing_examples(source)]
+    if wrong:
+        raise PackInvalid(f"{wrong[0]}.", hint=f"`iacgate rules test {folder}` shows all that is wrong.")
+    return pack

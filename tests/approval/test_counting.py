@@ -19,11 +19,10 @@ from iacgate.vocabulary import Severity
 from tests.support.approvals import ARRIVED, NOW, SUBJECTS, TARGET, WANTED, key_of, roster, signed
 
 ROSTER = roster()
-SEATS = ("infra", "security")
 
 
 def counted(*received: Received, now: str = NOW, **wanted: Any) -> Counted:
-    return count(received, msgspec.structs.replace(WANTED, **wanted), ROSTER, SEATS, now)
+    return count(received, msgspec.structs.replace(WANTED, **wanted), ROSTER, now)
 
 
 def verdict(received: Received, **more: Any) -> Verdict:
@@ -111,14 +110,12 @@ def test_a_first_apply_binds_to_no_state() -> None:
     ],
 )
 def test_a_key_counts_in_its_time_only(key: dict[str, str], why: str) -> None:
-    (found,) = count([signed("ann")], WANTED, roster(ann=key), SEATS, NOW).verdicts
+    (found,) = count([signed("ann")], WANTED, roster(ann=key), NOW).verdicts
     assert (found.code, why in found.why) == ("key", True)
 
 
 def test_a_key_is_valid_through_its_last_day() -> None:
-    (found,) = count(
-        [signed("ann")], WANTED, roster(ann={"since": "2026-11-23", "until": "2026-11-23"}), SEATS, NOW
-    ).verdicts
+    (found,) = count([signed("ann")], WANTED, roster(ann={"since": "2026-11-23", "until": "2026-11-23"}), NOW).verdicts
     assert found.counts
 
 
@@ -243,7 +240,7 @@ def test_no_change_of_what_is_approved_leaves_an_approval_counting(field: str, t
         wanted = replaced(wanted, "target", changed_target(**{name: value}))
     else:
         wanted = replaced(replaced(wanted, "subjects", {**SUBJECTS, field: text}), "binding", "exact")
-    (found,) = count([signed("ann")], wanted, ROSTER, SEATS, NOW).verdicts
+    (found,) = count([signed("ann")], wanted, ROSTER, NOW).verdicts
     assert not found.counts
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.cli.test_preview import change, plan_json
 from tests.conftest import PLANS, Run
 from tests.support.terraform import terraform_or_skip
 
+NEXT_YEAR = (datetime.now(UTC) + timedelta(days=300)).date().isoformat()
 MIXED = PLANS / "mixed" / "plan.json"
 STACKS = "stacks:\n  - {name: pay-dev, environment: dev, backend: {type: s3, key: dev}}\n"
 POLICY = "environments:\n  prod: {tier: prod}\n  dev: {tier: other, shift: -1}\n"
@@ -21,6 +24,7 @@ SUPPRESSIONS = (
     "suppressions:\n  - {rule: aws-security-group-admin-port-open, address: aws_security_group.bastion, "
     "reason: keys only, owner: platform, until: %s}\n"
 )
+HEAD = 'name: ours\nversion: "1"\n'
 RULE = """id: ours-address
 title: A public address is created
 severity: high
@@ -70,15 +74,15 @@ def test_an_environment_shifts_severities_and_says_so(iacgate: Run, tmp_path: Pa
 
 
 def test_a_suppressed_finding_is_shown_and_does_not_count(iacgate: Run, tmp_path: Path) -> None:
-    settings(tmp_path, suppressions=SUPPRESSIONS % "2999-01-01")
+    settings(tmp_path, suppressions=SUPPRESSIONS % NEXT_YEAR)
     result = found(iacgate("preview", MIXED, "--format", "json", "--fail-on", "critical"))
     assert result["severity"] == "high"
     (bastion,) = [item for item in result["changes"] if item["address"] == "aws_security_group.bastion"]
     assert bastion["severity"] == "high"
-    assert bastion["findings"][-1]["suppressed"] == {"reason": "keys only", "owner": "platform", "until": "2999-01-01"}
+    assert bastion["findings"][-1]["suppressed"] == {"reason": "keys only", "owner": "platform", "until": NEXT_YEAR}
     text = iacgate("preview", MIXED).stdout.decode()
     assert "critical, not counted: aws_security_group.bastion: The world can reach" in text
-    assert "keys only (platform, until 2999-01-01)" in text
+    assert f"because: keys only (platform, until {NEXT_YEAR})" in text
 
 
 def test_an_expired_suppression_has_no_effect_and_is_shown(iacgate: Run, tmp_path: Path) -> None:
@@ -110,6 +114,29 @@ def test_own_rules_judge_from_settings_and_from_the_command_line(iacgate: Run, t
         ({"rules__ours__pack": 'name: ours\nversion: "1"\n'}, 3, "the pack has no rules"),
         ({"rules__ours__pack": "name: ours"}, 3, "missing required field `version`"),
         ({"rules__empty__notes": "a: 1"}, 2, "there are no rules"),
+        ({"suppression": "[" * 100}, 3, "nobody reads this file"),
+        ({"policy": "[" * 250_000}, 3, "nested more than"),
+        ({"policy": "- " * 100_000}, 3, "nested more than"),
+        ({"policy": "rego: !!timestamp x"}, 3, "are not accepted"),
+        ({"stacks": STACKS, "policy": POLICY.replace("-1", "-3, keep: [aws-typo]")}, 3, "no rule is called so"),
+        (
+            {"rules__ours__pack": HEAD, "rules__ours__ours-address": RULE.replace("create]}", "delete]}")},
+            3,
+            "should not match",
+        ),
+        (
+            {"rules__ours__pack": HEAD, "rules__ours__ours-address": RULE.replace("[aws_eip]", '["*"]')},
+            3,
+            "a type has a name",
+        ),
+        (
+            {
+                "rules__ours__pack": HEAD,
+                "rules__ours__ours-address": RULE.replace("[aws_eip]", "[aws_*]").replace("high", "none"),
+            },
+            3,
+            "severity none",
+        ),
     ],
 )
 def test_settings_that_are_not_valid_stop_the_run(
@@ -120,6 +147,98 @@ def test_settings_that_are_not_valid_stop_the_run(
     done = iacgate("preview", MIXED, *stack)
     assert (done.returncode, done.stdout) == (code, b"")
     assert says in done.stderr.decode()
+
+
+@pytest.mark.parametrize("name", ["policy.yaml", "rules/ours/ours-x.yaml", "rules/ours/pack.yaml"])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "dangling", "endless"])
+def test_what_is_no_file_stops_the_run(iacgate: Run, tmp_path: Path, name: str, kind: str) -> None:
+    settings(tmp_path, rules__ours__pack=HEAD, **{"rules__ours__ours-address": RULE})
+    path = tmp_path / ".iacgate" / name
+    path.unlink(missing_ok=True)
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case "dangling":
+            path.symlink_to("nowhere")
+        case _:
+            path.symlink_to("/dev/zero")
+    done = iacgate("preview", MIXED)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert path.name.encode() in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("rules/ours/deny.rego", ""),
+        ("rules/deny.rego", ""),
+        ("rules/policies/deep/deny.rego", "nobody would ask this policy"),
+        ("rules/policies/deny.REGO", "nobody would ask this policy"),
+        ("rules/ours/ours-other.yml", "rules are *.yaml files"),
+    ],
+)
+def test_a_policy_is_asked_wherever_it_stands_or_refused(iacgate: Run, tmp_path: Path, path: str, says: str) -> None:
+    pytest.importorskip("opa_bindings", reason="needs OPA's library (opa-golib-python-bindings)")
+    settings(tmp_path, rules__ours__pack=HEAD, **{"rules__ours__ours-address": RULE})
+    place = tmp_path / ".iacgate" / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text('package main\ndeny contains "no" if true\n')
+    done = iacgate("preview", MIXED, "--format", "json")
+    if says:
+        assert (done.returncode, says in done.stderr.decode()) == (2, True)
+        return
+    result = found(done)
+    assert "rego:main.deny" in {item["rule"] for item in result["findings"]}
+    assert "ours-address" in {item["rule"] for part in result["changes"] for item in part["findings"]}
+
+
+def test_a_moved_object_is_not_covered_by_the_suppression_of_its_new_name(iacgate: Run, tmp_path: Path) -> None:
+    text = SUPPRESSIONS.replace("aws-security-group-admin-port-open", "aws-db-instance-destroyed")
+    settings(tmp_path, suppressions=text.replace("aws_security_group.bastion", "aws_db_instance.scratch") % NEXT_YEAR)
+    gone = change("aws_db_instance.scratch", ("delete", "create"), before={"skip_final_snapshot": True})
+    plain = iacgate("preview", "-", "--fail-on", "critical", stdin=plan_json(gone))
+    moved = plan_json({**gone, "previous_address": "aws_db_instance.production"})
+    assert plain.returncode == 0
+    assert iacgate("preview", "-", "--fail-on", "critical", stdin=moved).returncode == 10
+    deposed = plan_json({**gone, "deposed": "abcd1234", "change": {**gone["change"], "actions": ["delete"]}})
+    assert iacgate("preview", "-", "--fail-on", "critical", stdin=deposed).returncode == 10
+
+
+def test_names_of_packs_and_folders_are_shown_harmless(iacgate: Run, tmp_path: Path) -> None:
+    evil = "o\\n::error::x\\e[31m"
+    head = f'name: "{evil}"\nversion: "1##[error]"\n'
+    settings(tmp_path, rules__ours__pack=head, **{"rules__ours__ours-address": RULE})
+    reason = SUPPRESSIONS.replace("keys only", "'::error::x'") % NEXT_YEAR
+    settings(tmp_path, suppressions=reason)
+    for arguments in (("preview", MIXED), ("rules", "list", "--rules", ".iacgate/rules")):
+        output = iacgate(*arguments).stdout
+        assert b"\x1b" not in output
+        assert b"##[" not in output
+        assert not [line for line in output.splitlines() if line.lstrip().startswith(b"::")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--base", ""), "names no commit"),
+        (("--base", "HEAD"), "there are none beside the plan"),
+        (("--config", ".", "--no-config"), "contradict"),
+        (("--rules", "nowhere"), "no such folder"),
+    ],
+)
+def test_what_cannot_be_asked_is_said(iacgate: Run, tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
+    shutil.copy(MIXED, tmp_path / "plan.json")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+    subprocess.run(["git", *who, "commit", "-q", "--allow-empty", "-m", "x"], cwd=tmp_path, check=True)
+    (tmp_path / "main.tf").write_text("")
+    if "HEAD" in arguments:
+        (tmp_path / "main.tf").unlink()
+    done = iacgate("preview", "plan.json", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr.decode() or "has no configuration" in done.stderr.decode()
 
 
 def test_a_stack_without_settings_is_refused(iacgate: Run) -> None:

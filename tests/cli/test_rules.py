@@ -53,5 +53,5 @@ def test_test_of_a_team_pack_with_a_wrong_example(iacgate: Run, tmp_path: Path) 
 
 def test_test_of_a_folder_that_is_not_there(iacgate: Run) -> None:
     done = iacgate("rules", "test", "nowhere")
-    assert done.returncode == 3
+    assert done.returncode == 2
     assert b"nowhere" in done.stderr

@@ -170,3 +170,14 @@ def test_a_text_too_long_to_be_searched_is_unknown(text: str, answer: Answer) ->
 def test_arguments_that_make_no_sense_are_refused_by_name(name: str, argument: Any) -> None:
     with pytest.raises(PackInvalid, match=rf"here: `{name}` wants"):
         make_test(name, argument, "here")
+
+
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "(a|b*)*c", "(x[a-z]{2,30})*", "(?:(?:a+)b?)+", "((a*){1,50})x"])
+def test_a_repetition_of_repetitions_is_refused(pattern: str) -> None:
+    with pytest.raises(PackInvalid, match="repeats what repeats itself"):
+        make_test("matches", pattern, "test")
+
+
+@pytest.mark.parametrize("pattern", ["([0-9]{1,3}\\.){3}", "a+b+c*", "(a+)?b", "(?i)^(x|y)+$"])
+def test_a_repetition_of_something_plain_is_not(pattern: str) -> None:
+    make_test("matches", pattern, "test")

@@ -48,3 +48,9 @@ def test_fit_never_takes_more_columns(text: str, columns: int) -> None:
 def test_wide_and_combining_characters() -> None:
     assert width("数据") == 4
     assert width("e\u0301") == 1
+
+
+@pytest.mark.parametrize("text", ["::error::x", "  ::error::x", "\t::stop-commands::x", "::"])
+def test_no_text_begins_with_a_command(text: str) -> None:
+    assert not harmless(text).lstrip().startswith("::")
+    assert harmless("a::b") == "a::b"

@@ -54,7 +54,9 @@ def test_what_conftest_prints() -> None:
         (b'[{"namespace":"main","successes":0}]', 0, "no deny"),
         (b'[{"namespace":"main","successes":3}]', 1, "ended with status 1"),
         (b'[{"namespace":"main","successes":3}]', 2, "ended with status 2"),
-        (b'[{"namespace":"main","failures":[{"msg":"x","metadata":{"severity":"grave"}}]}]', 1, "'grave' is not"),
+        (b'[{"namespace":"main","failures":[{"msg":"x"}]}]', 3, "ended with status 3"),
+        (b'[{"namespace":"main","failures":[{"msg":"x","metadata":{"severity":"none"}}]}]', 1, "`severity` is none"),
+        (b'[{"namespace":"main","failures":[{"msg":"x","metadata":{"severity":"grave"}}]}]', 1, "`severity` is none"),
     ],
 )
 def test_what_is_no_clear_answer_from_conftest_is_refused(data: bytes, status: int, says: str) -> None:
@@ -103,8 +105,9 @@ def test_exceptions_are_conftests_and_are_always_shown() -> None:
 def test_only_the_wanted_namespaces_count_and_none_is_no_pass() -> None:
     other = Module(("lib", "a-b"), frozenset({"deny"}))
     assert document(MAIN, other, wanted=("main",), deny=["x"])
-    with pytest.raises(PolicyFailed, match="no deny"):
-        document(MAIN, wanted=("terraform",), deny=["x"])
+    for wanted in (("terraform",), ("main", "terraform")):
+        with pytest.raises(PolicyFailed, match="No policy is in the namespace 'terraform'"):
+            document(MAIN, wanted=wanted, deny=["x"])
     with pytest.raises(PolicyFailed, match="no deny"):
         document(Module(("main",), frozenset()), helper=["x"])
 
@@ -134,3 +137,9 @@ def test_what_the_text_of_a_policy_tells(text: str, module: Module) -> None:
 def test_a_policy_without_a_package_is_refused() -> None:
     with pytest.raises(PolicyFailed, match=r"a\.rego: there is no `package`"):
         read_module("deny { true }", "a.rego")
+
+
+@pytest.mark.parametrize("status", [0, 1, 2])
+def test_warnings_may_end_conftest_with_a_status(status: int) -> None:
+    (found,) = conftest({"namespace": "main", "warnings": [{"msg": "old"}]}, status=status)
+    assert found.severity is Severity.LOW

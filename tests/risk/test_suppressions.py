@@ -45,11 +45,26 @@ def test_the_plan_itself_has_a_name() -> None:
     assert not held(*read(address="plan"), address="a.b")[0]
 
 
+def test_an_end_that_nobody_will_see_is_none() -> None:
+    assert held(*read(until="2028-12-31"))[0]
+    assert held(*read(until="2029-01-01")) == (False, ["too long"])
+
+
+def test_rules_of_other_engines_are_not_ours_to_miss() -> None:
+    assert held(Suppression("rego:main.deny", "a.b", "r", "o", "2027-01-01"), rule="x") == (False, ["unused"])
+
+
+def test_all_addresses_of_a_change_must_be_taken_in() -> None:
+    register = Register(read(address="'module.edge.*'"), frozenset({"r"}), TODAY)
+    assert register.find("r", "module.edge.a.b", "module.prod.a.b") is None
+    assert register.find("r", "module.edge.a.b", "module.edge.a.c") is not None
+
+
 def test_the_first_that_holds_is_counted() -> None:
-    register = Register([*read(), *read(address="'a.*'")], frozenset({"r"}), TODAY)
+    register = Register([*read(), *read(address="'a.bcd*'")], frozenset({"r"}), TODAY)
     for _ in range(3):
         register.find("r", "a.b")
-    register.find("r", "a.c")
+    register.find("r", "a.bcd")
     assert [item.findings for item in register.judged()] == [3, 1]
 
 
@@ -64,6 +79,9 @@ def test_the_first_that_holds_is_counted() -> None:
         ({"owner": "''"}, "length >= 1"),
         ({"address": "'*'"}, "every address"),
         ({"address": "'*.*'"}, "every address"),
+        ({"address": "'*_*'"}, "every address"),
+        ({"address": "'*aws*'"}, "every address"),
+        ({"until": "2027-02-29"}, "not a date"),
     ],
 )
 def test_what_is_incomplete_or_boundless_is_refused(more: dict[str, str], says: str) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from iacgate.errors import PolicyFailed
 from iacgate.policy.environments import Rego
+from iacgate.shell import rego
 from iacgate.shell.rego import Asked, evaluate
 
 PLAN = b'{"format_version":"1.2","resource_changes":[{"address":"a.b","type":"a","change":{"actions":["delete"]}}]}'
@@ -212,6 +213,8 @@ def test_the_embedded_engine_has_data_and_network_functions(tmp_path: Path) -> N
         ("package main\ndeny contains x if { x := undefined_function(1) }", "cannot be evaluated"),
         ('package main\ndeny contains x if { x := http.send({"url": "http://127.0.0.1"}) }', "calls http.send"),
         ("package main\ndeny contains x if { x := opa.runtime().env }", "calls opa.runtime"),
+        ('package main\ndeny contains x if { h := "#"; x := http.send({}) }', "calls http.send"),
+        ('package main\ndeny contains sprintf("%v", [x]) if { x := time["now_ns"]() }', "calls time.now_ns"),
         ("package main\nhelper := 1", "no deny"),
         ("package main\nx := 1 if true\nx := 2 if true\ndeny contains 'a'", "cannot be evaluated"),
     ],
@@ -255,3 +258,18 @@ def test_the_digest_is_that_of_policies_and_data(tmp_path: Path) -> None:
     (policies / "asked.json").unlink()
     (policies / "data.json").write_text("{}")
     assert ask(policies, environment).identity.sha256 != first
+
+
+@pytest.mark.usefixtures("embedded")
+def test_an_evaluation_without_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rego, "TIMEOUT", 2)
+    text = 'package main\ndeny contains "x" if { some a in numbers.range(1, 3000); some b in numbers.range(1, 3000); '
+    text += "some c in numbers.range(1, 3000); a + b + c == 0 }"
+    with pytest.raises(PolicyFailed, match="could not be run"):
+        ask(folder(tmp_path, a_rego=text))
+
+
+@pytest.mark.usefixtures("embedded")
+def test_data_that_is_no_json_is_named(tmp_path: Path) -> None:
+    with pytest.raises(PolicyFailed, match=r"lists/open\.json: not valid JSON"):
+        ask(folder(tmp_path, a_rego=DENY, lists__open_json="{"))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from iacgate.errors import UsageInvalid
+from iacgate.plan.source.hcl import MAX_FILE
 from iacgate.plan.source.snapshot import Place
 from iacgate.shell.sources import sources_at, sources_in
 
@@ -48,7 +50,82 @@ def test_a_manifest_that_is_not_understood_leaves_the_root_module(stack: Path, m
     (stack / ".terraform" / "modules" / "modules.json").write_text(manifest)
     found = sources_in(str(stack))
     assert found.place("a.b") == Place("main.tf", 5)
-    assert found.place("module.net.a.c") is None
+    assert found.place("module.net.a.c") == Place("../modules/net/main.tf", 2)  # called by a local path
+
+
+def test_a_module_from_elsewhere_is_found_where_terraform_noted_it(stack: Path) -> None:
+    (stack / "main.tf").write_text(MAIN.replace("../modules/net", "example/net/aws"))
+    assert sources_in(str(stack)).place("module.net.a.c") == Place("../modules/net/main.tf", 2)
+    (stack / ".terraform" / "modules" / "modules.json").unlink()
+    assert sources_in(str(stack)).place("module.net.a.c") is None
+
+
+def test_odd_files_are_passed_over(stack: Path) -> None:
+    modules = stack / ".terraform" / "modules" / "modules.json"
+    modules.unlink()
+    os.mkfifo(modules)
+    os.mkfifo(stack / "pipe.tf")
+    (stack / "folder.tf").mkdir()
+    (stack / "gone.tf").symlink_to("nowhere")
+    assert sources_in(str(stack)).place("a.b") == Place("main.tf", 5)
+    modules.unlink()
+    modules.write_text(json.dumps({"Modules": [{"Key": f"m{n}", "Dir": "x" * n} for n in range(3_000)]}))
+    assert sources_in(str(stack)).place("a.b") == Place("main.tf", 5)
+
+
+def test_a_module_that_calls_itself_ends(stack: Path) -> None:
+    (stack / "main.tf").write_text('module "m" {\n  source = "./"\n}\n' * 2)
+    with pytest.raises(UsageInvalid, match="far too many"):
+        sources_in(str(stack))
+
+
+def test_a_repository_inside_the_repository_is_not_obeyed(stack: Path, tmp_path: Path) -> None:
+    git(stack.parent, "init", "-q")
+    git(stack.parent, "add", "stack/main.tf", "modules")
+    git(stack.parent, "commit", "-qm", "first")
+    git(stack.parent, "branch", "base")
+    evil = f"""[core]
+  repositoryformatversion = 1
+  bare = true
+[extensions]
+  partialClone = origin
+[remote "origin"]
+  promisor = true
+  url = ext::sh -c "touch% {tmp_path}/pwned"
+[protocol "ext"]
+  allow = always
+"""
+    for name, text in {"config": evil, "HEAD": "ref: refs/heads/main\n", "refs/heads/base": "1" * 40}.items():
+        (stack / name).parent.mkdir(parents=True, exist_ok=True)
+        (stack / name).write_text(text)
+    (stack / "objects").mkdir()
+    assert sources_at(str(stack), "base").lifecycle("module.net.a.c", "prevent_destroy") is True
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_commit_tells_its_own_modules(stack: Path) -> None:
+    git(stack.parent, "init", "-q")
+    git(stack.parent, "add", "stack/main.tf", "modules")
+    git(stack.parent, "commit", "-qm", "first")
+    (stack / "main.tf").write_text('resource "a" "b" {}\n')
+    (stack / ".terraform" / "modules" / "modules.json").unlink()
+    assert sources_at(str(stack), "HEAD").lifecycle("module.net.a.c", "prevent_destroy") is True
+
+
+def test_a_commit_without_sources_compares_nothing_and_says_so(stack: Path) -> None:
+    git(stack.parent, "init", "-q")
+    git(stack.parent, "commit", "-q", "--allow-empty", "-m", "first")
+    with pytest.raises(UsageInvalid, match="has no configuration"):
+        sources_at(str(stack), "HEAD")
+
+
+def test_a_file_too_large_is_not_read(stack: Path) -> None:
+    (stack / "huge.tf").write_text(" " * (MAX_FILE + 2))
+    git(stack.parent, "init", "-q")
+    git(stack.parent, "add", "stack/main.tf", "stack/huge.tf")
+    git(stack.parent, "commit", "-qm", "first")
+    assert sources_at(str(stack), "HEAD").unread == ["huge.tf"]
+    assert sources_in(str(stack)).unread == ["huge.tf"]
 
 
 def test_a_commit_has_what_it_had(stack: Path) -> None:

@@ -19,8 +19,11 @@ from iacgate import strictjson
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
-MAX_FILE: Final = 4 << 20
+MAX_FILE: Final = 1 << 20
 """Bytes; a longer file is not read, and counts as one that was not understood."""
+
+MAX_LOOKUPS: Final = 2_000
+"""Lines that are looked up in one JSON file; the rest is said to stand on the first."""
 
 _MAX_DEPTH: Final = 40
 _EXPONENT: Final = re.compile(rb"(?<![\w.])(?<!\w-)\d+[eE][+-]?\d+")
@@ -189,8 +192,12 @@ class _Lines:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._left = MAX_LOOKUPS
 
     def of(self, *keys: str) -> int:
+        if self._left <= 0:
+            return 1  # each looks through the text from its start
+        self._left -= 1
         at = 0
         for key in keys:
             found = self._data.find(msgspec.json.encode(key), at)

@@ -59,7 +59,7 @@ class Snapshot:
         self.unread: list[str] = []
         self.functions: dict[str, frozenset[str]] = {}
         for module, sources in files.items():
-            for path, data in sources.items():
+            for path, data in sorted(sources.items(), key=lambda item: _overrides(item[0])):
                 if path.endswith(_ENDINGS):
                     self._add(module, path, data)
 
@@ -129,6 +129,12 @@ class Snapshot:
         inside = f"{prefix}." if prefix else ""
         found = (item for item in self.of_kind(kind) if item.module == inside and item.block.labels == (name,))
         return next(found, None)
+
+
+def _overrides(path: str) -> bool:
+    """Return whether a file is merged over the others (Terraform Language, "Override Files")."""
+    stem = path.rpartition("/")[2].partition(".")[0]
+    return stem == "override" or stem.endswith("_override")
 
 
 def module_prefix(key: str) -> str:

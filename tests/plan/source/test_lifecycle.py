@@ -38,6 +38,8 @@ def test_an_override_file_has_the_last_word() -> None:
     off = PROTECTED.replace("true", "false")
     assert list(lifted(sources(PROTECTED, z_override=off), sources(""))) == []
     assert list(lifted(sources(PROTECTED), sources(PROTECTED, z_override=off))) == [Lifted("a.b", "off")]
+    assert list(lifted(sources(PROTECTED), sources(PROTECTED, a_override=off))) == [Lifted("a.b", "off")]
+    assert list(lifted(sources(PROTECTED), sources(off, a_override=PROTECTED))) == []
 
 
 def test_json_sources_are_compared_too() -> None:
