@@ -82,7 +82,12 @@ class Judge:
             return None
         from iacgate.shell.sources import sources_in  # noqa: PLC0415 - most plan JSONs come alone
 
-        return sources_in(folder)
+        try:
+            return sources_in(folder)
+        except UsageInvalid:
+            if self._wanted.source or self._wanted.base is not None:
+                raise
+            return None  # nobody asked for them, and they would only show lines
 
     def _previous(self, loaded: Loaded) -> Snapshot | None:
         if self._wanted.base is None:
