@@ -39,9 +39,10 @@ def sources_in(name: str) -> Snapshot:
 
 
 def sources_at(name: str, ref: str) -> Snapshot:
-    """Return the same sources as a commit has them; modules that are not in the repository are left out.
+    """Return the same sources as a commit has them: none for a stack that is new.
 
-    Raises :class:`UsageInvalid` where git does not know the commit, or it has no such sources.
+    Modules that are not in the repository are left out. Raises :class:`UsageInvalid` where git does
+    not know the commit.
     """
     from iacgate.shell.git import Repository  # noqa: PLC0415 - starting programs is rare
 
@@ -51,12 +52,7 @@ def sources_at(name: str, ref: str) -> Snapshot:
     def read(path: str) -> Iterator[tuple[str, bytes]]:
         return repository.files(path, CONFIGURATION, MAX_FILE)
 
-    found = _snapshot(read, _noted(folder), name)
-    if not found.functions:
-        raise UsageInvalid(
-            f"{ref!r} has no configuration in {name}.", hint="Name the stack's folder with --source, or another commit."
-        )
-    return found
+    return _snapshot(read, _noted(folder), name)
 
 
 def _snapshot(read: Reader, noted: dict[str, str], name: str) -> Snapshot:

@@ -112,11 +112,10 @@ def test_a_commit_tells_its_own_modules(stack: Path) -> None:
     assert sources_at(str(stack), "HEAD").lifecycle("module.net.a.c", "prevent_destroy") is True
 
 
-def test_a_commit_without_sources_compares_nothing_and_says_so(stack: Path) -> None:
+def test_a_stack_that_is_new_has_no_sources_before(stack: Path) -> None:
     git(stack.parent, "init", "-q")
     git(stack.parent, "commit", "-q", "--allow-empty", "-m", "first")
-    with pytest.raises(UsageInvalid, match="has no configuration"):
-        sources_at(str(stack), "HEAD")
+    assert list(sources_at(str(stack), "HEAD").resources()) == []
 
 
 def test_a_file_too_large_is_not_read(stack: Path) -> None:
