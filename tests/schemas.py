@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from iacgate.approval.statement import Statement
+from iacgate.people.roster import People
+from iacgate.policy.environments import Policy
+from iacgate.policy.stacks import Stacks
 from iacgate.render import json as render_json
+from iacgate.render.decision import Document
 from iacgate.risk.assessment import Assessment
 from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
+from iacgate.risk.suppressions import Suppressions
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
@@ -46,7 +53,24 @@ def _document(title: str, schema: dict[str, Any], definitions: dict[str, Any]) -
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "$defs": definitions}
 
 
-SCHEMAS = {"preview.schema.json": preview_schema, "rule.schema.json": rule_schema}
+def _plain(title: str, kind: type) -> Callable[[], dict[str, Any]]:
+    def schema() -> dict[str, Any]:
+        (_, found), definitions = _schema(kind)
+        return _document(title, found, definitions)
+
+    return schema
+
+
+SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "decision.schema.json": _plain("What `gate --format json` prints", Document),
+    "people.schema.json": _plain("people.yaml", People),
+    "policy.schema.json": _plain("policy.yaml", Policy),
+    "preview.schema.json": preview_schema,
+    "rule.schema.json": rule_schema,
+    "stacks.schema.json": _plain("stacks.yaml", Stacks),
+    "statement.schema.json": _plain("What an approver signs", Statement),
+    "suppressions.schema.json": _plain("suppressions.yaml", Suppressions),
+}
 
 
 def encoded(name: str) -> bytes:

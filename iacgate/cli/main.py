@@ -65,7 +65,8 @@ def cli() -> None:
       terraform show -json tfplan | iacgate preview - --fail-on high
       iacgate rules list
 
-    Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 10 denied by risk, 130 interrupted.
+    Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 10 denied by risk, 11 by missing approvals,
+    130 interrupted.
     """
 
 

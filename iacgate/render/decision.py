@@ -14,7 +14,9 @@ from iacgate.render.plain import harmless
 SCHEMA: Final = "iacgate.decision/1"
 
 
-class _Document(msgspec.Struct):
+class Document(msgspec.Struct):
+    """What is printed for programs: the decision, and the exit code that follows from it."""
+
     schema: str
     decision: Decision
     exit_code: int
@@ -22,7 +24,7 @@ class _Document(msgspec.Struct):
 
 def as_json(decision: Decision) -> bytes:
     """Return one line of canonical JSON: the same decision gives the same bytes."""
-    return canonical.canonical_json(_Document(SCHEMA, decision, decision.exit_code)) + b"\n"
+    return canonical.canonical_json(Document(SCHEMA, decision, decision.exit_code)) + b"\n"
 
 
 def as_text(decision: Decision, plan: str, *, colour: bool) -> str:
