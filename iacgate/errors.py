@@ -70,6 +70,13 @@ class PolicyFailed(IacgateError):
     code = "policy-failed"
 
 
+class TrustInvalid(IacgateError):
+    """The settings are not those that the people who decide about them have signed."""
+
+    code = "trust-invalid"
+    exit_code = 15
+
+
 class TerraformFailed(IacgateError):
     """``terraform`` (or ``tofu``) is missing, or did not do what it was asked."""
 

@@ -60,6 +60,7 @@ class Change:
         )
         self.wanted = msgspec.structs.replace(wanted, change=asked.change or _change_id(wanted))
         self._mode = own.settings.policy.mode
+        self._trusted = own.trusted is not None
         self._demand, self._deny, self._authors = demand, environment.deny, authors
 
     def inputs(self) -> Inputs:
@@ -74,6 +75,7 @@ class Change:
             mode=self._mode,
             now=now(),
             plan_file=self.loaded.plan_file is not None,
+            trusted=self._trusted,
         )
 
 

@@ -25,6 +25,9 @@ def plan_options(command: Any) -> Any:
             click.option("--chdir", type=click.Path(), metavar="DIR", help="The stack's initialised folder."),
             click.option("--program", default="", metavar="PATH", help="The terraform or tofu to start."),
             click.option("--config", default="", type=click.Path(), metavar="DIR", help="The .iacgate folder."),
+            click.option(
+                "--trusted", default="", metavar="REF", help="The protected branch whose signed settings decide."
+            ),
             click.option("--stack", default="", metavar="NAME", help="The plan's stack in stacks.yaml."),
             click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
@@ -37,7 +40,9 @@ def plan_options(command: Any) -> Any:
 
 def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
     """Return the change that the options name, judged."""
-    judge = Judge(Wanted(config=options["config"], stack=options["stack"], base=options["base"]))
+    judge = Judge(
+        Wanted(config=options["config"], stack=options["stack"], base=options["base"], trusted=options["trusted"])
+    )
     origin = Origin(options["plan_json"], options["chdir"], options["program"])
     (loaded,) = load(options["plan"], origin)
     asked = Asked(options["inbox"], options["change"], tuple(options["author"]), options["base"] or "")
@@ -51,12 +56,12 @@ def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
 def command(output: str, color: str, **options: Any) -> int:
     """Decide whether a plan may be applied, by the settings in .iacgate and the approvals that arrived.
 
-    In observe mode (the default of policy.yaml) it decides and blocks nothing. The settings are read
-    from the working tree and are not trusted yet.
+    In observe mode (the default of policy.yaml) it decides and blocks nothing. Without --trusted, the
+    settings are those of the working tree, which the change itself may have changed.
 
     \b
     Examples:
-      iacgate gate tfplan --inbox /srv/approvals --base origin/main
+      iacgate gate tfplan --inbox /srv/approvals --base origin/main --trusted origin/main
       iacgate gate tfplan --inbox ./inbox --author ann@example.com --format json
     """
     change = read_change(options, with_differences=False)

@@ -31,6 +31,7 @@ class Wanted(msgspec.Struct, frozen=True):
     rules: tuple[str, ...] = ()
     source: str = ""
     base: str | None = None
+    trusted: str = ""
 
 
 class Judge:
@@ -101,6 +102,12 @@ class Judge:
 
 def _own(wanted: Wanted) -> Own | None:
     """Return the team's settings and rules, where there are any."""
+    if wanted.trusted:
+        if wanted.config or wanted.no_config or wanted.rules:
+            raise UsageInvalid("--trusted takes settings and rules from a branch only.", hint="Leave the others away.")
+        from iacgate.cli.own import Own  # noqa: PLC0415 - YAML only where somebody wrote some
+
+        return Own("", (), wanted.stack, wanted.trusted)
     if wanted.no_config and wanted.config:
         raise UsageInvalid("--config and --no-config contradict each other.", hint="Leave one away.")
     config = "" if wanted.no_config else wanted.config or find_settings(".")

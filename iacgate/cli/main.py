@@ -17,6 +17,7 @@ _COMMANDS: Final = {
     "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),
     "reject": ("iacgate.cli.approve:reject", "Sign that a change must not be applied."),
     "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
+    "trust": ("iacgate.cli.trust", "Sign the settings, and verify that every version was signed."),
     "rules": ("iacgate.cli.rules", "List, show and test the rules."),
     "completion": ("iacgate.cli.completion", "Print the completion script for a shell."),
 }
@@ -66,7 +67,7 @@ def cli() -> None:
       iacgate rules list
 
     Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 10 denied by risk, 11 by missing approvals,
-    130 interrupted.
+    15 settings not trusted, 130 interrupted.
     """
 
 

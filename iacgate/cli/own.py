@@ -15,6 +15,7 @@ from iacgate.risk.assessment import Assessment, SettingsUsed
 from iacgate.risk.packs import Pack, RuleSet
 from iacgate.risk.rego import PREFIX
 from iacgate.risk.suppressions import Register
+from iacgate.shell.bundles import TrustedSettings
 from iacgate.shell.clock import today
 from iacgate.shell.rego import Asked, evaluate
 from iacgate.shell.settings import Settings, own_rules, read_settings
@@ -24,13 +25,17 @@ from iacgate.shell.terraform import process_environment
 class Own:
     """What a team wrote: settings in a folder (``config``, empty for none), and folders of rules.
 
+    With ``trusted``, the settings are those that were signed, as that branch has them.
+
     Raises :class:`iacgate.errors.SettingsInvalid`, :class:`iacgate.errors.PackInvalid` and
     :class:`iacgate.errors.UsageInvalid` where any of it is not valid.
     """
 
-    def __init__(self, config: str, rules: Sequence[str], stack: str) -> None:
+    def __init__(self, config: str, rules: Sequence[str], stack: str, trusted: str = "") -> None:
         self._stack = stack
-        self._settings = read_settings(Path(config)) if config else None
+        self.trusted = TrustedSettings(Path(), trusted) if trusted else None
+        self._label = f"{trusted}:.iacgate, version {self.trusted.version}" if self.trusted else config
+        self._settings = self.trusted.settings if self.trusted else read_settings(Path(config)) if config else None
         named = own_rules([Path(name) for name in rules])
         mine = [self._settings.rules, named] if self._settings else [named]
         self.packs: list[Pack] = [pack for part in mine for pack in part.packs]
@@ -65,8 +70,8 @@ class Own:
             Weights(environment.shift, frozenset(environment.keep)),
             Register(settings.suppressions, ids, today()),
             SettingsUsed(
-                folder=settings.folder,
-                trusted=False,
+                folder=self._label,
+                trusted=self.trusted is not None,
                 stack=placed.stack,
                 environment=placed.environment,
                 tier=environment.tier,

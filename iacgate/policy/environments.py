@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from iacgate import strictyaml
 from iacgate.errors import SettingsInvalid
-from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, check_demands, demanded
+from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, Role, Seats, check_demands, demanded
 from iacgate.vocabulary import Severity
+
+TRUST: Final = {"infra": 1, "security": 1}
+"""Whose seats must be filled before settings change, where the policy does not say otherwise."""
 
 HINT = "See docs/settings.md for the form of policy.yaml."
 
@@ -49,11 +52,15 @@ class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``policy.yaml`` says; in ``observe`` mode a gate decides and records, and blocks nothing."""
+    """What ``policy.yaml`` says; in ``observe`` mode a gate decides and records, and blocks nothing.
+
+    ``trust`` is whose seats must be filled before settings change.
+    """
 
     mode: Literal["observe", "enforce"] = "observe"
     environments: dict[str, Environment] = {}
     rego: Rego = Rego()
+    trust: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(TRUST))
 
 
 def read_policy(data: bytes, file: str) -> Policy:
@@ -62,6 +69,8 @@ def read_policy(data: bytes, file: str) -> Policy:
     Raises :class:`SettingsInvalid` where the file is not valid, or production would weigh less than it is.
     """
     policy = strictyaml.convert(data, Policy, file, SettingsInvalid, HINT)
+    if not policy.trust:
+        raise SettingsInvalid(f"{file}: `trust` asks for nobody.", hint="Name at least one seat, or leave it out.")
     for name, environment in policy.environments.items():
         check_demands(environment.demands, f"{file}: the environment {name!r}")
         if environment.tier == "prod" and environment.shift < 0:

@@ -204,7 +204,8 @@ def _settings(used: SettingsUsed) -> str:
     weight = f", where findings weigh {used.shift:+d}" if used.shift else ""
     if not used.stack:
         weight += ", so that it counts as production"
-    return f"{harmless(used.folder)} (not trusted): {place} ({harmless(used.how)}){weight}"
+    trust = "" if used.trusted else " (not trusted)"
+    return f"{harmless(used.folder)}{trust}: {place} ({harmless(used.how)}){weight}"
 
 
 def _counting(findings: tuple[Finding, ...]) -> list[Finding]:

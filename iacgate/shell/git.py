@@ -75,6 +75,29 @@ class Repository:
                 size = int(self._git("cat-file", "-s", blob))
                 yield path, self._git("cat-file", "blob", blob) if size <= limit else b" " * (limit + 1)
 
+    def below(self, folder: str, limit: int) -> dict[str, bytes]:
+        """Return everything below a folder of the repository's root, by path from there; links are left out.
+
+        Raises :class:`UsageInvalid` where a file has more than ``limit`` bytes.
+        """
+        found = {}
+        tree = f"{self.commit}:{folder}"
+        for entry in self._git(
+            "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree, missing_is_empty=True
+        ).split(b"\0"):
+            meta, _, name = entry.partition(b"\t")
+            if meta.startswith((b"100644 blob ", b"100755 blob ")):
+                blob = meta.split()[-1].decode()
+                if int(self._git("cat-file", "-s", blob)) > limit:
+                    raise UsageInvalid(f"{folder}/{name.decode(errors='replace')}: too large.", hint="Make it smaller.")
+                found[name.decode()] = self._git("cat-file", "blob", blob)
+        return found
+
+    def touching(self, folder: str) -> list[str]:
+        """Return the commits, newest first, that changed anything below a folder of the repository's root."""
+        where = f":(top){folder}"
+        return self._git("log", "--format=%H", "--end-of-options", self.commit, "--", where).decode().split()
+
     def _git(self, *arguments: str, missing_is_empty: bool = False) -> bytes:
         if self._root is None:
             raise UsageInvalid(

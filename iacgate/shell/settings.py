@@ -70,8 +70,9 @@ def read_settings(folder: Path) -> Settings:
 
 
 def _digest(folder: Path) -> str:
-    """Return the digest of everything below the folder, by name."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return the digest of everything below the folder, by name, but the signatures over it."""
+    signatures = folder / "trust"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and signatures not in path.parents)
     return canonical.digest_named(
         {path.relative_to(folder).as_posix(): canonical.digest(_read(path) or b"") for path in files}
     )

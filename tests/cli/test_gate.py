@@ -36,6 +36,8 @@ class Stack:
         self.root = root / "repository"
         self.keys = root / "keys"
         self.inbox = root / "inbox"
+        self.trusted: tuple[str, ...] = ()
+        self.trust_root = ""
         self._run, self._terraform = run, terraform
         for folder in (self.root / ".iacgate", self.keys):
             folder.mkdir(parents=True)
@@ -67,8 +69,17 @@ class Stack:
         self.command(self._terraform, "plan", "-input=false", f"-out={name}")
 
     def iacgate(self, command: str, *more: str, plan: str = "tfplan") -> subprocess.CompletedProcess[bytes]:
-        where = ("--inbox", str(self.inbox), "--base", "base", "--program", self._terraform)
-        return self._run(command, plan, *where, *more, cwd=self.root)
+        where = ("--inbox", str(self.inbox), "--base", "base", "--program", self._terraform, *self.trusted)
+        return self._run(command, plan, *where, *more, cwd=self.root, IACGATE_TRUST_ROOT=self.trust_root)
+
+    def sign_settings(self, *people: str) -> str:
+        """Sign the settings in the working tree; return their digest."""
+        said = b""
+        for person in people:
+            done = self._run("trust", "sign", "--as", person, "--key", self.keys / person, cwd=self.root)
+            assert done.returncode == 0, done.stderr
+            said = done.stdout
+        return said.decode().split("of the settings, ")[1][:64]
 
     def decision(self, plan: str = "tfplan") -> tuple[int, dict[str, Any]]:
         done = self.iacgate("gate", "--format", "json", plan=plan)
@@ -165,3 +176,65 @@ def test_observing_blocks_nothing(stack: Stack) -> None:
     assert done.returncode == 0
     assert b"WOULD BE DENIED" in done.stdout
     assert b"Observing only" in done.stdout
+
+
+@pytest.fixture
+def signed(tmp_path: Path, iacgate: Run) -> Stack:
+    """A stack whose settings are signed on the branch ``main``, and a change on another."""
+    found = Stack(tmp_path, iacgate, terraform_or_skip())
+    found.trust_root = found.sign_settings("ann", "bob")
+    found.commit(HIGH.replace('== "nothing"', '!= ""'))
+    found.command("git", "branch", "-f", "main")
+    found.command("git", "tag", "-f", "base")
+    found.command("git", "checkout", "-q", "-b", "change")
+    found.trusted = ("--trusted", "main")
+    found.commit(HIGH.replace("INPUT", "changed"))
+    found.plan()
+    return found
+
+
+def test_signed_settings_decide_whatever_the_change_says(signed: Stack) -> None:
+    code, decision = signed.decision()
+    assert (code, decision["trusted"]) == (11, True)
+    (signed.root / ".iacgate" / "policy.yaml").write_text("mode: observe\n")
+    signed.commit(HIGH.replace("INPUT", "changed"))
+    assert signed.decision()[0] == 11
+    for person in ("ann", "bob"):
+        assert signed.approve(person).returncode == 0
+    code, decision = signed.decision()
+    assert (code, decision["allowed"], decision["trusted"]) == (0, True, True)
+
+
+def test_settings_that_nobody_signed_decide_nothing(signed: Stack) -> None:
+    (signed.root / ".iacgate" / "policy.yaml").write_text("mode: observe\n")
+    signed.commit(HIGH.replace("INPUT", "changed"))
+    signed.command("git", "branch", "-f", "main", "HEAD")
+    done = signed.iacgate("gate")
+    assert (done.returncode, b"not the newest version that was signed" in done.stderr) == (15, True)
+    signed.sign_settings("dave")
+    signed.commit(HIGH.replace("INPUT", "changed"))
+    signed.command("git", "branch", "-f", "main", "HEAD")
+    done = signed.iacgate("gate")
+    assert (done.returncode, b"lacks signatures" in done.stderr) == (15, True)
+    signed.sign_settings("ann", "bob")
+    signed.commit(HIGH.replace("INPUT", "changed"))
+    signed.command("git", "branch", "-f", "main", "HEAD")
+    done = signed.iacgate("gate")
+    assert done.returncode == 0, done.stderr
+    assert b"Observing only" in done.stdout
+
+
+def test_the_first_version_is_pinned(signed: Stack) -> None:
+    good, signed.trust_root = signed.trust_root, "1" * 64
+    done = signed.iacgate("gate")
+    assert (done.returncode, b"not the pinned one" in done.stderr) == (15, True)
+    signed.trust_root = ""
+    done = signed.iacgate("gate")
+    assert (done.returncode, b"IACGATE_TRUST_ROOT is not set" in done.stderr) == (15, True)
+    del good
+
+
+def test_the_chain_can_be_verified_by_itself(signed: Stack, iacgate: Run) -> None:
+    done = iacgate("trust", "verify", "--ref", "main", "--root", signed.trust_root, cwd=signed.root)
+    assert (done.returncode, b"are version 1" in done.stdout) == (0, True)
+    assert iacgate("trust", "verify", "--ref", "main", cwd=signed.root).returncode == 15

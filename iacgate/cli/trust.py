@@ -1,0 +1,88 @@
+"""``iacgate trust``: sign a version of the settings, and verify that all were signed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from iacgate import canonical, trust
+from iacgate.approval import envelope
+from iacgate.errors import TrustInvalid, UsageInvalid
+from iacgate.people.roster import read_roster
+from iacgate.shell.bundles import ROOT, verified, working_bundle
+from iacgate.shell.clock import now
+from iacgate.shell.folders import SETTINGS, find_settings
+from iacgate.shell.sshkeygen import sign
+
+
+@click.group()
+def command() -> None:
+    """Sign the settings in .iacgate, and verify that every version was signed.
+
+    \b
+    Examples:
+      iacgate trust sign --as ann --key ~/.ssh/id_ed25519
+      iacgate trust verify --ref origin/main
+    """
+
+
+@command.command("sign")
+@click.option("--config", default="", type=click.Path(), metavar="DIR", help="The .iacgate folder.")
+@click.option("--as", "principal", required=True, metavar="ID", help="Who you are in people.yaml.")
+@click.option(
+    "--key", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Your key, or its .pub file."
+)
+@click.option("--reason", default="", metavar="TEXT", help="Why the settings change.")
+def sign_settings(config: str, principal: str, key: Path, reason: str) -> None:
+    """Sign the settings in the working tree as their next version; commit the file that this writes.
+
+    The first version is the genesis: pin its digest as IACGATE_TRUST_ROOT where the gate runs.
+
+    \b
+    Example:
+      iacgate trust sign --as ann --key ~/.ssh/id_ed25519 --reason "bob joins security"
+    """
+    folder = Path(config or find_settings(".") or SETTINGS)
+    if not folder.is_dir():
+        raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one.")
+    digest, files = working_bundle(folder)
+    read_roster(files.get("people.yaml", b""), f"{folder}/people.yaml")
+    version, previous = _next(files, digest)
+    payload = trust.encode(digest, version, previous, principal, reason, now())
+    data = envelope.seal(payload, sign(key, envelope.pre_authentication(payload), envelope.NAMESPACE))
+    path = folder / trust.SIGNATURES / f"{version:04d}" / f"{canonical.digest(data)}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    click.echo(f"Signed version {version} of the settings, {digest}, as {principal}.")
+    click.echo(f"Commit {path}.")
+
+
+def _next(files: dict[str, bytes], digest: str) -> tuple[int, str]:
+    """Return the number of the version that a digest is or becomes, and the digest of the one before."""
+    by_version: dict[int, str] = {}
+    for name, data in files.items():
+        if name.startswith(trust.SIGNATURES):
+            statement, _ = trust.read_statement(data)
+            by_version[statement.predicate.version] = statement.bundle
+    newest = max(by_version, default=0)
+    version = newest if by_version.get(newest) == digest else newest + 1
+    return version, by_version.get(version - 1, "")
+
+
+@command.command("verify")
+@click.option("--ref", required=True, metavar="REF", help="The protected branch that has the settings.")
+@click.option("--root", default="", metavar="DIGEST", help=f"The digest of the first version.  [default: {ROOT}]")
+def verify_settings(ref: str, root: str) -> None:
+    """Verify that the settings at a branch are the newest of an unbroken chain of signed versions.
+
+    \b
+    Example:
+      iacgate trust verify --ref origin/main
+    """
+    pinned = root or os.environ.get(ROOT, "")
+    if not pinned:
+        raise TrustInvalid(f"Neither --root nor {ROOT} pins the first version.", hint="Pin its digest.")
+    _, version = verified(Path(), ref, pinned, now())
+    click.echo(f"The settings at {ref} are version {version}, signed from the first one on.")

@@ -1,0 +1,78 @@
+"""Settings as a protected branch has them, signed, instead of as the working tree has them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from iacgate import trust
+from iacgate.errors import TrustInvalid
+from iacgate.people.roster import read_roster
+from iacgate.policy.environments import Policy, read_policy
+from iacgate.shell.clock import now
+from iacgate.shell.folders import SETTINGS
+from iacgate.shell.git import Repository
+from iacgate.shell.settings import MAX_FILE, Settings, read_settings
+
+ROOT: Final = "IACGATE_TRUST_ROOT"
+"""The environment variable that pins the digest of the first version."""
+
+
+class TrustedSettings:
+    """The settings at a branch, after the chain of their versions was verified.
+
+    They are laid out in a private folder, which is removed with this object. Raises
+    :class:`TrustInvalid` where anything of the chain does not hold.
+    """
+
+    def __init__(self, folder: Path, ref: str) -> None:
+        root = os.environ.get(ROOT, "")
+        if not root:
+            raise TrustInvalid(f"{ROOT} is not set.", hint="Pin the digest of the first version in the pipeline.")
+        files, self.version = verified(folder, ref, root, now())
+        self._place = tempfile.TemporaryDirectory(prefix="iacgate-trust-")
+        for name, data in files.items():
+            path = Path(self._place.name) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        self.settings: Settings = read_settings(Path(self._place.name))
+
+
+def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, bytes], int]:
+    """Return the settings at a branch without their signatures, and the number of their version.
+
+    Raises :class:`TrustInvalid` where they are not what was signed.
+    """
+    files = Repository(folder, ref).below(SETTINGS, MAX_FILE)
+    signatures = [data for name, data in sorted(files.items()) if name.startswith(trust.SIGNATURES)]
+    wanted = {trust.read_statement(data)[0].bundle for data in signatures}
+    bundles: dict[str, trust.Bundle] = {}
+    for commit in Repository(folder, ref).touching(SETTINGS):
+        if wanted <= set(bundles):
+            break
+        then = Repository(folder, commit).below(SETTINGS, MAX_FILE)
+        digest = trust.bundle_digest(then)
+        if digest in wanted and digest not in bundles:
+            bundles[digest] = _bundle(digest, then)
+    version = trust.verify_chain(signatures, bundles, trust.bundle_digest(files), root, moment)
+    return {name: data for name, data in files.items() if not name.startswith(trust.SIGNATURES)}, version
+
+
+def working_bundle(folder: Path) -> tuple[str, dict[str, bytes]]:
+    """Return the digest of the settings in a folder, and its files."""
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+    return trust.bundle_digest(files), files
+
+
+def _bundle(digest: str, files: Mapping[str, bytes]) -> trust.Bundle:
+    people, policy = files.get("people.yaml"), files.get("policy.yaml")
+    return trust.Bundle(
+        digest,
+        read_roster(people, "people.yaml") if people is not None else None,
+        read_policy(policy, "policy.yaml") if policy is not None else Policy(),
+    )

@@ -1,0 +1,183 @@
+"""The trust bundle: settings whose every version was signed by those whom the version before asks.
+
+1. The first version has the pinned digest, and two people of its own roster signed it (one where
+   it only observes).
+2. Each further version names the one before, and seats of the version before are filled by people
+   of the version before.
+3. What stands at the trusted branch is the newest version, to the byte.
+
+So nobody can change who decides without those who decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from iacgate import canonical, instants, strictjson
+from iacgate.approval import envelope as envelopes
+from iacgate.approval.quorum import fill
+from iacgate.errors import IacgateError, TrustInvalid
+from iacgate.people.roster import Roster
+from iacgate.policy.environments import Policy
+
+PREDICATE: Final = "urn:iacgate:bundle:v1"
+SIGNATURES: Final = "trust/"
+"""Where signatures stand in the folder of settings; they are about the rest, and not part of it."""
+
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+
+
+class _Digest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    sha256: Sha256
+
+
+class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Literal["bundle"]
+    digest: _Digest
+
+
+class _Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    previous: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+    principal: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    reason: Annotated[str, msgspec.Meta(max_length=512)]
+    issued: str
+
+
+class BundleStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody signs about one version of the settings: an in-toto Statement."""
+
+    kind: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
+    subject: Annotated[list[_Subject], msgspec.Meta(min_length=1, max_length=1)]
+    predicate_type: Literal["urn:iacgate:bundle:v1"] = msgspec.field(name="predicateType")
+    predicate: _Predicate
+
+    @property
+    def bundle(self) -> str:
+        """The digest of the settings that it is about."""
+        return self.subject[0].digest.sha256
+
+
+class Bundle(msgspec.Struct, frozen=True):
+    """One version of the settings as they were: their digest, who is in them, and what they demand."""
+
+    digest: str
+    roster: Roster | None
+    policy: Policy
+
+
+def bundle_digest(files: Mapping[str, bytes]) -> str:
+    """Return the digest of the settings: of every file by name, signatures left out."""
+    return canonical.digest_named(
+        {name: canonical.digest(data) for name, data in files.items() if not name.startswith(SIGNATURES)}
+    )
+
+
+def encode(digest: str, version: int, previous: str, principal: str, reason: str, issued: str) -> bytes:
+    """Return the bytes that somebody signs about a version."""
+    statement = BundleStatement(
+        kind="https://in-toto.io/Statement/v1",
+        subject=[_Subject("bundle", _Digest(digest))],
+        predicate_type="urn:iacgate:bundle:v1",
+        predicate=_Predicate(version, previous, principal, reason, issued),
+    )
+    return canonical.canonical_json(statement)
+
+
+def read_statement(data: bytes) -> tuple[BundleStatement, envelopes.Envelope]:
+    """Return a statement with the envelope around it; its signature verifies, whoever's it is.
+
+    Raises :class:`TrustInvalid` where it is anything else.
+    """
+    try:
+        envelope = envelopes.parse(data)
+        envelopes.verify(envelope)
+        statement = msgspec.convert(strictjson.decode(envelope.payload), BundleStatement)
+    except (IacgateError, ValueError, RecursionError) as error:
+        raise TrustInvalid("A signature of the settings is not one.", hint="Look into .iacgate/trust.") from error
+    if not instants.is_instant(statement.predicate.issued):
+        raise TrustInvalid("A signature of the settings has no time.", hint="Sign again.")
+    return statement, envelope
+
+
+def verify_chain(signatures: Iterable[bytes], bundles: Mapping[str, Bundle], newest: str, root: str, now: str) -> int:
+    """Return the number of the newest version, which is trusted.
+
+    ``signatures`` are all envelopes that are there; ``bundles`` has the settings of every version by
+    digest, ``newest`` those at the trusted branch; ``root`` is the pinned digest of the first. Raises
+    :class:`TrustInvalid` where any step of the chain does not hold.
+    """
+    signed: dict[int, list[tuple[BundleStatement, envelopes.Envelope]]] = {}
+    for data in signatures:
+        found = read_statement(data)
+        signed.setdefault(found[0].predicate.version, []).append(found)
+    if sorted(signed) != list(range(1, len(signed) + 1)) or not signed:
+        raise TrustInvalid("The versions of the settings have a gap, or there is none.", hint="`iacgate trust sign`.")
+    digest = ""
+    for version in sorted(signed):
+        digests = {statement.bundle for statement, _ in signed[version]}
+        if len(digests) != 1:
+            raise TrustInvalid(f"Version {version} was signed for different settings.", hint="Keep one of them.")
+        previous, digest = digest, digests.pop()
+        _check(version, digest, previous, root, signed[version], bundles, now)
+    if digest != newest:
+        raise TrustInvalid(
+            "The settings at the trusted branch are not the newest version that was signed.",
+            hint="Whoever changed them asks the people of the version before: `iacgate trust sign`.",
+        )
+    return len(signed)
+
+
+def _check(
+    version: int,
+    digest: str,
+    previous: str,
+    root: str,
+    signed: Sequence[tuple[BundleStatement, envelopes.Envelope]],
+    bundles: Mapping[str, Bundle],
+    now: str,
+) -> None:
+    deciding = bundles.get(previous if version > 1 else digest)
+    if version == 1 and digest != root:
+        raise TrustInvalid("The first version is not the pinned one.", hint="Look at IACGATE_TRUST_ROOT.")
+    if any(statement.predicate.previous != previous for statement, _ in signed):
+        raise TrustInvalid(f"Version {version} does not name the version before it.", hint="Sign again.")
+    if deciding is None or deciding.roster is None:
+        raise TrustInvalid(
+            f"The people who decide about version {version} are not known.", hint="Fetch all of the history."
+        )
+    people = {
+        person for statement, envelope in signed if (person := _signer(statement, envelope, deciding.roster, now))
+    }
+    if version == 1:
+        needed = 2 if deciding.policy.mode == "enforce" else 1
+        if len(people) < needed:
+            raise TrustInvalid(f"The first version needs {needed} people, and has {len(people)}.", hint="Sign it.")
+        return
+    roles = {person: frozenset(deciding.roster.principals[person].roles) for person in people}
+    quorum = fill(deciding.policy.trust, roles)
+    if not quorum.complete:
+        raise TrustInvalid(
+            f"Version {version} lacks signatures: {', '.join(quorum.missing)}, of the people of version {version - 1}.",
+            hint="They run `iacgate trust sign`.",
+        )
+
+
+def _signer(statement: BundleStatement, envelope: envelopes.Envelope, roster: Roster, now: str) -> str:
+    """Return the human who signed, empty where the signature counts for nobody."""
+    found = roster.by_key(envelope.signature.key)
+    if found is None:
+        return ""
+    person, key = found
+    issued = statement.predicate.issued
+    counts = (
+        person.id == statement.predicate.principal
+        and person.kind == "human"
+        and key.valid_at(issued)
+        and issued <= now
+        and not (key.revoked and key.revoked <= now)
+    )
+    return person.id if counts else ""
