@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -22,6 +24,9 @@ from iacgate.shell.git import Repository
 from iacgate.shell.inbox import FolderInbox
 
 
+_CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
 class Asked(msgspec.Struct, frozen=True):
     """What the command line says of a change; empty where it says nothing."""
 
@@ -37,6 +42,13 @@ class Change:
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, with_differences: bool) -> None:
         if judge.own is None:
             raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
+        if loaded.plan_file is None and judge.stack:
+            raise UsageInvalid(
+                "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
+                hint="Gate the saved plan file, or leave --stack away: then it counts as production.",
+            )
+        if asked.change and not _CHANGE.fullmatch(asked.change):
+            raise UsageInvalid(f"{asked.change!r} names no change.", hint="Use letters, digits, dots and dashes.")
         own, self.loaded = judge.own, loaded
         self.roster = _roster(own.settings.roster, own.settings.folder)
         self.inbox = FolderInbox(Path(asked.inbox))

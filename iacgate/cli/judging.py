@@ -43,6 +43,7 @@ class Judge:
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
+        self.stack = wanted.stack
         self.own = _own(wanted)
         packs = shipped_packs()
         self._rules = RuleSet([*packs, *self.own.packs] if self.own else packs)

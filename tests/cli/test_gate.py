@@ -168,6 +168,29 @@ def test_a_plan_json_alone_is_denied_where_somebody_must_sign(stack: Stack) -> N
     assert (code, "json-only" in [reason["code"] for reason in decision["reasons"]]) == (10, True)
 
 
+def test_nobody_chooses_the_stack_of_a_plan_json(stack: Stack) -> None:
+    (stack.root / ".iacgate" / "stacks.yaml").write_text(
+        "stacks: [{name: dev, environment: dev, backend: {type: s3, key: dev}}]"
+    )
+    (stack.root / ".iacgate" / "policy.yaml").write_text(f"{POLICY}  dev: {{tier: other}}\n")
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    shown = subprocess.run(
+        [terraform_or_skip(), "show", "-json", "tfplan"], cwd=stack.root, check=True, capture_output=True
+    )
+    (stack.root / "tfplan.json").write_bytes(shown.stdout)
+    done = stack.iacgate("gate", "--stack", "dev", plan="tfplan.json")
+    assert (done.returncode, b"takes nobody's word" in done.stderr) == (2, True)
+    done = stack.iacgate("gate", "--stack", "dev")
+    assert (done.returncode, b"is not in stacks.yaml, not to 'dev'" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("change", ["../x", "a/b", ".hidden", "x" * 200, "a\nb"])
+def test_a_change_has_a_plain_name(stack: Stack, change: str) -> None:
+    done = stack.approve("ann", "--change", change)
+    assert (done.returncode, b"names no change" in done.stderr) == (2, True)
+    assert not stack.inbox.exists()
+
+
 def test_observing_blocks_nothing(stack: Stack) -> None:
     (stack.root / ".iacgate" / "policy.yaml").write_text(POLICY.replace("enforce", "observe"))
     stack.commit(HIGH.replace("INPUT", "changed"))
