@@ -23,7 +23,6 @@ from iacgate.shell.clock import now
 from iacgate.shell.git import Repository
 from iacgate.shell.inbox import FolderInbox
 
-
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
