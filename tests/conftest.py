@@ -52,3 +52,5 @@ def pytest_configure() -> None:
     """Where terraform is demanded, its absence fails the run at once."""
     if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("terraform") is None:
         raise pytest.UsageError("IACGATE_REQUIRE_TERRAFORM is set, and terraform is not on PATH")
+    if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("ssh-keygen") is None:
+        raise pytest.UsageError("IACGATE_REQUIRE_TERRAFORM is set, and ssh-keygen is not on PATH")

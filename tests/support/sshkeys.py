@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import struct
 import subprocess
 from pathlib import Path
 
+import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -33,6 +35,8 @@ def mpint(number: int) -> bytes:
 
 def make_key(folder: Path, kind: str, name: str = "") -> Path:
     """Make a key pair with ssh-keygen; return the private key's path."""
+    if shutil.which("ssh-keygen") is None:
+        pytest.skip("needs ssh-keygen (OpenSSH) on PATH, which is not there")
     path = folder / (name or kind)
     command = ["ssh-keygen", "-q", "-N", "", "-C", f"{kind} for tests", "-f", str(path), *KINDS[kind]]
     subprocess.run(command, check=True, capture_output=True)
