@@ -84,6 +84,6 @@ def test_the_settings_of_the_documentation_are_valid(iacgate: Run, tmp_path: Pat
 def test_the_people_of_the_documentation_are_valid() -> None:
     text = (ROOT / "docs" / "approvals.md").read_text(encoding="utf-8")
     block = text.partition("## people.yaml")[2].partition("```yaml\n")[2].partition("```")[0]
-    assert set(read_roster(block.encode(), "people.yaml").principals) == {"ann", "deploy-bot"}
+    assert set(read_roster(block.encode(), "people.yaml").principals) == {"ann", "deploy-bot", "github"}
     policy = text.partition("In `policy.yaml`")[2].partition("```yaml\n")[2].partition("```")[0]
     assert read_policy(policy.encode(), "policy.yaml").mode == "enforce"

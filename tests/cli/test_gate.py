@@ -42,6 +42,7 @@ class Stack:
         for folder in (self.root / ".iacgate", self.keys):
             folder.mkdir(parents=True)
         people = [self._person(person, roles) for person, roles in PEOPLE.items()]
+        people.append({"id": "forge", "kind": "machine", "emails": ["noreply@forge.example.com"]})
         (self.root / ".iacgate" / "people.yaml").write_text(json.dumps({"people": people}))
         (self.root / ".iacgate" / "policy.yaml").write_text(POLICY)
         (self.root / ".gitignore").write_text(".terraform/\n*.tfstate*\ntfplan*\n")
@@ -57,6 +58,9 @@ class Stack:
 
     def command(self, *arguments: str) -> None:
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.keys), "CHECKPOINT_DISABLE": "1"}
+        environment |= (
+            {"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@nowhere"} if "--allow-empty" in arguments else {}
+        )
         subprocess.run(arguments, cwd=self.root, check=True, capture_output=True, env=environment)
 
     def commit(self, text: str) -> None:
@@ -64,6 +68,13 @@ class Stack:
         who = ("-c", "user.name=Dave", "-c", "user.email=dave@example.com", "-c", "commit.gpgsign=false")
         self.command("git", "add", ".")
         self.command("git", *who, "commit", "-qm", "change")
+
+    def squash(self, author: str, committer: str = "noreply@forge.example.com", *trailers: str) -> None:
+        """Put everything since the base into one commit, as a forge does that merges a pull request."""
+        self.command("git", "reset", "-q", "--soft", "base")
+        message = "\n".join(["merged", "", *trailers])
+        who = ("-c", "user.name=Forge", "-c", f"user.email={committer}", "-c", "commit.gpgsign=false")
+        self.command("git", *who, "commit", "-qm", message, f"--author={author} <{author}@example.com>")
 
     def plan(self, name: str = "tfplan") -> None:
         self.command(self._terraform, "plan", "-input=false", f"-out={name}")
@@ -120,6 +131,28 @@ def test_the_life_of_a_change(stack: Stack) -> None:
     stack.plan()
     code, decision = stack.decision()
     assert (code, decision["allowed"]) == (11, False)
+
+
+def test_a_squash_by_the_forge_keeps_approvals_and_authors(stack: Stack) -> None:
+    for person in ("ann", "bob"):
+        assert stack.approve(person).returncode == 0
+    stack.squash("dave")
+    stack.command("git", "commit", "-q", "--allow-empty", "-m", "again", "--author=dave <dave@example.com>")
+    code, decision = stack.decision()
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["author-unknown"])  # git's own identity
+    stack.squash("dave")
+    assert stack.decision()[0] == 0
+    stack.squash("dave", "noreply@forge.example.com", "Co-authored-by: Bob <BOB@example.com>")
+    code, decision = stack.decision()
+    assert (code, [item["why"] for item in decision["approvals"] if item["code"] == "independence"]) == (
+        11,
+        ["bob had a hand in this change"],
+    )
+    stack.squash("dave", "bob@example.com")
+    assert stack.decision()[0] == 11
+    stack.squash("eve")
+    code, decision = stack.decision()
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["author-unknown"])
 
 
 def test_a_rejection_denies_until_it_is_withdrawn(stack: Stack) -> None:
