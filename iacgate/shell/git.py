@@ -90,7 +90,7 @@ class Repository:
                 blob = meta.split()[-1].decode()
                 if int(self._git("cat-file", "-s", blob)) > limit:
                     raise UsageInvalid(f"{folder}/{name.decode(errors='replace')}: too large.", hint="Make it smaller.")
-                found[name.decode()] = self._git("cat-file", "blob", blob)
+                found[name.decode(errors="replace")] = self._git("cat-file", "blob", blob)
         return found
 
     def touching(self, folder: str) -> list[str]:
