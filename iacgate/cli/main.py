@@ -17,6 +17,8 @@ _COMMANDS: Final = {
     "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),
     "reject": ("iacgate.cli.approve:reject", "Sign that a change must not be applied."),
     "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
+    "init": ("iacgate.cli.init", "Write settings to begin with: commented, and observing only."),
+    "policy": ("iacgate.cli.policy", "Say the policy back in words, and try it on plans."),
     "trust": ("iacgate.cli.trust", "Sign the settings, and verify that every version was signed."),
     "rules": ("iacgate.cli.rules", "List, show and test the rules."),
     "completion": ("iacgate.cli.completion", "Print the completion script for a shell."),

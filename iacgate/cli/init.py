@@ -1,0 +1,77 @@
+"""``iacgate init``: settings to begin with: commented, and observing only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from iacgate.errors import UsageInvalid
+from iacgate.shell.folders import SETTINGS
+
+POLICY: Final = """# What a severity weighs and demands, in which environment. docs/settings.md, docs/approvals.md
+mode: observe                 # decides, says so, and blocks nothing; `enforce` when you are ready
+environments:
+  prod:
+    tier: prod                # asks for infra from medium on, infra and security from high on, a board when critical
+  dev:
+    tier: other               # asks for nobody
+    shift: -1                 # findings weigh one level less
+# trust: {infra: 1, security: 1}   # whose seats must be filled before these settings change
+"""
+STACKS: Final = """# Which backend and workspace belong to which environment; what is not here counts as production.
+stacks: []
+#  - name: payments-prod
+#    environment: prod
+#    backend: {type: s3, bucket: example-state, key: payments.tfstate}
+"""
+SUPPRESSIONS: Final = """\
+# Findings that were looked at and accepted: rule, address, reason, owner, and the last day (UTC).
+suppressions: []
+#  - rule: aws-security-group-admin-port-open
+#    address: aws_security_group.bastion
+#    reason: The bastion is public on purpose and takes keys only
+#    owner: platform team
+#    until: 2027-01-31
+"""
+PEOPLE: Final = """\
+# Who is who. An e-mail, an account or a key belongs to one person; people are counted, keys never are.
+people:
+  - id: github
+    kind: machine             # who commits when a pull request is merged there; machines fill no seat
+    emails: [noreply@github.com]
+#  - id: ann
+#    emails: [ann@example.com]
+#    forge: [ann-example]
+#    roles: [infra, security]
+#    keys:
+#      - key: ssh-ed25519 AAAA... ann
+"""
+FILES: Final = {
+    "policy.yaml": POLICY,
+    "stacks.yaml": STACKS,
+    "suppressions.yaml": SUPPRESSIONS,
+    "people.yaml": PEOPLE,
+}
+
+
+@click.command()
+@click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
+def command(folder: Path) -> None:
+    """Write settings to begin with: commented, and observing only. Nothing that is there is overwritten.
+
+    \b
+    Examples:
+      iacgate init
+      iacgate policy check
+    """
+    place = folder / SETTINGS
+    there = [name for name in FILES if (place / name).exists() or (place / name).is_symlink()]
+    if there:
+        raise UsageInvalid(f"{place / there[0]} is there already.", hint="Edit it, or take it away.")
+    place.mkdir(parents=True, exist_ok=True)
+    for name, text in FILES.items():
+        (place / name).write_text(text, encoding="utf-8")
+        click.echo(f"{place / name}")
+    click.echo("Add your people and stacks, look at `iacgate policy check`, then sign: `iacgate trust sign`.")
