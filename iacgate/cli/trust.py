@@ -11,9 +11,13 @@ from iacgate import canonical, trust
 from iacgate.approval import envelope
 from iacgate.errors import TrustInvalid, UsageInvalid
 from iacgate.people.roster import read_roster
+from iacgate.render.plain import harmless
+from iacgate.settingsdiff import in_words
 from iacgate.shell.bundles import ROOT, verified, working_bundle
 from iacgate.shell.clock import now
 from iacgate.shell.folders import SETTINGS, find_settings
+from iacgate.shell.git import Repository
+from iacgate.shell.settings import MAX_FILE
 from iacgate.shell.sshkeygen import sign
 
 
@@ -86,3 +90,29 @@ def verify_settings(ref: str, root: str) -> None:
         raise TrustInvalid(f"Neither --root nor {ROOT} pins the first version.", hint="Pin its digest.")
     _, version = verified(Path(), ref, pinned, now())
     click.echo(f"The settings at {ref} are version {version}, signed from the first one on.")
+
+
+@command.command("diff")
+@click.argument("old", metavar="REF")
+@click.argument("new", required=False, default="", metavar="[REF]")
+def diff_settings(old: str, new: str) -> None:
+    """Say in words what changes in the settings between two commits, or a commit and the working tree.
+
+    A line that begins with ! loosens something: who gains a seat, which demand falls.
+
+    \b
+    Examples:
+      iacgate trust diff origin/main
+      iacgate trust diff v1 v2
+    """
+    before = Repository(Path(), old).below(SETTINGS, MAX_FILE)
+    after = (
+        Repository(Path(), new).below(SETTINGS, MAX_FILE)
+        if new
+        else working_bundle(Path(find_settings(".") or SETTINGS))[1]
+    )
+    lines = list(in_words(before, after))
+    for line in lines:
+        click.echo(harmless(line))
+    if not lines:
+        click.echo("The settings say the same.")

@@ -294,3 +294,13 @@ def test_the_chain_can_be_verified_by_itself(signed: Stack, iacgate: Run) -> Non
     done = iacgate("trust", "verify", "--ref", "main", "--root", signed.trust_root, cwd=signed.root)
     assert (done.returncode, b"are version 1" in done.stdout) == (0, True)
     assert iacgate("trust", "verify", "--ref", "main", cwd=signed.root).returncode == 15
+
+
+def test_what_changes_in_the_settings_is_said_in_words(signed: Stack, iacgate: Run) -> None:
+    done = iacgate("trust", "diff", "main", cwd=signed.root)
+    assert (done.returncode, done.stdout) == (0, b"The settings say the same.\n")
+    (signed.root / ".iacgate" / "policy.yaml").write_text("mode: observe\n")
+    done = iacgate("trust", "diff", "main", cwd=signed.root)
+    assert b"! the mode changes from enforce to observe" in done.stdout
+    signed.commit(HIGH.replace("INPUT", "changed"))
+    assert iacgate("trust", "diff", "main", "HEAD", cwd=signed.root).stdout == done.stdout

@@ -1,0 +1,147 @@
+"""What changes between two versions of the settings, in words: who gains a seat, which demand falls.
+
+Whoever signs a version reads this first. A line that begins with ``!`` loosens something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from iacgate.people.roster import Principal, read_roster
+from iacgate.policy.environments import Environment, Policy, read_policy
+from iacgate.policy.stacks import Stack, read_stacks
+from iacgate.risk.suppressions import Suppression, read_suppressions
+from iacgate.vocabulary import Severity
+
+_NAMED = ("people.yaml", "policy.yaml", "stacks.yaml", "suppressions.yaml")
+
+
+def in_words(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield the differences of two versions of the settings, given as files by name.
+
+    Raises :class:`iacgate.errors.SettingsInvalid` where one of them is not valid.
+    """
+    yield from _people(_principals(before), _principals(after))
+    yield from _policy(_policy_of(before), _policy_of(after))
+    yield from _stacks(_stacks_of(before), _stacks_of(after))
+    yield from _suppressions(_suppressions_of(before), _suppressions_of(after))
+    for name in sorted({*before, *after}):
+        if name not in _NAMED and not name.startswith("trust/") and before.get(name) != after.get(name):
+            word = "is new" if name not in before else "is gone" if name not in after else "changes"
+            yield f"{_mark(name in before)} {name} {word}"
+
+
+def _mark(looser: bool) -> str:  # noqa: FBT001 - it is what it marks
+    return "!" if looser else " "
+
+
+def _principals(files: Mapping[str, bytes]) -> dict[str, Principal]:
+    data = files.get("people.yaml")
+    return read_roster(data, "people.yaml").principals if data is not None else {}
+
+
+def _policy_of(files: Mapping[str, bytes]) -> Policy:
+    data = files.get("policy.yaml")
+    return read_policy(data, "policy.yaml") if data is not None else Policy()
+
+
+def _stacks_of(files: Mapping[str, bytes]) -> dict[str, Stack]:
+    data = files.get("stacks.yaml")
+    return {stack.name: stack for stack in read_stacks(data, "stacks.yaml").stacks} if data is not None else {}
+
+
+def _suppressions_of(files: Mapping[str, bytes]) -> set[Suppression]:
+    data = files.get("suppressions.yaml")
+    return set(read_suppressions(data, "suppressions.yaml")) if data is not None else set()
+
+
+def _people(before: Mapping[str, Principal], after: Mapping[str, Principal]) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        old, new = before.get(name, Principal(name)), after.get(name, Principal(name))
+        if name not in before:
+            yield f"! {name} is new"
+        if name not in after:
+            yield f"  {name} is gone"
+        yield from (f"! {name} gains the role {role}" for role in sorted(set(new.roles) - set(old.roles)))
+        yield from (f"  {name} loses the role {role}" for role in sorted(set(old.roles) - set(new.roles)))
+        old_keys = {key.public.fingerprint: key for key in old.keys}
+        new_keys = {key.public.fingerprint: key for key in new.keys}
+        yield from (f"! {name} gains the key {key}" for key in sorted(new_keys.keys() - old_keys.keys()))
+        yield from (f"  {name} loses the key {key}" for key in sorted(old_keys.keys() - new_keys.keys()))
+        for key in sorted(old_keys.keys() & new_keys.keys()):
+            if old_keys[key] != new_keys[key]:
+                yield f"! {name}: the time of the key {key} changes"
+        for what in ("kind", "emails", "forge", "cloud"):
+            if name in before and name in after and getattr(old, what) != getattr(new, what):
+                was, now = getattr(old, what) or "nothing", getattr(new, what) or "nothing"
+                yield f"! {name}: {what} changes from {was} to {now}"
+
+
+def _policy(before: Policy, after: Policy) -> Iterator[str]:
+    if before.mode != after.mode:
+        yield f"{_mark(after.mode == 'observe')} the mode changes from {before.mode} to {after.mode}"
+    yield from _seats("a change of settings", before.trust, after.trust)
+    if before.rego != after.rego:
+        yield "! how Rego is evaluated changes"
+    for name in sorted({*before.environments, *after.environments}):
+        old = before.environments.get(name, Environment(tier="prod"))
+        new = after.environments.get(name, Environment(tier="prod"))
+        if name not in before.environments:
+            yield f"  the environment {name} is new ({new.tier})"
+        if name not in after.environments:
+            yield f"! the environment {name} is gone"
+        if old.tier != new.tier:
+            yield f"{_mark(new.tier == 'other')} {name}: the tier changes from {old.tier} to {new.tier}"
+        if old.shift != new.shift:
+            yield f"{_mark(new.shift < old.shift)} {name}: findings weigh {new.shift:+d} instead of {old.shift:+d}"
+        yield from (f"! {name}: {rule} no longer keeps its weight" for rule in sorted(set(old.keep) - set(new.keep)))
+        yield from _denied(name, old.deny, new.deny)
+        for severity in Severity:
+            yield from _demand(f"{name}, {severity}", old, new, severity)
+
+
+def _denied(name: str, old: Severity | None, new: Severity | None) -> Iterator[str]:
+    if old is not new:
+        looser = new is None or (old is not None and new.rank > old.rank)
+        was, now = old or "nothing", new or "nothing"
+        yield f"{_mark(looser)} {name}: denied whoever signs is {now} instead of {was}"
+
+
+def _demand(where: str, old: Environment, new: Environment, severity: Severity) -> Iterator[str]:
+    asked, asks = old.demand(severity), new.demand(severity)
+    yield from _seats(where, asked.seats, asks.seats)
+    if asks.valid_hours != asked.valid_hours and asks.seats:
+        looser = asks.valid_hours > asked.valid_hours
+        yield f"{_mark(looser)} {where}: approvals hold {asks.valid_hours} hours instead of {asked.valid_hours}"
+    if asks.binding != asked.binding:
+        yield f"{_mark(asks.binding == 'fingerprint')} {where}: approvals are bound to the {asks.binding}"
+
+
+def _seats(where: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[str]:
+    for role in sorted({*old, *new}):
+        was, now = old.get(role, 0), new.get(role, 0)
+        if was != now:
+            yield f"{_mark(now < was)} {where}: {now} {role} instead of {was}"
+
+
+def _stacks(before: Mapping[str, Stack], after: Mapping[str, Stack]) -> Iterator[str]:
+    for name in sorted({*before, *after}):
+        if name not in before:
+            yield f"! the stack {name} is new, in {after[name].environment}"
+        elif name not in after:
+            yield f"  the stack {name} is gone: what belonged to it counts as production"
+        elif before[name] != after[name]:
+            changed = [
+                field
+                for field in Stack.__struct_fields__
+                if getattr(before[name], field) != getattr(after[name], field)
+            ]
+            yield f"! the stack {name}: {', '.join(changed)} changes"
+
+
+def _suppressions(before: set[Suppression], after: set[Suppression]) -> Iterator[str]:
+    for word, mark, items in (("new", "!", after - before), ("gone", " ", before - after)):
+        for item in sorted(items, key=msgspec.structs.astuple):
+            yield f"{mark} the suppression of {item.rule} at {item.address} until {item.until} is {word}"

@@ -1,0 +1,87 @@
+"""What changes in the settings, in words; what loosens something is marked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from iacgate.settingsdiff import in_words
+from tests.support.approvals import key_of
+
+ANN = {"id": "ann", "roles": ["infra"], "emails": ["a@example.com"], "keys": [{"key": key_of("ann").line}]}
+BOB = {"id": "bob", "roles": ["security"], "keys": [{"key": key_of("bob").line}]}
+POLICY = b"mode: enforce\nenvironments:\n  prod: {tier: prod}\n  dev: {tier: other, shift: -1, keep: [a]}\n"
+SUPPRESSION = b"suppressions: [{rule: r, address: a.b, reason: x, owner: y, until: 2027-01-01}]\n"
+STACK = b"stacks: [{name: shop, environment: dev, backend: {type: s3, key: a}}]\n"
+
+
+def settings(*people: dict[str, Any], policy: bytes = POLICY, **more: bytes) -> dict[str, bytes]:
+    named = {f"{name}.yaml": data for name, data in more.items()}
+    return {"people.yaml": msgspec.json.encode({"people": people or (ANN, BOB)}), "policy.yaml": policy, **named}
+
+
+BEFORE = settings()
+
+
+@pytest.mark.parametrize(
+    ("after", "lines"),
+    [
+        (BEFORE, []),
+        ({**BEFORE, "trust/0001/x.json": b""}, []),
+        (settings(ANN), ["  bob is gone", "  bob loses the role security", "  bob loses the key "]),
+        (settings({**ANN, "roles": ["infra", "security"]}, BOB), ["! ann gains the role security"]),
+        (
+            settings({**ANN, "keys": [{"key": key_of("other").line}]}, BOB),
+            ["! ann gains the key ", "  ann loses the key "],
+        ),
+        (
+            settings({**ANN, "keys": [{"key": key_of("ann").line, "until": "2030-01-01"}]}, BOB),
+            ["! ann: the time of the key "],
+        ),
+        (settings({**ANN, "emails": []}, BOB), ["! ann: emails changes from ['a@example.com'] to nothing"]),
+        (settings(policy=POLICY.replace(b"enforce", b"observe")), ["! the mode changes from enforce to observe"]),
+        (settings(policy=POLICY + b"trust: {infra: 1}\n"), ["! a change of settings: 0 security instead of 1"]),
+        (settings(policy=POLICY.replace(b"shift: -1", b"shift: -2")), ["! dev: findings weigh -2 instead of -1"]),
+        (settings(policy=POLICY.replace(b"keep: [a]", b"keep: []")), ["! dev: a no longer keeps its weight"]),
+        (
+            settings(policy=POLICY.replace(b"{tier: prod}", b"{tier: prod, deny: critical}")),
+            ["  prod: denied whoever signs is critical instead of nothing"],
+        ),
+        (
+            settings(policy=POLICY.replace(b"{tier: prod}", b"{tier: prod, demands: {medium: {seats: {ops: 1}}}}")),
+            [
+                "! prod, medium: 0 infra instead of 1",
+                "  prod, medium: 1 ops instead of 0",
+                "  prod, high: 1 ops instead of 0",
+                "  prod, critical: 1 ops instead of 0",
+            ],
+        ),
+        (
+            settings(policy=POLICY.replace(b"tier: prod", b"tier: other")),
+            ["! prod: the tier changes from prod to other"],
+        ),
+        (settings(suppressions=SUPPRESSION), ["! the suppression of r at a.b until 2027-01-01 is new"]),
+        (settings(stacks=STACK), ["! the stack shop is new, in dev"]),
+        ({**BEFORE, "rules/a.yaml": b""}, ["  rules/a.yaml is new"]),
+    ],
+)
+def test_each_difference_has_its_words(after: dict[str, bytes], lines: list[str]) -> None:
+    found = list(in_words(BEFORE, after))
+    assert len(found) >= len(lines)
+    for line in lines:
+        assert [said for said in found if said.startswith(line)], found
+    if not lines:
+        assert found == []
+
+
+def test_what_is_taken_back_is_said_too() -> None:
+    more = settings(suppressions=SUPPRESSION, stacks=STACK)
+    assert list(in_words(more, BEFORE)) == [
+        "  the stack shop is gone: what belonged to it counts as production",
+        "  the suppression of r at a.b until 2027-01-01 is gone",
+    ]
+    other = settings(stacks=STACK.replace(b"dev", b"prod"), suppressions=SUPPRESSION)
+    assert list(in_words(more, other)) == ["! the stack shop: environment changes"]
+    assert list(in_words({**BEFORE, "rules/a.yaml": b""}, BEFORE)) == ["! rules/a.yaml is gone"]
