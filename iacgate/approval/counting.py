@@ -5,7 +5,7 @@ The checks run in this order, each with a code of its own:
  1. envelope      it is one of ours, with one signature and our payload type
  2. statement     it is an approval (or rejection, or withdrawal) that this version understands
  3. signature     it verifies over exactly these bytes
- 4. key           the key is somebody's, was valid on arrival, is valid now, and is not revoked
+ 4. key           the key is somebody's, was valid on arrival, is not revoked, and is valid now
  5. principal     the statement names the key's owner, and the owner is human
  6. change        it is about this change, in this ledger, under this trust bundle
  7. independence  the signer had no hand in the change
@@ -13,14 +13,19 @@ The checks run in this order, each with a code of its own:
  9. type          it approves a change of this type and severity
 10. time          it did not come from the future, and has not expired
 11. single use    nobody counts twice
+12. withdrawn     its signer did not take it back
 
 A rejection needs the first six (not the bundle) and any role: whoever could fill a seat somewhere
-can say no, also where this plan demands no seat of his. It stands until its signer withdraws it.
+can say no, also where this plan demands no seat of his. It stands until its signer withdraws it,
+also when the key expires meanwhile.
+
+A withdrawal names the statements that it takes back by their digests. Times would not do: whoever
+can write the inbox can deliver an old envelope again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Final, Literal
 
 import msgspec
@@ -28,6 +33,7 @@ import msgspec
 from iacgate import canonical, instants
 from iacgate.approval import envelope as envelopes
 from iacgate.approval import statement as statements
+from iacgate.approval.envelope import Envelope
 from iacgate.approval.statement import Statement, Target
 from iacgate.errors import IacgateError
 from iacgate.people.roster import Principal, Roster
@@ -49,6 +55,7 @@ Code = Literal[
     "type",
     "time",
     "single-use",
+    "withdrawn",
 ]
 
 
@@ -81,9 +88,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What became of one envelope: whose it is, whether it counts, and why not."""
+    """What became of one envelope: whose it is, whether it counts, and why not.
+
+    ``digest`` names the envelope's bytes, ``statement`` the bytes that were signed, which stay the
+    same when an envelope is written another way; empty where there are none.
+    """
 
     digest: str
+    statement: str
     principal: str
     decision: str
     code: Code
@@ -100,7 +112,7 @@ class _Refused(Exception):
 
     def __init__(self, code: Code, why: str, principal: str = "", decision: str = "") -> None:
         super().__init__(why)
-        self.verdict = Verdict("", principal, decision, code, why)
+        self.verdict = Verdict("", "", principal, decision, code, why)
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -118,30 +130,45 @@ class Counted(msgspec.Struct, frozen=True):
         """The principals whose rejections stand."""
         return tuple(sorted({item.principal for item in self.verdicts if item.counts and item.decision == "reject"}))
 
+    def signed_by(self, principal: str) -> tuple[str, ...]:
+        """The statements that somebody signed and has not withdrawn: the digests, each once."""
+        return tuple(
+            sorted(
+                {
+                    item.statement
+                    for item in self.verdicts
+                    if item.principal == principal
+                    and item.decision != "withdraw"
+                    and item.code not in (*_NOT_SIGNED, "withdrawn")
+                }
+            )
+        )
+
+
+_NOT_SIGNED: Final = ("envelope", "statement", "signature", "key", "principal")
+"""The verdicts on envelopes whose signer is not who they say."""
+
 
 def count(received: Iterable[Received], wanted: Wanted, roster: Roster, now: str) -> Counted:
     """Return what counts for a change, now.
 
     The order in which envelopes are given decides nothing: they are taken in the order of arrival.
     """
-    withdrawn: dict[str, str] = {}
-    judged: list[tuple[Received, Verdict]] = []
+    verdicts = []
+    withdrawn: set[tuple[str, str]] = set()
     for item in sorted(set(received), key=lambda item: (item.arrived, item.data)):
-        verdict = _judge(item, wanted, roster, now)
-        judged.append((item, verdict))
-        if verdict.counts and verdict.decision == "withdraw":
-            withdrawn[verdict.principal] = item.arrived
+        verdict, withdraws = _judge(item, wanted, roster, now)
+        verdicts.append(verdict)
+        withdrawn.update((verdict.principal, digest) for digest in withdraws)
     seen: set[str] = set()
-    return Counted(tuple(_once(item, verdict, withdrawn, seen) for item, verdict in judged))
+    return Counted(tuple(_once(verdict, withdrawn, seen) for verdict in verdicts))
 
 
-def _once(item: Received, verdict: Verdict, withdrawn: Mapping[str, str], seen: set[str]) -> Verdict:
-    """Let each approver count once, and nothing that was withdrawn after it arrived."""
-    if not verdict.counts or verdict.decision == "withdraw":
-        return verdict
-    if item.arrived <= withdrawn.get(verdict.principal, ""):
-        return _as(verdict, "single-use", "it was withdrawn")
-    if verdict.decision == "approve":
+def _once(verdict: Verdict, withdrawn: Set[tuple[str, str]], seen: set[str]) -> Verdict:
+    """Let each approver count once, and nothing that its signer withdrew."""
+    if (verdict.principal, verdict.statement) in withdrawn and verdict.code not in _NOT_SIGNED:
+        return _as(verdict, "withdrawn", f"{verdict.principal} withdrew it")
+    if verdict.counts and verdict.decision == "approve":
         if verdict.principal in seen:
             return _as(verdict, "single-use", f"{verdict.principal} counts once, and does already")
         seen.add(verdict.principal)
@@ -152,10 +179,13 @@ def _as(verdict: Verdict, code: Code, why: str) -> Verdict:
     return msgspec.structs.replace(verdict, code=code, why=why)
 
 
-def _judge(item: Received, wanted: Wanted, roster: Roster, now: str) -> Verdict:
-    digest = canonical.digest(item.data)
+def _judge(item: Received, wanted: Wanted, roster: Roster, now: str) -> tuple[Verdict, tuple[str, ...]]:
+    """Return the verdict on one envelope by itself, and the statements that it withdraws."""
+    digest, signed = canonical.digest(item.data), ""
     try:
-        statement, person = _verified(item, roster, now)
+        envelope = _parsed(item)
+        signed = canonical.digest(envelope.payload)
+        statement, person = _verified(envelope, roster, item.arrived, now)
         _about_this_change(statement, wanted, person)
         decision = statement.predicate.decision
         if decision == "approve":
@@ -163,16 +193,20 @@ def _judge(item: Received, wanted: Wanted, roster: Roster, now: str) -> Verdict:
         elif decision == "reject" and not person.roles:
             raise _Refused("principal", f"{person.id} could fill no seat", person.id, decision)
     except _Refused as refused:
-        return msgspec.structs.replace(refused.verdict, digest=digest)
-    return Verdict(digest, person.id, decision, "counts", "")
+        return msgspec.structs.replace(refused.verdict, digest=digest, statement=signed), ()
+    return Verdict(digest, signed, person.id, decision, "counts", ""), statement.predicate.withdraws
 
 
-def _verified(item: Received, roster: Roster, now: str) -> tuple[Statement, Principal]:
-    """Checks 1 to 5: a statement, and the human who signed it."""
+def _parsed(item: Received) -> Envelope:
+    """Check 1."""
     try:
-        envelope = envelopes.parse(item.data)  # 1
+        return envelopes.parse(item.data)
     except IacgateError as error:
         raise _Refused("envelope", error.message) from error
+
+
+def _verified(envelope: Envelope, roster: Roster, arrived: str, now: str) -> tuple[Statement, Principal]:
+    """Checks 2 to 5: a statement, and the human who signed it."""
     try:
         statement = statements.decode(envelope.payload)  # 2
     except IacgateError as error:
@@ -186,11 +220,12 @@ def _verified(item: Received, roster: Roster, now: str) -> tuple[Statement, Prin
     if found is None:
         raise _Refused("key", "the key is nobody's in people.yaml", claimed, decision)
     person, key = found
-    for moment, when in ((item.arrived, "when it arrived"), (now, "now")):
-        if not key.valid_at(moment):
-            raise _Refused("key", f"the key of {person.id} was not valid {when}", person.id, decision)
+    if not key.valid_at(arrived):
+        raise _Refused("key", f"the key of {person.id} was not valid when it arrived", person.id, decision)
     if key.revoked and key.revoked <= now:
         raise _Refused("key", f"the key of {person.id} is revoked", person.id, decision)
+    if decision == "approve" and not key.valid_at(now):  # who said no has not agreed because a key expired
+        raise _Refused("key", f"the key of {person.id} is not valid now", person.id, decision)
     if claimed != person.id:  # 5
         raise _Refused("principal", f"it says {claimed}, and the key is {person.id}'s", person.id, decision)
     if person.kind != "human":

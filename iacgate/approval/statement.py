@@ -25,6 +25,8 @@ MAX_BYTES: Final = 4096
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=512)]
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+MAX_WITHDRAWN: Final = 16
+"""How many statements one withdrawal can name, so that it fits into ``MAX_BYTES``."""
 
 
 class Digest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -63,6 +65,8 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``fingerprint``, ``assessment``, ``bundle`` and ``ledger`` are digests; ``issued`` and
     ``expires`` are instants that the signer claims, which only ever shorten its validity.
+    ``withdraws`` are the digests of the statements that a withdrawal takes back, so that it takes
+    back nothing else, whenever either of them is delivered again.
     """
 
     decision: Literal["approve", "reject", "withdraw"]
@@ -80,6 +84,7 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Text
     issued: str
     expires: str
+    withdraws: Annotated[tuple[Sha256, ...], msgspec.Meta(max_length=MAX_WITHDRAWN)]
 
 
 class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -144,4 +149,6 @@ def decode(data: bytes) -> Statement:
         raise StatementInvalid("The statement's times make no sense.", hint="Sign again.")
     if not instants.is_instant(predicate.expires):
         raise StatementInvalid("The statement's times make no sense.", hint="Sign again.")
+    if bool(predicate.withdraws) != (predicate.decision == "withdraw"):
+        raise StatementInvalid("A withdrawal names what it withdraws, and nothing else does.", hint="Sign again.")
     return statement

@@ -9,10 +9,9 @@ from typing import Any, Final, Literal
 
 import click
 
-from iacgate import instants
 from iacgate.approval import envelope
 from iacgate.approval.counting import Received, count
-from iacgate.approval.statement import Predicate, encode, make_statement
+from iacgate.approval.statement import MAX_WITHDRAWN, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
 from iacgate.cli.gate import plan_options, read_change
 from iacgate.errors import IacgateError, UsageInvalid
@@ -80,7 +79,7 @@ def reject(**options: Any) -> int:
 @plan_options
 @signing_options
 def withdraw(**options: Any) -> int:
-    """Withdraw everything that you signed about a change so far.
+    """Withdraw everything that you signed about a change so far, each by its digest.
 
     \b
     Example:
@@ -98,14 +97,26 @@ def _sign(decision: Literal["approve", "reject", "withdraw"], options: dict[str,
     if not options["yes"] and not click.confirm(f"{decision.capitalize()} this as {person.id}?", err=True):
         click.echo("Nothing was signed.", err=True)
         return DENIED
-    inputs = change.inputs()
-    data = _signed(change, decision, person, Path(options["key"]), options["reason"], inputs.demand.valid_hours)
-    (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
-    if not verdict.counts:
-        raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
-    path = change.inbox.put(change.wanted.change, data)
-    click.echo(f"{decision.capitalize()}: {change.wanted.change} as {person.id}, in {harmless(str(path))}")
+    for withdraws in _batches(change, person) if decision == "withdraw" else [()]:
+        data = _signed(change, decision, person, Path(options["key"]), options["reason"], withdraws)
+        (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
+        if not verdict.counts:
+            raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
+        path = change.inbox.put(change.wanted.change, data)
+        click.echo(f"{decision.capitalize()}: {change.wanted.change} as {person.id}, in {harmless(str(path))}")
     return 0
+
+
+def _batches(change: Change, person: Principal) -> list[tuple[str, ...]]:
+    """Return what there is of somebody to withdraw, in parts that fit into one statement each."""
+    inputs = change.inputs()
+    digests = count(inputs.received, change.wanted, change.roster, inputs.now).signed_by(person.id)
+    if not digests:
+        raise CannotCount(
+            f"{person.id} signed nothing about {change.wanted.change} that could be withdrawn.",
+            hint="Name the change, the inbox and the plan as they were when it was signed.",
+        )
+    return [digests[at : at + MAX_WITHDRAWN] for at in range(0, len(digests), MAX_WITHDRAWN)]
 
 
 def _show(change: Change, decision: str, person: Principal) -> None:
@@ -129,7 +140,7 @@ def _signed(
     person: Principal,
     key: Path,
     reason: str,
-    hours: int,
+    withdraws: tuple[str, ...],
 ) -> bytes:
     issued = now()
     predicate = Predicate(
@@ -147,9 +158,8 @@ def _signed(
         principal=person.id,
         reason=reason,
         issued=issued,
-        expires=later(issued, hours),
+        expires=later(issued, change.wanted.valid_hours),
+        withdraws=withdraws,
     )
     payload = encode(make_statement(dict(change.wanted.subjects), predicate))
-    if not instants.is_instant(predicate.expires):
-        raise UsageInvalid("The clock of this machine makes no sense.", hint="Set it.")
     return envelope.seal(payload, sign(key, envelope.pre_authentication(payload), envelope.NAMESPACE))

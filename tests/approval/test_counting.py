@@ -16,7 +16,7 @@ from iacgate.approval import envelope
 from iacgate.approval.counting import Counted, Received, Verdict, Wanted, count
 from iacgate.approval.statement import Target
 from iacgate.vocabulary import Severity
-from tests.support.approvals import ARRIVED, NOW, SUBJECTS, TARGET, WANTED, key_of, roster, signed
+from tests.support.approvals import ARRIVED, NOW, SUBJECTS, TARGET, WANTED, key_of, roster, signed, withdrawal
 
 ROSTER = roster()
 
@@ -104,7 +104,7 @@ def test_a_first_apply_binds_to_no_state() -> None:
         ({"since": "2026-11-24"}, "was not valid when it arrived"),
         ({"since": "2026-11-23T11:30:00Z"}, "was not valid when it arrived"),
         ({"until": "2026-11-22"}, "was not valid when it arrived"),
-        ({"until": "2026-11-23T11:30:00Z"}, "was not valid now"),
+        ({"until": "2026-11-23T11:30:00Z"}, "is not valid now"),
         ({"revoked": "2026-11-23T11:59:59Z"}, "is revoked"),
         ({"revoked": "2026-11-23T10:00:00Z"}, "is revoked"),
     ],
@@ -130,13 +130,45 @@ def test_a_rejection_stands_until_its_author_withdraws_it() -> None:
     no = signed("bob", decision="reject", arrived="2026-11-23T11:10:00Z")
     assert counted(signed("ann"), no).rejecting == ("bob",)
     assert counted(no, signed("bob")).rejecting == ("bob",)
-    earlier = signed("bob", decision="withdraw", arrived="2026-11-23T11:09:00Z")
-    assert counted(no, earlier).rejecting == ("bob",)
-    assert counted(no, signed("ann", decision="withdraw", arrived="2026-11-23T11:20:00Z")).rejecting == ("bob",)
-    later = signed("bob", decision="withdraw", arrived="2026-11-23T11:20:00Z")
-    assert counted(no, later).rejecting == ()
+    assert counted(no, withdrawal("bob", signed("bob"))).rejecting == ("bob",)
+    assert counted(no, withdrawal("ann", no)).rejecting == ("bob",)
+    assert counted(no, withdrawal("bob", no)).rejecting == ()
     again = signed("bob", decision="reject", arrived="2026-11-23T11:30:00Z", nonce="3" * 32)
-    assert counted(no, later, again).rejecting == ("bob",)
+    assert counted(no, withdrawal("bob", no), again).rejecting == ("bob",)
+
+
+@given(st.permutations(["2026-11-23T11:00:01Z", "2026-11-23T11:00:02Z", "2026-11-23T11:00:03Z", NOW]))
+def test_an_old_withdrawal_that_is_delivered_again_lifts_no_later_rejection(times: list[str]) -> None:
+    no = signed("bob", decision="reject", arrived=times[0])
+    again = signed("bob", decision="reject", nonce="3" * 32, arrived=times[1])
+    taken_back = withdrawal("bob", no, arrived=times[2])
+    assert counted(no, again, taken_back, Received(taken_back.data, times[3])).rejecting == ("bob",)
+
+
+@given(st.permutations(["2026-11-23T11:00:01Z", "2026-11-23T11:00:02Z", NOW]))
+def test_a_withdrawn_approval_that_is_delivered_again_does_not_count(times: list[str]) -> None:
+    yes = signed("ann", arrived=times[0])
+    otherwise = rewrapped(Received(yes.data, times[1]), lambda wire: wire.update(payload=wire["payload"]))
+    assert otherwise.data != yes.data
+    found = counted(yes, withdrawal("ann", yes, arrived=times[2]), otherwise)
+    assert found.approving == ()
+    assert [item.code for item in found.verdicts].count("withdrawn") == 2
+
+
+def test_a_rejection_stands_when_its_key_expires_and_falls_when_it_is_revoked() -> None:
+    no = signed("bob", decision="reject")
+    for key, rejecting in (
+        ({"until": "2026-11-23T11:30:00Z"}, ("bob",)),
+        ({"until": "2026-11-23T10:30:00Z"}, ()),
+        ({"revoked": "2026-11-23T11:30:00Z"}, ()),
+    ):
+        assert count([no], WANTED, roster(bob=key), NOW).rejecting == rejecting
+
+
+def test_a_withdrawal_stands_when_its_key_expires() -> None:
+    no = signed("bob", decision="reject")
+    expired = roster(bob={"until": "2026-11-23T11:30:00Z"})
+    assert count([no, withdrawal("bob", no)], WANTED, expired, NOW).rejecting == ()
 
 
 def test_a_rejection_counts_whatever_plan_it_was_about_and_for_as_long_as_it_takes() -> None:
@@ -146,8 +178,17 @@ def test_a_rejection_counts_whatever_plan_it_was_about_and_for_as_long_as_it_tak
 
 
 def test_an_approval_can_be_withdrawn() -> None:
-    found = counted(signed("ann"), signed("ann", decision="withdraw", arrived="2026-11-23T11:20:00Z"))
-    assert found.approving == ()
+    assert counted(signed("ann"), withdrawal("ann", signed("ann"))).approving == ()
+    assert counted(signed("ann"), withdrawal("bob", signed("ann"))).approving == ("ann",)
+
+
+def test_what_somebody_can_withdraw() -> None:
+    yes, no, other = signed("ann"), signed("ann", decision="reject"), signed("ann", fingerprint="1" * 64)
+    forged, taken_back = signed("ann", key="bob"), withdrawal("ann", yes)
+    found = counted(yes, no, other, forged, taken_back, signed("bob"))
+    assert found.signed_by("ann") == tuple(sorted(counted(no, other).signed_by("ann")))
+    assert len(found.signed_by("ann")) == 2
+    assert counted(forged).signed_by("ann") == ()
 
 
 def rewrapped(received: Received, change: Any) -> Received:
@@ -195,6 +236,9 @@ def test_a_signature_for_git_or_a_file_is_none_for_us() -> None:
         lambda said: said["predicate"].update(decision="approve-all"),
         lambda said: said["predicate"].update(expires=said["predicate"]["issued"]),
         lambda said: said["predicate"].update(issued="yesterday"),
+        lambda said: said["predicate"].update(decision="withdraw"),
+        lambda said: said["predicate"].update(withdraws=["0" * 64]),
+        lambda said: said["predicate"].update(decision="withdraw", withdraws=["*"]),
         lambda said: said["subject"].append(said["subject"][0]),
         lambda said: said["subject"].clear(),
         lambda said: said["subject"][0]["digest"].update(md5="x"),

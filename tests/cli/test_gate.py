@@ -164,6 +164,15 @@ def test_a_rejection_denies_until_it_is_withdrawn(stack: Stack) -> None:
     assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["rejected"])
     assert stack.iacgate("withdraw", *signing).returncode == 0
     assert "rejected" not in [reason["code"] for reason in stack.decision()[1]["reasons"]]
+    for path in stack.inbox.glob("*/*"):
+        path.touch()
+    assert [item["code"] for item in stack.decision()[1]["approvals"]].count("withdrawn") == 2
+    again = stack.iacgate("withdraw", *signing)
+    assert (again.returncode, b"bob signed nothing" in again.stderr) == (11, True)
+    assert stack.iacgate("reject", *signing).returncode == 0
+    for path in stack.inbox.glob("*/*"):
+        path.touch()
+    assert "rejected" in [reason["code"] for reason in stack.decision()[1]["reasons"]]
 
 
 def test_what_could_not_count_is_not_signed(stack: Stack) -> None:

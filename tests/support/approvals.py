@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from iacgate import canonical
 from iacgate.approval import envelope
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.statement import Predicate, Target, encode, make_statement
@@ -90,6 +91,7 @@ def predicate(person: str, **more: Any) -> Predicate:
         reason="looks right",
         issued=ISSUED,
         expires="2026-11-30T10:59:00Z",
+        withdraws=(),
     )
     return msgspec.structs.replace(said, **more)
 
@@ -101,3 +103,9 @@ def signed(
     payload = encode(make_statement(subjects, predicate(person, **more)))
     armored = key_of(key or person).sign(envelope.pre_authentication(payload), envelope.NAMESPACE)
     return Received(envelope.seal(payload, armored), arrived)
+
+
+def withdrawal(person: str, *received: Received, **more: Any) -> Received:
+    """Return somebody's withdrawal of some statements, as it arrives."""
+    digests = tuple(canonical.digest(envelope.parse(item.data).payload) for item in received)
+    return signed(person, decision="withdraw", withdraws=digests, **more)
