@@ -9,7 +9,7 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.gate import Decision
-from iacgate.render.plain import harmless
+from iacgate.render.plain import harmless, harmless_json
 
 SCHEMA: Final = "iacgate.decision/1"
 
@@ -23,8 +23,8 @@ class Document(msgspec.Struct):
 
 
 def as_json(decision: Decision) -> bytes:
-    """Return one line of canonical JSON: the same decision gives the same bytes."""
-    return canonical.canonical_json(Document(SCHEMA, decision, decision.exit_code)) + b"\n"
+    """Return one line of JSON: the same decision gives the same bytes."""
+    return harmless_json(canonical.canonical_json(Document(SCHEMA, decision, decision.exit_code))) + b"\n"
 
 
 def as_text(decision: Decision, plan: str, *, colour: bool) -> str:

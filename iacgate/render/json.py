@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from iacgate.render.plain import is_hidden
+from iacgate.render.plain import harmless_json
 from iacgate.risk.assessment import Assessment
 
 SCHEMA: Final = "iacgate.preview/1"
@@ -16,18 +16,5 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 def render(assessment: Assessment) -> bytes:
-    """Return one line of JSON.
-
-    What a terminal or a CI log could obey is written with escapes: control and direction characters, and ``##``.
-    """
-    body = _encoder.encode(assessment)
-    line = (b'{"schema":"%s",' % SCHEMA.encode() + body[1:]).replace(b"##", b"#\\u0023")
-    return (line if line.isascii() else _escaped(line.decode())) + b"\n"
-
-
-def _escaped(text: str) -> bytes:
-    import json  # noqa: PLC0415 - most names are plain ASCII
-
-    odd = {character for character in set(text) if not character.isascii() and is_hidden(character)} | {"\x7f"}
-    table = {ord(character): json.dumps(character)[1:-1] for character in odd}
-    return text.translate(table).encode()
+    """Return one line of JSON, in which a terminal or a CI log finds nothing to obey."""
+    return harmless_json(b'{"schema":"%s",' % SCHEMA.encode() + _encoder.encode(assessment)[1:]) + b"\n"

@@ -27,6 +27,21 @@ def harmless(text: str) -> str:
     return re.sub("#(?=#)", "# ", text) if "##" in text else text
 
 
+def harmless_json(line: bytes) -> bytes:
+    """Return the same JSON, with what a terminal or a CI log could obey written as escapes.
+
+    These are control and direction characters, and ``##``; all of them stand in strings only.
+    """
+    line = line.replace(b"##", b"#\\u0023").replace(b"\x7f", b"\\u007f")
+    if line.isascii():
+        return line
+    import json  # noqa: PLC0415 - most names are plain ASCII
+
+    text = line.decode()
+    odd = {character for character in set(text) if not character.isascii() and is_hidden(character)}
+    return text.translate({ord(character): json.dumps(character)[1:-1] for character in odd}).encode()
+
+
 def is_hidden(character: str) -> bool:
     """Return whether a character controls how others are shown, or is not shown itself."""
     import unicodedata  # noqa: PLC0415 - most names are plain ASCII

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import unicodedata
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iacgate.render.plain import fit, harmless, width
+from iacgate.render.plain import fit, harmless, harmless_json, width
 
 
 @pytest.mark.parametrize(
@@ -36,6 +37,14 @@ def test_nothing_that_a_terminal_obeys_is_left(text: str) -> None:
     shown = harmless(text)
     assert "##[" not in shown
     assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text("#\x7f"))
+def test_harmless_json_says_the_same_and_holds_nothing_to_obey(text: str, more: str) -> None:
+    line = harmless_json(msgspec.json.encode([text, more]))
+    assert msgspec.json.decode(line) == [text, more]
+    assert b"##" not in line
+    assert not {unicodedata.category(character) for character in line.decode()} & {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 
 @given(st.text(), st.integers(1, 100))
