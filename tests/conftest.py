@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import pytest
 
+from tests.support.corpus import corpus_folder
+
 ROOT = Path(__file__).resolve().parents[1]
 PLANS = ROOT / "fixtures" / "plans"
 
@@ -21,7 +23,7 @@ Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[bytes]"]
 @pytest.fixture(scope="session")
 def corpus() -> Path:
     """The folder of real plans from public repositories, where it is there."""
-    folder = Path(os.environ.get("IACGATE_CORPUS") or ROOT.parent / "shared" / "corpus")
+    folder = corpus_folder()
     if not folder.is_dir():
         pytest.skip("needs the corpus of real plans (IACGATE_CORPUS), which is not here")
     return folder

@@ -7,7 +7,6 @@ is unproven, and a plan whose worst finding surprises is a defect of a rule.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,21 +20,11 @@ from iacgate.risk.assessment import Assessment, Finding
 from iacgate.risk.packs import RuleSet
 from iacgate.shell.shipped import shipped_packs
 from iacgate.vocabulary import Severity
+from tests.support.corpus import corpus_folder, plans
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 REPORT: Final = ROOT / "docs" / "judgement.md"
 MARK: Final = "<!-- what follows is written by `make judge` -->\n"
-
-
-def corpus() -> Path:
-    """Return the folder of real plans, whether it is there or not."""
-    return Path(os.environ.get("IACGATE_CORPUS") or ROOT.parent / "shared" / "corpus")
-
-
-def plans(folder: Path) -> Iterator[Path]:
-    """Yield every plan JSON of the corpus."""
-    yield from sorted(folder.glob("plans/*/*"))
-    yield from sorted(folder.glob("generated/*/plan.json"))
 
 
 def findings(assessment: Assessment) -> list[tuple[str, Finding]]:
@@ -115,7 +104,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.judge", description=__doc__)
     parser.add_argument("--write", action="store_true", help="write docs/judgement.md")
     options = parser.parse_args()
-    folder = corpus()
+    folder = corpus_folder()
     if not folder.is_dir():
         sys.stderr.write("The corpus of real plans is not here. Name its folder in IACGATE_CORPUS.\n")
         return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from iacgate.plan.reader import Plan, read_plan
 from iacgate.risk.assess import assess
 from iacgate.risk.packs import RuleSet
 from iacgate.shell.shipped import shipped_packs
+from tests.support.corpus import plans
 
 RULES = RuleSet(shipped_packs())
 
@@ -57,11 +57,6 @@ def whole(data: bytes, name: str) -> Plan:
     list(plan.data_secrets())
     plan.relevant_resources()
     return plan
-
-
-def plans(corpus: Path) -> Iterator[Path]:
-    yield from sorted(corpus.glob("plans/*/*"))
-    yield from sorted(corpus.glob("generated/*/plan.json"))
 
 
 def test_plans(corpus: Path) -> None:
