@@ -11,7 +11,7 @@ So nobody can change who decides without those who decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -87,8 +87,13 @@ def encode(digest: str, version: int, previous: str, principal: str, reason: str
     return canonical.canonical_json(statement)
 
 
-def read_statement(data: bytes) -> tuple[BundleStatement, envelopes.Envelope]:
-    """Return a statement with the envelope around it; its signature verifies, whoever's it is.
+def signatures(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return those of the settings' files that sign them, by name."""
+    return {name: data for name, data in files.items() if name.startswith(SIGNATURES)}
+
+
+def read_statement(data: bytes, name: str) -> tuple[BundleStatement, envelopes.Envelope]:
+    """Return the statement in a file, with the envelope around it; its signature verifies, whoever's it is.
 
     Raises :class:`TrustInvalid` where it is anything else.
     """
@@ -97,22 +102,24 @@ def read_statement(data: bytes) -> tuple[BundleStatement, envelopes.Envelope]:
         envelopes.verify(envelope)
         statement = msgspec.convert(strictjson.decode(envelope.payload), BundleStatement)
     except (IacgateError, ValueError, RecursionError) as error:
-        raise TrustInvalid("A signature of the settings is not one.", hint="Look into .iacgate/trust.") from error
+        raise TrustInvalid(f".iacgate/{name}: no signature of the settings.", hint="Take the file away.") from error
     if not instants.is_instant(statement.predicate.issued):
-        raise TrustInvalid("A signature of the settings has no time.", hint="Sign again.")
+        raise TrustInvalid(f".iacgate/{name}: a signature without a time.", hint="Take it away, and sign again.")
     return statement, envelope
 
 
-def verify_chain(signatures: Iterable[bytes], bundles: Mapping[str, Bundle], newest: str, root: str, now: str) -> int:
+def verify_chain(
+    envelopes_by_name: Mapping[str, bytes], bundles: Mapping[str, Bundle], newest: str, root: str, now: str
+) -> int:
     """Return the number of the newest version, which is trusted.
 
-    ``signatures`` are all envelopes that are there; ``bundles`` has the settings of every version by
+    ``envelopes_by_name`` are all signatures that are there; ``bundles`` has the settings of every version by
     digest, ``newest`` those at the trusted branch; ``root`` is the pinned digest of the first. Raises
     :class:`TrustInvalid` where any step of the chain does not hold.
     """
     signed: dict[int, list[tuple[BundleStatement, envelopes.Envelope]]] = {}
-    for data in signatures:
-        found = read_statement(data)
+    for name, data in envelopes_by_name.items():
+        found = read_statement(data, name)
         signed.setdefault(found[0].predicate.version, []).append(found)
     if sorted(signed) != list(range(1, len(signed) + 1)) or not signed:
         raise TrustInvalid("The versions of the settings have a gap, or there is none.", hint="`iacgate trust sign`.")

@@ -50,7 +50,8 @@ SECOND = files({**ROLES, "nora": ["security"]})
 
 def verify(signatures: list[bytes], *contents: dict[str, bytes], root: str = ROOT, now: str = NOW) -> int:
     bundles = {found.digest: found for found in map(bundle, contents)}
-    return trust.verify_chain(signatures, bundles, trust.bundle_digest(contents[-1]), root, now)
+    named = {f"trust/{number}": data for number, data in enumerate(signatures)}
+    return trust.verify_chain(named, bundles, trust.bundle_digest(contents[-1]), root, now)
 
 
 def second(content: dict[str, bytes], *people: str, **more: Any) -> list[bytes]:
@@ -88,7 +89,7 @@ def test_signatures_are_no_part_of_what_they_are_about() -> None:
         ([*GENESIS, signature(SECOND, 3, ROOT, "ann")], [FIRST, SECOND], "have a gap"),
         ([*GENESIS, signature(SECOND, 2, "1" * 64, "ann")], [FIRST, SECOND], "does not name the version before"),
         (second(SECOND, "ann", "bob"), [SECOND], "not known"),
-        ([*GENESIS, b"{}"], [FIRST], "is not one"),
+        ([*GENESIS, b"{}"], [FIRST], r"\.iacgate/trust/2: no signature of the settings"),
     ],
 )
 def test_a_chain_that_does_not_hold(signatures: list[bytes], contents: list[dict[str, bytes]], says: str) -> None:

@@ -66,10 +66,9 @@ def sign_settings(config: str, principal: str, key: Path, reason: str) -> None:
 def _next(files: dict[str, bytes], digest: str) -> tuple[int, str]:
     """Return the number of the version that a digest is or becomes, and the digest of the one before."""
     by_version: dict[int, str] = {}
-    for name, data in files.items():
-        if name.startswith(trust.SIGNATURES):
-            statement, _ = trust.read_statement(data)
-            by_version[statement.predicate.version] = statement.bundle
+    for name, data in trust.signatures(files).items():
+        statement, _ = trust.read_statement(data, name)
+        by_version[statement.predicate.version] = statement.bundle
     newest = max(by_version, default=0)
     version = newest if by_version.get(newest) == digest else newest + 1
     return version, by_version.get(version - 1, "")

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from iacgate import instants, strictyaml
-from iacgate.errors import SettingsInvalid
+from iacgate.errors import KeyInvalid, SettingsInvalid
 from iacgate.people.keys import PublicKey, parse_key
 
 HINT = "See docs/approvals.md for the form of people.yaml."
@@ -104,7 +104,7 @@ def _refuse_what_belongs_to_two(people: People, file: str) -> None:
         found = [("id", person.id), *(("e-mail", email.casefold()) for email in person.emails)]
         found += [("account", account.casefold()) for account in person.forge]
         found += [("cloud identity", identity) for identity in person.cloud]
-        found += [("key", key.public.fingerprint) for key in person.keys]
+        found += [("key", _public(person, key, file).fingerprint) for key in person.keys]
         for what, value in found:
             if not value.strip():
                 raise SettingsInvalid(f"{file}: {person.id} has an empty {what}.", hint=HINT)
@@ -115,6 +115,13 @@ def _refuse_what_belongs_to_two(people: People, file: str) -> None:
                     hint="One human is one principal: give it to one of them.",
                 )
             seen[what, value] = person.id
+
+
+def _public(person: Principal, key: Key, file: str) -> PublicKey:
+    try:
+        return key.public
+    except KeyInvalid as error:
+        raise SettingsInvalid(f"{file}: {person.id}: {error.message}", hint=error.hint) from error
 
 
 def _check_times(person: Principal, file: str) -> None:

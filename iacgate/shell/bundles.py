@@ -13,6 +13,7 @@ from iacgate.errors import TrustInvalid
 from iacgate.people.roster import read_roster
 from iacgate.policy.environments import Policy, read_policy
 from iacgate.shell.clock import now
+from iacgate.shell.files import read_regular
 from iacgate.shell.folders import SETTINGS
 from iacgate.shell.git import Repository
 from iacgate.shell.settings import MAX_FILE, Settings, read_settings
@@ -47,8 +48,8 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
     Raises :class:`TrustInvalid` where they are not what was signed.
     """
     files = Repository(folder, ref).below(SETTINGS, MAX_FILE)
-    signatures = [data for name, data in sorted(files.items()) if name.startswith(trust.SIGNATURES)]
-    wanted = {trust.read_statement(data)[0].bundle for data in signatures}
+    signatures = trust.signatures(files)
+    wanted = {trust.read_statement(data, name)[0].bundle for name, data in signatures.items()}
     bundles: dict[str, trust.Bundle] = {}
     for commit in Repository(folder, ref).touching(SETTINGS):
         if wanted <= set(bundles):
@@ -58,14 +59,20 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
         if digest in wanted and digest not in bundles:
             bundles[digest] = _bundle(digest, then)
     version = trust.verify_chain(signatures, bundles, trust.bundle_digest(files), root, moment)
-    return {name: data for name, data in files.items() if not name.startswith(trust.SIGNATURES)}, version
+    return {name: data for name, data in files.items() if name not in signatures}, version
 
 
 def working_bundle(folder: Path) -> tuple[str, dict[str, bytes]]:
-    """Return the digest of the settings in a folder, and its files."""
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
-    }
+    """Return the digest of the settings in a folder, and its files; links are left out, as in a commit.
+
+    Raises :class:`TrustInvalid` where one of them cannot be read, or is too large.
+    """
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_symlink() and not path.is_dir():
+            data = read_regular(path, MAX_FILE, TrustInvalid)
+            if data is not None:
+                files[path.relative_to(folder).as_posix()] = data
     return trust.bundle_digest(files), files
 
 

@@ -43,7 +43,10 @@ FIDO = SoftFido("sk-ssh-ed25519@openssh.com").line
         ([{"id": "ann", "keys": [{"key": FIDO}, {"key": FIDO}]}], "the key 'SHA256:"),
         ([{"id": "ann", "emails": [" "]}], "ann has an empty e-mail"),
         ([{"id": "Ann"}], "line 1: Expected `str` matching regex"),
-        ([{"id": "ann", "keys": [{"key": "ssh-ed25519 AAAA"}]}], "is not valid"),
+        (
+            [{"id": "ann", "keys": [{"key": "ssh-ed25519 AAAA"}]}],
+            "people.yaml: ann: The key 'ssh-ed25519 AAAA' is not valid",
+        ),
         ([{"id": "ann", "keys": [{"key": key_of("ann").line, "until": "soon"}]}], "'soon' is neither a day"),
         ([{"id": "ann", "keys": [{"key": key_of("ann").line, "revoked": "2026-01-01"}]}], "revoked at an instant"),
         ([{"id": "ann", "role": ["infra"]}], "unknown field `role`"),
