@@ -20,7 +20,7 @@ from iacgate.people.roster import Roster
 from iacgate.policy.backends import identity
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
-from iacgate.shell.git import Repository
+from iacgate.shell.git import Repository, root_of
 from iacgate.shell.inbox import FolderInbox
 
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -108,10 +108,9 @@ def _roster(roster: Roster | None, folder: str) -> Roster:
 
 
 def _repository(folder: str) -> Repository | None:
-    try:
-        repository = Repository(Path(folder), "HEAD")
-    except UsageInvalid:
+    if root_of(Path(folder)) is None:
         return None
+    repository = Repository(Path(folder), "HEAD")
     if not repository.clean:
         raise UsageInvalid(
             f"{folder}: the working tree has changes that no commit has, so that an approval would bind another tree.",

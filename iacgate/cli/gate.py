@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -10,9 +11,11 @@ import click
 from iacgate.cli.changes import Asked, Change
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Origin, load
+from iacgate.errors import TrustInvalid
 from iacgate.gate import decide
 from iacgate.render import decision as rendered
 from iacgate.shell import console
+from iacgate.shell.bundles import ROOT
 
 
 def plan_options(command: Any) -> Any:
@@ -39,7 +42,16 @@ def plan_options(command: Any) -> Any:
 
 
 def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
-    """Return the change that the options name, judged."""
+    """Return the change that the options name, judged.
+
+    Raises :class:`TrustInvalid` where the pipeline pins signed settings, and those of the working tree,
+    which the change may have written itself, would decide.
+    """
+    if not options["trusted"] and os.environ.get(ROOT):
+        raise TrustInvalid(
+            f"{ROOT} is set, and --trusted names no branch: the settings of the working tree decide nothing here.",
+            hint="Name the protected branch, for example --trusted origin/main; or unset it to look at a draft.",
+        )
     judge = Judge(
         Wanted(config=options["config"], stack=options["stack"], base=options["base"], trusted=options["trusted"])
     )

@@ -15,19 +15,17 @@ import msgspec
 from iacgate import instants, strictyaml
 from iacgate.errors import SettingsInvalid
 from iacgate.risk.assessment import SuppressionState, SuppressionUse
+from iacgate.risk.rego import PREFIX
 
 HINT: Final = "See docs/settings.md for the form of suppressions.yaml."
 PLAN: Final = "plan"
-OTHER_ENGINES: Final = "rego:"
-"""How the ids of rules begin that are not ours to list."""
+"""The address of findings that belong to the plan as a whole."""
 
 MIN_LITERAL: Final = 4
 """Characters between two stars: fewer name nothing."""
 
 MAX_YEARS: Final = 2
 """A suppression that goes on for longer has no end that anybody will see."""
-
-"""The address of findings that belong to the plan as a whole."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
 
@@ -110,7 +108,7 @@ class Register:
 
 
 def _state(item: Suppression, rules: frozenset[str], today: str) -> SuppressionState:
-    if item.rule not in rules and not item.rule.startswith(OTHER_ENGINES):
+    if item.rule not in rules and not item.rule.startswith(PREFIX):
         return "no such rule"
     if item.until < today:
         return "expired"

@@ -27,7 +27,7 @@ class Repository:
     def __init__(self, folder: Path, ref: str) -> None:
         self._folder = folder
         self._ref = ref
-        self._root = _root(folder.resolve())
+        self._root = root_of(folder)
         self.commit = self._git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
         self._prefix = PurePosixPath(self._git("rev-parse", "--show-prefix").decode().strip())
 
@@ -126,8 +126,9 @@ class Repository:
         return done.stdout
 
 
-def _root(folder: Path) -> Path | None:
-    """Return the nearest folder above that holds a ``.git``, which no commit can hold."""
+def root_of(folder: Path) -> Path | None:
+    """Return the nearest folder above that holds a ``.git``, which no commit can hold; ``None`` where there is none."""
+    folder = folder.resolve()
     return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
 
 

@@ -29,7 +29,7 @@ class FolderInbox:
     def received(self, change: str) -> list[Received]:
         """Return everything that arrived for a change.
 
-        Raises :class:`UsageInvalid` where there is more than anybody can have sent.
+        Raises :class:`UsageInvalid` where there is more than anybody can have sent, or one cannot be read.
         """
         folder = self._root / change
         if not folder.is_dir():
@@ -54,7 +54,13 @@ class FolderInbox:
 
 
 def _read(path: Path) -> Received:
-    with path.open("rb") as stream:
-        data = stream.read(MAX_BYTES + 1)
-        arrived = datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
-    return Received(data, arrived.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+            arrived = datetime.fromtimestamp(int(os.fstat(stream.fileno()).st_mtime), UTC)
+    except (OSError, ValueError, OverflowError) as error:
+        raise UsageInvalid(
+            f"{path}: the envelope, or its time, cannot be read ({type(error).__name__}).",
+            hint="Mend the file: one that is left out might be a rejection.",
+        ) from error
+    return Received(data, arrived.isoformat().removesuffix("+00:00") + "Z")

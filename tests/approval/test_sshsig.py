@@ -144,12 +144,11 @@ def test_we_never_accept_what_ssh_keygen_refuses(folder: Path, kind: str) -> Non
     assert seen  # they are more lenient somewhere, or this compares nothing
 
 
-def test_a_key_that_is_too_weak_does_not_count_although_it_signed(folder: Path, tmp_path: Path) -> None:
+def test_a_key_that_is_too_weak_does_not_count_although_it_signed(folder: Path) -> None:
     armored = sign(folder / "ed25519", MESSAGE, NAMESPACE)
     key = parse_key(public_line(folder / "ed25519")).blob
     small = key[:-32] + b"\x01" + bytes(31)
     assert re.search("small order", refusal(armor(blob_of(armored).replace(key, small))))
-    del tmp_path
 
 
 def test_the_namespace_is_compared_whole(folder: Path) -> None:

@@ -290,13 +290,28 @@ def test_settings_that_nobody_signed_decide_nothing(signed: Stack) -> None:
 
 
 def test_the_first_version_is_pinned(signed: Stack) -> None:
-    good, signed.trust_root = signed.trust_root, "1" * 64
+    signed.trust_root = "1" * 64
     done = signed.iacgate("gate")
     assert (done.returncode, b"not the pinned one" in done.stderr) == (15, True)
     signed.trust_root = ""
     done = signed.iacgate("gate")
     assert (done.returncode, b"IACGATE_TRUST_ROOT is not set" in done.stderr) == (15, True)
-    del good
+
+
+def test_where_signed_settings_are_pinned_no_others_decide(signed: Stack) -> None:
+    signed.trusted = ()
+    for done in (signed.iacgate("gate"), signed.approve("ann")):
+        assert (done.returncode, b"--trusted names no branch" in done.stderr) == (15, True)
+
+
+def test_a_repository_that_cannot_be_asked_is_not_none(stack: Stack) -> None:
+    for name in ("index", "HEAD"):
+        broken = stack.root / ".git" / name
+        kept = broken.read_bytes()
+        broken.write_bytes(b"junk")
+        done = stack.iacgate("gate")
+        assert (done.returncode, done.stdout, b"git does not know" in done.stderr) == (2, b"", True), name
+        broken.write_bytes(kept)
 
 
 def test_the_chain_can_be_verified_by_itself(signed: Stack, iacgate: Run) -> None:
