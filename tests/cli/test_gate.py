@@ -38,6 +38,7 @@ class Stack:
         self.inbox = root / "inbox"
         self.trusted: tuple[str, ...] = ()
         self.trust_root = ""
+        self.base: tuple[str, ...] = ("--base", "base")
         self._run, self._terraform = run, terraform
         for folder in (self.root / ".iacgate", self.keys):
             folder.mkdir(parents=True)
@@ -80,7 +81,7 @@ class Stack:
         self.command(self._terraform, "plan", "-input=false", f"-out={name}")
 
     def iacgate(self, command: str, *more: str, plan: str = "tfplan") -> subprocess.CompletedProcess[bytes]:
-        where = ("--inbox", str(self.inbox), "--base", "base", "--program", self._terraform, *self.trusted)
+        where = ("--inbox", str(self.inbox), *self.base, "--program", self._terraform, *self.trusted)
         return self._run(command, plan, *where, *more, cwd=self.root, IACGATE_TRUST_ROOT=self.trust_root)
 
     def sign_settings(self, *people: str) -> str:
@@ -305,6 +306,7 @@ def test_where_signed_settings_are_pinned_no_others_decide(signed: Stack) -> Non
 
 
 def test_a_repository_that_cannot_be_asked_is_not_none(stack: Stack) -> None:
+    stack.base = ()
     for name in ("index", "HEAD"):
         broken = stack.root / ".git" / name
         kept = broken.read_bytes()
