@@ -64,14 +64,8 @@ class Repository:
         place = _inside(self._prefix / folder)
         if place is None:
             return
-        tree = f"{self.commit}:{place}" if place else self.commit
-        for entry in self._git("ls-tree", "-z", "--full-tree", "--end-of-options", tree, missing_is_empty=True).split(
-            b"\0"
-        ):
-            meta, _, name = entry.partition(b"\t")
-            path = name.decode(errors="replace")
-            if meta.startswith((b"100644 blob ", b"100755 blob ")) and path.endswith(endings):
-                blob = meta.split()[-1].decode()
+        for path, blob in self._blobs(place):
+            if path.endswith(endings):
                 size = int(self._git("cat-file", "-s", blob))
                 yield path, self._git("cat-file", "blob", blob) if size <= limit else b" " * (limit + 1)
 
@@ -81,24 +75,33 @@ class Repository:
         Raises :class:`UsageInvalid` where a file has more than ``limit`` bytes.
         """
         found = {}
-        tree = f"{self.commit}:{folder}"
-        for entry in self._git(
-            "ls-tree", "-r", "-z", "--full-tree", "--end-of-options", tree, missing_is_empty=True
-        ).split(b"\0"):
+        for path, blob in self._blobs(folder, "-r"):
+            if int(self._git("cat-file", "-s", blob)) > limit:
+                raise UsageInvalid(f"{folder}/{path}: too large.", hint="Make it smaller.")
+            found[path] = self._git("cat-file", "blob", blob)
+        return found
+
+    def _blobs(self, folder: str, *options: str) -> Iterator[tuple[str, str]]:
+        """Yield path, as seen from a folder of the root, and id of the regular files in it.
+
+        There are none where the commit has no such folder; that git fails is something else, and raises.
+        """
+        begin = f"{folder}/" if folder else ""
+        only = ["--", begin] if begin else []
+        listed = self._git(
+            "--literal-pathspecs", "ls-tree", *options, "-z", "--full-tree", "--end-of-options", self.commit, *only
+        )
+        for entry in listed.split(b"\0"):
             meta, _, name = entry.partition(b"\t")
             if meta.startswith((b"100644 blob ", b"100755 blob ")):
-                blob = meta.split()[-1].decode()
-                if int(self._git("cat-file", "-s", blob)) > limit:
-                    raise UsageInvalid(f"{folder}/{name.decode(errors='replace')}: too large.", hint="Make it smaller.")
-                found[name.decode(errors="replace")] = self._git("cat-file", "blob", blob)
-        return found
+                yield name.decode(errors="replace").removeprefix(begin), meta.split()[-1].decode()
 
     def touching(self, folder: str) -> list[str]:
         """Return the commits, newest first, that changed anything below a folder of the repository's root."""
         where = f":(top){folder}"
         return self._git("log", "--format=%H", "--end-of-options", self.commit, "--", where).decode().split()
 
-    def _git(self, *arguments: str, missing_is_empty: bool = False) -> bytes:
+    def _git(self, *arguments: str) -> bytes:
         if self._root is None:
             raise UsageInvalid(
                 f"git does not know {self._ref!r} in {self._folder} (it is in no repository).",
@@ -116,8 +119,6 @@ class Repository:
                 f"git could not be asked ({type(error).__name__}).", hint="Install git, or leave --base away."
             ) from error
         if done.returncode != 0:
-            if missing_is_empty:
-                return b""
             said = done.stderr.decode(errors="replace").strip().splitlines()
             raise UsageInvalid(
                 f"git does not know {self._ref!r} in {self._folder} ({said[-1] if said else 'it said nothing'}).",

@@ -118,6 +118,27 @@ def test_a_stack_that_is_new_has_no_sources_before(stack: Path) -> None:
     assert list(sources_at(str(stack), "HEAD").resources()) == []
 
 
+def test_a_damaged_history_is_not_one_without_sources(stack: Path) -> None:
+    git(stack.parent, "init", "-q")
+    git(stack.parent, "add", "stack/main.tf")
+    git(stack.parent, "commit", "-qm", "first")
+    tree = subprocess.check_output(["git", "-C", str(stack.parent), "rev-parse", "HEAD:stack"], text=True).strip()
+    (stack.parent / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
+    with pytest.raises(UsageInvalid, match=tree):
+        sources_at(str(stack), "HEAD")
+
+
+@pytest.mark.parametrize("name", [":(glob)*", ":!stack", "-r", "st?ck"])
+def test_a_folder_is_named_and_not_matched(stack: Path, name: str) -> None:
+    odd = stack.parent / name
+    odd.mkdir()
+    (odd / "main.tf").write_text('resource "odd" "one" {\n}\n')
+    git(stack.parent, "init", "-q")
+    git(stack.parent, "add", ".")
+    git(stack.parent, "commit", "-qm", "first")
+    assert [address for address, *_ in sources_at(str(odd), "HEAD").resources()] == ["odd.one"]
+
+
 def test_a_file_too_large_is_not_read(stack: Path) -> None:
     (stack / "huge.tf").write_text(" " * (MAX_FILE + 2))
     git(stack.parent, "init", "-q")
