@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+import msgspec
+
 from iacgate.conditions import operators
 from iacgate.conditions.operators import OPERATORS
 from iacgate.conditions.refs import (
@@ -49,14 +51,14 @@ class All:
 
     def __init__(self, parts: list[Condition]) -> None:
         self._parts = parts
-        self._ordered = by_cost(parts)
+        self._answers = [part.answer for part in by_cost(parts)]
         self.reads = all_reads(part.reads for part in parts)
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first false."""
         result: Answer = True
-        for part in self._ordered:  # the same as `all_of`, without a generator: this runs for every change
-            answer = part.answer(subject)
+        for ask in self._answers:  # the same as `all_of`, without a generator: this runs for every change
+            answer = ask(subject)
             if answer is False:
                 return False
             if answer is None:
@@ -73,14 +75,14 @@ class AnyOf:
 
     def __init__(self, parts: list[Condition]) -> None:
         self._parts = parts
-        self._ordered = by_cost(parts)
+        self._answers = [part.answer for part in by_cost(parts)]
         self.reads = all_reads(part.reads for part in parts)
 
     def answer(self, subject: Subject) -> Answer:
         """Ask the parts in order and stop at the first true."""
         result: Answer = False
-        for part in self._ordered:  # the same as `any_of`, without a generator
-            answer = part.answer(subject)
+        for ask in self._answers:  # the same as `any_of`, without a generator
+            answer = ask(subject)
             if answer is True:
                 return True
             if answer is None:
@@ -113,19 +115,42 @@ def _unless(answer: Answer, *, decisive: bool, doubted: bool) -> Answer:
     return None if doubted and answer is decisive else answer
 
 
+def _of_attribute(ref: Ref, test: operators.Test) -> Callable[[Subject], Answer]:
+    """Return what tests one attribute of an object: as :meth:`Ref.one`, in one call."""
+    root, (name,) = ref.root, ref.steps
+    of_nothing = test(None)
+
+    def answer(subject: Subject) -> Answer:
+        value = subject.get(root)
+        if value.__class__ is dict:
+            value = value.get(name)
+        elif value.__class__ is not Hidden:
+            value = None
+        return of_nothing if value is None else test(value)
+
+    return answer
+
+
 class Leaf:
     """One operator on the values that a reference names; true where it is for any of them."""
 
     def __init__(self, ref: Ref, test: operators.Test) -> None:
         self._ref = ref
         self.reads = ref.reads
-        self._single = ref.single
         self._test = test
+        self.answer: Callable[[Subject], Answer] = self._of_several
+        if ref.single and len(ref.steps) == 1:  # most are: they are asked for every change, so each call counts
+            self.answer = _of_attribute(ref, test)
+        elif ref.single:
+            self.answer = self._of_one
 
-    def answer(self, subject: Subject) -> Answer:
+    def _of_one(self, subject: Subject) -> Answer:
+        return self._test(self._ref.one(subject))
+
+    def _of_several(self, subject: Subject) -> Answer:
         """Test every value that the reference names."""
-        if self._single:
-            return self._test(self._ref.one(subject))
+        if self._ref.absent(subject):
+            return False
         values = self._ref.values(subject)
         if not self._ref.paired or not values:
             return any_of(map(self._test, values))
@@ -208,10 +233,13 @@ class Lowered:
 
     def __init__(self, ref: Ref) -> None:
         self._ref = ref
+        self._before = msgspec.structs.replace(ref, root="before")
         self.reads = ref.reads
 
     def answer(self, subject: Subject) -> Answer:
         """Compare both numbers; unknown where one may not be seen and the other does not settle it."""
+        if self._before.absent(subject):
+            return False
         before, hidden = _smallest(self._ref.below(subject.get("before")))
         after, hidden_now = _smallest(self._ref.below(subject.get("after")))
         if before is None and not hidden:

@@ -64,7 +64,7 @@ class Exposes:
             fields = msgspec.convert(spec, Fields)
         except msgspec.ValidationError as error:
             raise PackInvalid(f"{where}: `exposes` is not valid ({error}).", hint="See docs/rules.md.") from error
-        if not fields.sources:
+        if not all(fields.sources or [""]):
             raise PackInvalid(f"{where}: `exposes` names no `sources`.", hint="See docs/rules.md.")
         if any(isinstance(wanted, (dict, list)) for wanted in fields.where.values()):
             raise PackInvalid(f"{where}: `where` compares with single values.", hint="See docs/rules.md.")
@@ -86,12 +86,16 @@ class Exposes:
         self._least = WORLD if fields.least == "world" else WIDE
         own = [self._each] if fields.each else self._ports
         named = [self._rules] if fields.rules else [*self._sources, *own, *(ref for ref, _ in self._filters)]
-        self._needed = [self._rules] if fields.rules else self._sources
+        needed = [self._rules] if fields.rules else self._sources
+        self._needed = [ref.steps[0] for ref in needed]
         parts = () if fields.rules or fields.each else (fields.protocol, fields.from_port, fields.to_port)
         self.reads = all_reads([*(ref.reads for ref in named), frozenset(part for part in parts if part)])
 
     def answer(self, subject: Subject) -> Answer:
         """Return whether the change exposes, as far as the known values tell; asked again, it remembers."""
+        after = subject.get("after")
+        if after.__class__ is dict and not any(map(after.get, self._needed)):  # neither rules nor sources
+            return False
         memory: dict[Any, Any] = subject.setdefault(_MEMORY, {})
         if self not in memory:
             memory[self] = self._answer(subject)
@@ -99,14 +103,17 @@ class Exposes:
         return found
 
     def _answer(self, subject: Subject) -> Answer:
-        before, after = subject.get("before"), subject.get("after")
-        if all(ref.absent(subject) for ref in self._needed) or self._unchanged(before, after):
-            return False
         known, hidden = self._remembered(subject, "after")
-        closed, unsure = self._remembered(subject, "before") if admits(known, self._least) or hidden else ([], False)
-        if self._newly(closed, known):
-            return None if unsure and not self._newly(self._openings(before, worst=True)[0], known) else True
-        return None if hidden and self._newly(closed, self._openings(after, worst=True)[0]) else False
+        enough = admits(known, self._least)
+        if not enough and not hidden:  # what is not the world now cannot newly be; most rules let in a few ranges
+            return False
+        closed, unsure = self._remembered(subject, "before")
+        if enough and self._newly(closed, known):
+            worst_before = self._openings(subject.get("before"), worst=True)[0] if unsure else []
+            return None if unsure and not self._newly(worst_before, known) else True
+        if not hidden:
+            return False
+        return None if self._newly(closed, self._openings(subject.get("after"), worst=True)[0]) else False
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the sources that are wide or unknown, with their paths."""
@@ -119,23 +126,30 @@ class Exposes:
         return found
 
     def _remembered(self, subject: Subject, side: str) -> tuple[list[Opening], bool]:
-        """Return the openings on one side of the change; rules that differ in ports only read them once."""
+        """Return the openings on one side of the change, and whether any may not be seen.
+
+        Rules that differ in ports only read them once. What did not change opens nothing.
+        """
         memory = subject.setdefault(_MEMORY, {})
         found: tuple[list[Opening], bool] | None = memory.get((self._shape, side))
         if found is None:
-            found = memory[self._shape, side] = self._openings(subject.get(side), worst=False)
+            found = ([], False) if self._unchanged(subject) else self._openings(subject.get(side), worst=False)
+            memory[self._shape, side] = found
         return found
 
-    def _unchanged(self, before: Value, after: Value) -> bool:
+    def _unchanged(self, subject: Subject) -> bool:
         """Return whether the rules are the same and all known, which most changes of other attributes leave them."""
+        before, after = subject.get("before"), subject.get("after")
         if not self._fields.rules or before is None:
             return False
-        now = self._rules.below(after)
-        return now == self._rules.below(before) and not has_hidden(now)
+        memory = subject[_MEMORY]
+        if self._fields.rules not in memory:
+            now = self._rules.below(after)
+            memory[self._fields.rules] = now == self._rules.below(before) and not has_hidden(now)
+        return memory[self._fields.rules] is True
 
     def _newly(self, before: list[Opening], after: list[Opening]) -> bool:
-        # What is not the world now cannot newly be; most rules let in a few private ranges.
-        if not admits(after, self._least) or not newly_open(before, after, self._wanted, self._protocols, self._least):
+        if not newly_open(before, after, self._wanted, self._protocols, self._least):
             return False
         # The world is wide, too, and has rules of its own.
         return self._least is WORLD or not newly_open(before, after, self._wanted, self._protocols)
@@ -210,8 +224,8 @@ class Exposes:
         """Return protocol and ports, and whether anything of them may not be seen."""
         if isinstance(part, Hidden):
             return (("all", (ANY_PORT,)) if worst else None), True
-        ports, unsure = self._port_spans(part, worst=worst)
         protocol = self._protocol(part, worst=worst)
+        ports, unsure = self._port_spans(part, protocol, worst=worst)
         unsure = unsure or isinstance(part.get(self._fields.protocol), Hidden)
         return (None if ports is None or protocol is None else (protocol, ports)), unsure
 
@@ -221,7 +235,7 @@ class Exposes:
             return "all" if worst else None
         return protocol_name(value)
 
-    def _port_spans(self, item: Value, *, worst: bool) -> tuple[tuple[Span, ...] | None, bool]:
+    def _port_spans(self, item: Value, protocol: str | None, *, worst: bool) -> tuple[tuple[Span, ...] | None, bool]:
         """Return the ports of one rule, and whether they are hidden; then they are all, or none."""
         if self._ports:
             values = [value for ref in self._ports for value in _flat(ref.below(item))]
@@ -233,8 +247,10 @@ class Exposes:
         low, high = item.get(self._fields.from_port), item.get(self._fields.to_port or self._fields.from_port)
         if isinstance(low, Hidden) or isinstance(high, Hidden):
             return ((ANY_PORT,) if worst else None), True
-        if low is None or low == -1 or self._protocol(item, worst=worst) == "all":
+        if low is None or low == -1 or protocol == "all":
             return (ANY_PORT,), False
+        if low.__class__ is int and high.__class__ is int and 0 <= low <= high:
+            return ((low, high),), False
         spans = port_spans([low, high if high is not None else low])
         if spans is None or spans[0][0] > spans[-1][1]:
             return _readable(None, worst=worst)

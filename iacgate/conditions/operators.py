@@ -71,6 +71,9 @@ def one_of(wanted: Any) -> Test:
     if not isinstance(wanted, list) or not wanted:
         raise ValueError("wants a list with at least one value")
     tests = [equals(item) for item in wanted]
+    texts = frozenset(item for item in wanted if isinstance(item, str))
+    if len(texts) == len(wanted):  # the usual case, and many times as fast
+        return lambda value: value in texts if isinstance(value, str) else any(test(value) for test in tests)
     return lambda value: any(test(value) for test in tests)
 
 
@@ -99,7 +102,8 @@ def matches(wanted: Any) -> Test:
         raise ValueError("wants a regular expression")
     try:
         search = re.compile(wanted).search
-        explosive = _repeats_repetitions(_parser.parse(wanted))
+        # Few repeat twice, and parsing an expression again takes as long as compiling it.
+        explosive = sum(map(wanted.count, "*+{")) > 1 and _repeats_repetitions(_parser.parse(wanted))
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"wants a regular expression: {error}") from error
     if explosive:

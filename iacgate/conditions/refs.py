@@ -27,7 +27,9 @@ OBJECT_ROOTS: Final = frozenset({"before", "after", "added", "removed"})
 EVERY: Final = "[*]"
 _REF: Final = re.compile(r'[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[\*\]|\["[^"*]+"\])*')
 _STEP: Final = re.compile(r'\["([^"]+)"\]|(\[\*\]|[\w-]+)')
-_PAIRED: Final = ("added", "removed")
+_SIDE: Final = {"added": "after", "removed": "before"}
+"""Where what stands on one side of the change only is looked for."""
+
 _encode: Final = msgspec.json.Encoder(order="deterministic", enc_hook=lambda hidden: {"": hidden.value}).encode
 
 
@@ -40,8 +42,8 @@ class Ref(msgspec.Struct, frozen=True):
 
     def values(self, subject: Subject) -> list[Value]:
         """Return every value that the reference names, in order."""
-        if self.root in _PAIRED:
-            return [value for _, value in self._difference(subject)]
+        if self.root in _SIDE:
+            return [] if self._same_text(subject) else [value for _, value in self._difference(subject)]
         return self.below(subject.get(self.root))
 
     def below(self, value: Value) -> list[Value]:
@@ -55,7 +57,7 @@ class Ref(msgspec.Struct, frozen=True):
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return every value with the path at which it stands, below the root."""
-        if self.root in _PAIRED:
+        if self.root in _SIDE:
             return list(self._difference(subject))
         return list(_walk(subject.get(self.root), self.steps, ""))
 
@@ -69,17 +71,19 @@ class Ref(msgspec.Struct, frozen=True):
     @property
     def single(self) -> bool:
         """Whether the reference names exactly one value."""
-        return EVERY not in self.steps and self.root not in _PAIRED
+        return EVERY not in self.steps and self.root not in _SIDE
 
     @property
     def paired(self) -> bool:
         """Whether it names what stands on one side of the change only."""
-        return self.root in _PAIRED
+        return self.root in _SIDE
 
     def absent(self, subject: Subject) -> bool:
         """Return whether the object does not have the reference's first attribute at all, a cheap way out."""
-        value = subject.get(self.root)
-        return value is None or (value.__class__ is dict and bool(self.steps) and value.get(self.steps[0]) is None)
+        value = subject.get(_SIDE.get(self.root, self.root))
+        if value is None or not self.steps or self.steps[0] == EVERY:
+            return value is None
+        return value.__class__ is dict and value.get(self.steps[0]) is None
 
     def one(self, subject: Subject) -> Value:
         """Return the value of a reference that names exactly one."""
@@ -91,6 +95,14 @@ class Ref(msgspec.Struct, frozen=True):
                 return value if value.__class__ is Hidden else None
         return value
 
+    def _same_text(self, subject: Subject) -> bool:
+        """Return whether the object's attribute is the same string on both sides, as most are."""
+        before, after = subject.get("before"), subject.get("after")
+        if len(self.steps) != 1 or before.__class__ is not dict or after.__class__ is not dict:
+            return False
+        value = after.get(self.steps[0])
+        return value.__class__ is str and before.get(self.steps[0]) == value
+
     def _difference(self, subject: Subject) -> Iterator[tuple[str, Value]]:
         """Yield what stands on one side only: the elements of lists, or a scalar that differs."""
         here, there = ("after", "before") if self.root == "added" else ("before", "after")
@@ -101,7 +113,7 @@ class Ref(msgspec.Struct, frozen=True):
 
     def doubt(self, subject: Subject) -> Callable[[Value], bool]:
         """Return what tells whether a value may stand on both sides, so that it is not surely added (or removed)."""
-        if self.root not in _PAIRED:
+        if self.root not in _SIDE:
             return lambda _: False
         there = subject.get("before" if self.root == "added" else "after")
         unseen = any(has_hidden(value) for _, value in _walk(there, self.steps, "", spread=True))

@@ -149,32 +149,47 @@ class Redactor:
                 self.seal(item)
 
 
-def before_of(body: ChangeBody, redactor: Redactor, where: str, only: Reads = None) -> Value:
-    """Return the sealed value before the change; ``None`` where there was no object.
-
-    ``only`` names the attributes to read: the others are neither built nor looked at.
-    """
-    value = _read(body.before, where, only)
-    return redactor.seal(_overlay(value, _mask(body.before_sensitive, where, only), SENSITIVE, where))
+def before_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
+    """Return the sealed value before the change; ``None`` where there was no object."""
+    value = _decode(body.before, where)
+    return redactor.seal(_overlay(value, _mask(body.before_sensitive, where), SENSITIVE, where))
 
 
-def after_of(body: ChangeBody, redactor: Redactor, where: str, only: Reads = None) -> Value:
+def after_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
     """Return the sealed value after the change; ``None`` where there will be no object."""
-    value = _read(body.after, where, only)
-    value = _overlay(value, _mask(body.after_unknown, where, only), UNKNOWN, where)
-    return redactor.seal(_overlay(value, _mask(body.after_sensitive, where, only), SENSITIVE, where))
+    value = _decode(body.after, where)
+    value = _overlay(value, _mask(body.after_unknown, where), UNKNOWN, where)
+    return redactor.seal(_overlay(value, _mask(body.after_sensitive, where), SENSITIVE, where))
 
 
-def _read(raw: Raw | UnsetType, where: str, only: Reads) -> Value:
-    if only is None or raw is UNSET:
-        return _decode(raw, where)
-    if not only:
-        return None if bytes(raw) == b"null" else {}
-    members = strict.decode_members(raw, where)
-    if members is None:
-        return None
-    wanted = {name: members[name] for name in only if name in members}
-    return strict.decode_value(Raw(_encode(wanted)), where) if wanted else {}
+def narrowed(body: ChangeBody, names: Reads, where: str) -> ChangeBody:
+    """Return a change with those attributes of its objects that have one of the names; ``None`` keeps all.
+
+    All of both objects is read, so that a plan is refused for what no rule looks at, too.
+    """
+    before, after = _narrowed(body.before, names, where), _narrowed(body.after, names, where)
+    return msgspec.structs.replace(body, before=before, after=after)
+
+
+def _narrowed(raw: Raw | UnsetType, names: Reads, where: str) -> Raw | UnsetType:
+    value = None if raw is UNSET else strict.decode_object(raw, where)
+    if names is None or value is None:
+        return raw
+    return Raw(_encode({name: value[name] for name in names if name in value}))
+
+
+def texts(body: ChangeBody) -> tuple[bytes, ...]:
+    """Return the text of all that :func:`before_of` and :func:`after_of` look at; equal texts give equal values."""
+    masks = (body.after_unknown, body.before_sensitive, body.after_sensitive)
+    return (
+        _text(body.before),
+        _text(body.after),
+        *(text if b"true" in (text := _text(mask)) else b"" for mask in masks),
+    )
+
+
+def _text(raw: Raw | UnsetType) -> bytes:
+    return b"" if raw is UNSET else bytes(raw)
 
 
 def has_secrets(body: ChangeBody) -> bool:
@@ -238,14 +253,11 @@ def _decode(raw: Raw | UnsetType, where: str) -> Value:
     return None if raw is UNSET else strict.decode_value(raw, where)
 
 
-def _mask(raw: Raw | UnsetType, where: str, only: Reads) -> Any:
-    """Return the mask of the attributes that are read; ``False`` where its bytes show that it covers nothing."""
+def _mask(raw: Raw | UnsetType, where: str) -> Any:
+    """Return a mask; ``False`` where its bytes show that it covers nothing."""
     if raw is UNSET or b"true" not in bytes(raw):
         return False
-    mask = strict.decode_value(raw, where)
-    if only is None or not isinstance(mask, dict):
-        return mask
-    return {name: mask[name] for name in only if name in mask}
+    return strict.decode_value(raw, where)
 
 
 def _overlay(value: Value, mask: Any, marker: Hidden, where: str) -> Value:

@@ -27,6 +27,17 @@ def decode_value(raw: msgspec.Raw | bytes, where: str) -> Any:
         raise unreadable(error, where) from error
 
 
+def decode_object(raw: msgspec.Raw, where: str) -> dict[str, Any] | None:
+    """Return the JSON object, as :func:`decode_value` does; ``None`` for null.
+
+    Raises :class:`PlanUnreadable`, naming ``where``, also for what is neither.
+    """
+    value = decode_value(raw, where)
+    if value is not None and not isinstance(value, dict):
+        raise unreadable(ValueError("an object was expected"), where)
+    return value
+
+
 def decode_struct(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw, where: str, *inner: str) -> T:
     """Return a struct decoded from an object; duplicates are refused in it and in its ``inner`` members.
 

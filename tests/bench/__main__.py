@@ -111,12 +111,12 @@ def packs(folder: Path, python: Path, plans: dict[int, Path]) -> Iterator[Row]:
     alone.write_bytes(encode_packs(pack for pack in shipped if pack.name == "terraform"))
     count = sum(len(pack.rules) for pack in shipped)
     command = [str(python), "-c", PACKS]
-    for resources in (100, 10_000):
-        say(f"{count} rules against the Terraform pack alone, {resources:,} resources ...")
-        rest = ["preview", "--format", "json", str(plans[resources])]
+    for resources, form in ((100, "json"), (10_000, "json"), (10_000, "text")):
+        work = f"{count} rules against the Terraform pack alone, {resources:,} resources, {form}"
+        say(f"{work} ...")
+        rest = ["preview", "--format", form, str(plans[resources])]
         found = compare([*command, COMPILED, *rest], [*command, str(alone), *rest], folder, runs=15)
         text = f"{found.first.cpu * 1000:.0f} ms against {found.second.cpu * 1000:.0f} ms"
-        work = f"{count} rules against the Terraform pack alone, {resources:,} resources"
         yield Row(work, text, found.ratio, 1.3, 1.2)
 
 
@@ -127,7 +127,8 @@ in an empty folder, five pairs in turn after one to warm up (fifteen for the sma
 operating system counted them, the median of the ratios pair by pair. Ratios hold on other machines; seconds do not.
 
 The plans are made by `tests/bench/genplan.py`: ten AWS types, about 4.4 kB of JSON a resource, 30 % of them changing.
-The Terraform pack alone looks at no attribute of any change, so that beside it the other packs pay for all reading.
+The Terraform pack alone looks at no attribute of any change. Changes that are the same in all that rules read are
+judged once, and most of these plans' are; where no two are, judging 10,000 resources takes 0.25 s instead of 0.18 s.
 """
 
 

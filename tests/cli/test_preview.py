@@ -110,10 +110,11 @@ def test_one_unreadable_plan_among_several_is_named_and_fails(iacgate: Run, tmp_
         (plan_json(timestamp=1), "not as Terraform writes it"),
     ],
 )
-def test_bad_input_is_one_clear_sentence(iacgate: Run, tmp_path: Path, data: bytes, says: str) -> None:
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_bad_input_is_one_clear_sentence(iacgate: Run, tmp_path: Path, form: str, data: bytes, says: str) -> None:
     path = tmp_path / "plan.json"
     path.write_bytes(data)
-    done = iacgate("preview", "plan.json")
+    done = iacgate("preview", "--format", form, "plan.json")
     message = done.stderr.decode()
     assert done.returncode == 3
     assert done.stdout == b""

@@ -145,3 +145,9 @@ def test_reads() -> None:
 def test_hidden_at_any_depth() -> None:
     assert has_hidden([{"a": [{"b": UNKNOWN}]}])
     assert not has_hidden([{"a": [{"b": "unknown"}]}])
+
+
+@pytest.mark.parametrize("root", ["after", "added"])
+def test_a_reference_that_begins_with_all_attributes_names_them(root: str) -> None:
+    assert ask({"value": f"{root}[*]", "equals": "x"}, {}, {"a": "x"}) is True
+    assert ask({"value": f"{root}[*]", "equals": "x"}, {}, {"a": "y"}) is False

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Hidden, Value
 from iacgate.plan.model import ChangeBody
-from iacgate.plan.redaction import HIDDEN_TEXT, Redactor, after_of, before_of, secrets_of
+from iacgate.plan.redaction import HIDDEN_TEXT, Redactor, after_of, before_of, narrowed, secrets_of, texts
 
 
 def body(before: Any, mask: Any = None, after: Any = None, unknown: Any = None, after_mask: Any = None) -> ChangeBody:
@@ -59,15 +59,34 @@ def test_sensitive_wins_over_unknown() -> None:
     assert after_of(change, Redactor(), "x") == {"a": SENSITIVE}
 
 
-def test_reading_some_attributes_gives_the_same_values() -> None:
+def test_a_narrowed_change_has_the_same_values_for_what_it_keeps() -> None:
     change = body(
         {"a": 1, "b": "AKIAIOSFODNN7EXAMPLE", "c": "s3cret-value"}, {"c": True, "a": False}, {"x": 1}, {"y": True}
     )
+    kept = narrowed(change, frozenset({"b", "c", "y", "z"}), "x")
     for read in (before_of, after_of):
         everything = read(change, Redactor(), "x")
-        assert read(change, Redactor(), "x", frozenset({"b", "c", "y", "z"})) == {
+        assert read(kept, Redactor(), "x") == {
             name: value for name, value in everything.items() if name in {"b", "c", "y", "z"}
         }
+    assert narrowed(change, None, "x") == change
+    assert before_of(narrowed(body(None, {}), frozenset({"a"}), "x"), Redactor(), "x") is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        body({"a": 2}, {}, {"a": 1}, {}),
+        body({"a": 1}, {"a": True}, {"a": 1}, {}),
+        body({"a": 1}, {}, {"a": 2}, {}),
+        body({"a": 1}, {}, {"a": 1}, {"a": True}),
+        body({"a": 1}, {}, {"a": 1}, {}, {"a": True}),
+    ],
+)
+def test_what_makes_another_value_makes_another_text(other: ChangeBody) -> None:
+    change = body({"a": 1}, {}, {"a": 1}, {})
+    assert texts(change) != texts(other)
+    assert texts(change) == texts(body({"a": 1}, {"a": False}, {"a": 1}, {}))
 
 
 trees = st.recursive(

@@ -236,3 +236,65 @@ def test_a_provisioner_that_only_the_sources_show_is_found() -> None:
     data = {"format_version": "1.2", "resource_changes": [change("terraform_data.a", ("create",), None, {})]}
     result = assess(read_plan(json.dumps(data).encode(), "plan"), RULES, Context(snapshot=Snapshot(sources)))
     assert "terraform-provisioner-local-exec" in found(result)
+
+
+def thing(number: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Return a change of a type of its own, from single choices."""
+    action = {"create": ("create",), "update": ("update",), "replace": ("delete", "create")}[values["action"]]
+    body = {"after_unknown": values["unknown"], "after_sensitive": values["sensitive"]}
+    before = None if values["action"] == "create" else values["before"]
+    return change(f"acme_thing.t{number}", action, before, {**values["after"], "name": f"t{number}"}, change=body)
+
+
+RULES_OF_THINGS = RuleSet(
+    [
+        make_pack(
+            "things",
+            "1",
+            [
+                text("things-open", Severity.HIGH, types=["acme_thing"], when={"value": "after.open", "equals": True}),
+                text("things-added", Severity.LOW, types=["acme_thing"], when={"value": "added.open", "equals": True}),
+                text(
+                    "things-left",
+                    Severity.MEDIUM,
+                    types=["acme_thing"],
+                    when={"value": "after.open", "left_to_provider": True},
+                ),
+            ],
+        )
+    ]
+)
+OBJECTS = st.sampled_from([{}, {"open": True}, {"open": False}])
+MASKS = st.sampled_from([{}, {"open": True}, {"open": False}])
+THINGS = st.fixed_dictionaries(
+    {
+        "action": st.sampled_from(["create", "update", "replace"]),
+        "before": OBJECTS,
+        "after": OBJECTS,
+        "unknown": MASKS,
+        "sensitive": MASKS,
+    }
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(THINGS, st.booleans()), min_size=2, max_size=6))
+def test_a_change_is_judged_the_same_alone_and_among_others_like_it(items: list[tuple[dict[str, Any], bool]]) -> None:
+    def configured(*numbers: int) -> dict[str, Any]:
+        resources = [
+            {
+                "mode": "managed",
+                "type": "acme_thing",
+                "name": f"t{number}",
+                "expressions": {"open": {"references": ["x.y"]}} if items[number][1] else {},
+            }
+            for number in numbers
+        ]
+        return {"root_module": {"resources": resources}}
+
+    changes = [thing(number, values) for number, (values, _) in enumerate(items)]
+    together = judge(*changes, rules=RULES_OF_THINGS, configuration=configured(*range(len(items))))
+    by_address = {item.address: item for item in together.changes}
+    for number, item in enumerate(changes):
+        (alone,) = judge(item, rules=RULES_OF_THINGS, configuration=configured(number)).changes
+        assert by_address[item["address"]].findings == alone.findings
