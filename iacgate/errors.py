@@ -77,6 +77,13 @@ class TrustInvalid(IacgateError):
     exit_code = 15
 
 
+class EvidenceInvalid(IacgateError):
+    """The ledger cannot be read or written, or does not verify; nothing is decided without it."""
+
+    code = "evidence-invalid"
+    exit_code = 4
+
+
 class TerraformFailed(IacgateError):
     """``terraform`` (or ``tofu``) is missing, or did not do what it was asked."""
 

@@ -12,7 +12,7 @@ The checks run in this order, each with a code of its own:
  8. binding       it is about this plan, at this target
  9. type          it approves a change of this type and severity
 10. time          it did not come from the future, and has not expired
-11. single use    nobody counts twice
+11. single use    it was not used up by an apply, and nobody counts twice
 12. withdrawn     its signer did not take it back
 
 A rejection needs the first six (not the bundle) and any role: whoever could fill a seat somewhere
@@ -34,7 +34,7 @@ from iacgate import canonical, instants
 from iacgate.approval import envelope as envelopes
 from iacgate.approval import statement as statements
 from iacgate.approval.envelope import Envelope
-from iacgate.approval.statement import Statement, Target
+from iacgate.approval.statement import Plan, Statement, Target
 from iacgate.errors import IacgateError
 from iacgate.people.roster import Principal, Roster
 from iacgate.vocabulary import Severity
@@ -70,12 +70,13 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval must be about: one plan of one change, at one target.
 
     ``subjects`` has the digests by name, empty where there is none; ``binding`` says whether they
-    must all be equal, or only the fingerprint and the tree. ``authors`` are the principals who had
-    a hand in the change.
+    must all be equal, or only the fingerprint and the tree. ``record``, ``tests`` and ``readiness`` are
+    digests, empty where there are none. ``authors`` are the principals who had a hand in the change;
+    ``used`` has the instants at which statements were used up, by their digests.
     """
 
     change: str
-    change_type: str
+    change_type: Literal["standard", "normal", "emergency"]
     target: Target
     subjects: Mapping[str, str]
     fingerprint: str
@@ -85,6 +86,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     binding: Literal["exact", "fingerprint"]
     valid_hours: int
     authors: frozenset[str]
+    record: str = ""
+    tests: str = ""
+    readiness: str = ""
+    used: Mapping[str, str] = {}
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -161,14 +166,16 @@ def count(received: Iterable[Received], wanted: Wanted, roster: Roster, now: str
         verdicts.append(verdict)
         withdrawn.update((verdict.principal, digest) for digest in withdraws)
     seen: set[str] = set()
-    return Counted(tuple(_once(verdict, withdrawn, seen) for verdict in verdicts))
+    return Counted(tuple(_once(verdict, withdrawn, wanted.used, seen) for verdict in verdicts))
 
 
-def _once(verdict: Verdict, withdrawn: Set[tuple[str, str]], seen: set[str]) -> Verdict:
-    """Let each approver count once, and nothing that its signer withdrew."""
+def _once(verdict: Verdict, withdrawn: Set[tuple[str, str]], used: Mapping[str, str], seen: set[str]) -> Verdict:
+    """Let each approver count once, each approval for one apply, and nothing that its signer withdrew."""
     if (verdict.principal, verdict.statement) in withdrawn and verdict.code not in _NOT_SIGNED:
         return _as(verdict, "withdrawn", f"{verdict.principal} withdrew it")
     if verdict.counts and verdict.decision == "approve":
+        if verdict.statement in used:
+            return _as(verdict, "single-use", f"the change was applied with it at {used[verdict.statement]}")
         if verdict.principal in seen:
             return _as(verdict, "single-use", f"{verdict.principal} counts once, and does already")
         seen.add(verdict.principal)
@@ -249,13 +256,13 @@ def _approves(statement: Statement, wanted: Wanted, person: Principal, arrived: 
         raise _no("change", "it was given under another trust bundle", person)
     if person.id in wanted.authors:  # 7
         raise _no("independence", f"{person.id} had a hand in this change", person)
-    different = _difference(statement, wanted)  # 8
+    plan, different = _nearest(statement, wanted)  # 8
     if different:
         raise _no("binding", f"it is for another {different}", person)
     if predicate.change_type != wanted.change_type:  # 9
         raise _no("type", f"it approves a change of type {predicate.change_type}", person)
-    if predicate.severity.rank < wanted.severity.rank:
-        raise _no("type", f"it approves severity {predicate.severity}, and this is {wanted.severity}", person)
+    if plan.severity.rank < wanted.severity.rank:
+        raise _no("type", f"it approves severity {plan.severity}, and this is {wanted.severity}", person)
     if instants.seconds(predicate.issued) > instants.seconds(arrived) + MAX_SKEW:  # 10
         raise _no("time", "it claims to be signed after it arrived", person)
     if arrived > now:
@@ -268,18 +275,35 @@ def _no(code: Code, why: str, person: Principal) -> _Refused:
     return _Refused(code, why, person.id, "approve")
 
 
-def _difference(statement: Statement, wanted: Wanted) -> str:
-    """Return the name of what the statement is about and this is not; empty where all is the same."""
-    predicate = statement.predicate
-    for field in Target.__struct_fields__:
-        if getattr(predicate.target, field) != getattr(wanted.target, field):
-            return field
-    if statement.digest_of("tree") != wanted.subjects.get("tree", ""):
-        return "tree of sources"
-    if predicate.fingerprint != wanted.fingerprint:
-        return "plan"
+def _nearest(statement: Statement, wanted: Wanted) -> tuple[Plan, str]:
+    """Return the statement's plan that is the wanted one, or most like it, and the name of what is different."""
+    compared = [
+        (plan, _differences(statement, number, wanted)) for number, plan in enumerate(statement.predicate.plans)
+    ]
+    plan, different = min(compared, key=lambda item: len(item[1]))
+    return plan, different[0] if different else ""
+
+
+def _differences(statement: Statement, number: int, wanted: Wanted) -> list[str]:
+    """Return the names of what one of the statement's plans, or the change around it, is about and this is not."""
+    predicate, plan = statement.predicate, statement.predicate.plans[number]
+    found = [
+        field for field in Target.__struct_fields__ if getattr(plan.target, field) != getattr(wanted.target, field)
+    ]
+    if statement.digest_of(number, "tree") != wanted.subjects.get("tree", ""):
+        found.append("tree of sources")
+    if plan.fingerprint != wanted.fingerprint:
+        found.append("plan")
+    if plan.readiness != wanted.readiness:
+        found.append("answer to whether it can be undone")
+    if predicate.record != wanted.record:
+        found.append("change record")
+    if predicate.tests != wanted.tests:
+        found.append("test report")
     if wanted.binding == "exact":
-        for name in ("plan-file", "plan-json", "lock-file"):
-            if statement.digest_of(name) != wanted.subjects.get(name, ""):
-                return f"{name.replace('-', ' ')}, and the policy binds approvals to exactly one"
-    return ""
+        found += [
+            f"{name.replace('-', ' ')}, and the policy binds approvals to exactly one"
+            for name in ("plan-file", "plan-json", "lock-file")
+            if statement.digest_of(number, name) != wanted.subjects.get(name, "")
+        ]
+    return found

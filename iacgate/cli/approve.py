@@ -5,15 +5,16 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 import click
 
 from iacgate.approval import envelope
+from iacgate.approval.armor import armored
 from iacgate.approval.counting import Received, count
-from iacgate.approval.statement import MAX_WITHDRAWN, Predicate, encode, make_statement
+from iacgate.approval.statement import MAX_PLANS, MAX_WITHDRAWN, Plan, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
-from iacgate.cli.gate import plan_options, read_change
+from iacgate.cli.gate import plan_options, read_changes
 from iacgate.errors import IacgateError, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
@@ -23,6 +24,7 @@ from iacgate.shell.clock import later, now
 from iacgate.shell.sshkeygen import sign
 
 DENIED: Final = 11
+Said: TypeAlias = Literal["approve", "reject", "withdraw"]
 
 
 class CannotCount(IacgateError):
@@ -36,6 +38,11 @@ def signing_options(command: Any) -> Any:
     """Add the options of whoever signs."""
     for option in reversed(
         (
+            click.argument("names", nargs=-1, required=True, metavar="PLAN|CHANGE..."),
+            click.option("--inbox", default="", type=click.Path(), metavar="DIR", help="Where approvals arrive."),
+            click.option(
+                "--output", default="", type=click.Path(), metavar="FILE", help="Write it as text, too; - prints it."
+            ),
             click.option("--as", "principal", required=True, metavar="ID", help="Who you are in people.yaml."),
             click.option("--key", required=True, type=click.Path(), metavar="FILE", help="Your key, or its .pub file."),
             click.option("--reason", default="", metavar="TEXT", help="Why; it is signed with the rest."),
@@ -43,68 +50,101 @@ def signing_options(command: Any) -> Any:
         )
     ):
         command = option(command)
-    return command
+    return plan_options(command)
 
 
 @click.command()
-@plan_options
 @signing_options
-def command(**options: Any) -> int:
-    """Show a plan, worst first, ask, and sign that you approve exactly this one.
+def command(names: tuple[str, ...], **options: Any) -> int:
+    """Show plans, worst first, ask, and sign that you approve exactly these.
 
-    Everything is computed from the plan that you name: its digests, its risk, where it goes. Nothing
-    is signed that could not count, and you are told why.
+    PLAN is a saved plan file or a folder that `iacgate submit` made; CHANGE is in the inbox. Several plans
+    of one change take one signature. Everything is computed from the plans: their digests, their risk,
+    where they go. Nothing is signed that could not count, and you are told why.
 
     \b
     Examples:
+      iacgate approve chg-17 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+      iacgate approve ./downloaded --output - --as ann --key ~/.ssh/id_ed25519
       iacgate approve tfplan --inbox /srv/approvals --base origin/main --as ann --key ~/.ssh/id_ed25519
     """
-    return _sign("approve", options)
+    return _sign("approve", names, options)
 
 
 @click.command()
-@plan_options
 @signing_options
-def reject(**options: Any) -> int:
+def reject(names: tuple[str, ...], **options: Any) -> int:
     """Sign that this change must not be applied; it stands until you withdraw it.
 
     \b
     Example:
-      iacgate reject tfplan --inbox /srv/approvals --as bob --key ~/.ssh/id_ed25519 --reason "drops the archive"
+      iacgate reject chg-17 --inbox /srv/approvals --as bob --key ~/.ssh/id_ed25519 --reason "drops the archive"
     """
-    return _sign("reject", options)
+    return _sign("reject", names, options)
 
 
 @click.command()
-@plan_options
 @signing_options
-def withdraw(**options: Any) -> int:
+def withdraw(names: tuple[str, ...], **options: Any) -> int:
     """Withdraw everything that you signed about a change so far, each by its digest.
 
     \b
     Example:
-      iacgate withdraw tfplan --inbox /srv/approvals --as bob --key ~/.ssh/id_ed25519
+      iacgate withdraw chg-17 --inbox /srv/approvals --as bob --key ~/.ssh/id_ed25519
     """
-    return _sign("withdraw", options)
+    return _sign("withdraw", names, options)
 
 
-def _sign(decision: Literal["approve", "reject", "withdraw"], options: dict[str, Any]) -> int:
-    change = read_change(options, with_differences=True)
-    person = change.roster.principals.get(options["principal"])
+def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> int:
+    if not options["inbox"] and (not options["output"] or decision == "withdraw"):
+        raise UsageInvalid("Nobody would get what you sign.", hint="Name --inbox, or --output to send it yourself.")
+    changes = _of_one_change(list(read_changes(names, options, signing=True)))
+    first = changes[0]
+    person = first.roster.principals.get(options["principal"])
     if person is None:
         raise UsageInvalid(f"Nobody in people.yaml is called {options['principal']!r}.", hint="Name your id there.")
-    _show(change, decision, person)
+    for change in changes:
+        _show(change)
+        if decision == "approve":
+            _check_signer(change, person)
     if not options["yes"] and not click.confirm(f"{decision.capitalize()} this as {person.id}?", err=True):
         click.echo("Nothing was signed.", err=True)
         return DENIED
-    for withdraws in _batches(change, person) if decision == "withdraw" else [()]:
-        data = _signed(change, decision, person, Path(options["key"]), options["reason"], withdraws)
-        (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
-        if not verdict.counts:
-            raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
-        path = change.inbox.put(change.wanted.change, data)
-        click.echo(f"{decision.capitalize()}: {change.wanted.change} as {person.id}, in {harmless(str(path))}")
+    for withdraws in _batches(first, person) if decision == "withdraw" else [()]:
+        data = _signed(changes, decision, person, options, withdraws)
+        for change in changes:
+            (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
+            if not verdict.counts:
+                raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
+        _deliver(first, decision, person, data, options)
     return 0
+
+
+def _of_one_change(changes: list[Change]) -> list[Change]:
+    """Return the plans of one change.
+
+    Raises :class:`UsageInvalid` where they are of several, or more than one statement can be about.
+    """
+    if len({change.wanted.change for change in changes}) != 1:
+        raise UsageInvalid("These plans are of several changes.", hint="Name their change: --change ID.")
+    if len(changes) > MAX_PLANS:
+        raise UsageInvalid(
+            f"{len(changes)} plans: one signature is about {MAX_PLANS} at most.", hint="Sign them in parts."
+        )
+    return changes
+
+
+def _check_signer(change: Change, person: Principal) -> None:
+    """Raise :class:`CannotCount` where somebody's approval of a plan could not count, or would fill no seat."""
+    why = ""
+    if person.id in change.wanted.authors:
+        why = f"{person.id} had a hand in this change and cannot approve it"
+    elif person.kind != "human":
+        why = f"{person.id} is a machine, and machines fill no seat"
+    elif change.demand.seats and not set(person.roles) & set(change.demand.seats):
+        why = f"{change.loaded.plan.name} asks for {', '.join(change.demand.seats)}, and {person.id} holds none of it"
+    if why:
+        raise CannotCount(f"{why}.", hint="Ask somebody else; nothing was signed.")
 
 
 def _batches(change: Change, person: Principal) -> list[tuple[str, ...]]:
@@ -119,47 +159,65 @@ def _batches(change: Change, person: Principal) -> list[tuple[str, ...]]:
     return [digests[at : at + MAX_WITHDRAWN] for at in range(0, len(digests), MAX_WITHDRAWN)]
 
 
-def _show(change: Change, decision: str, person: Principal) -> None:
+def _show(change: Change) -> None:
     style = terminal.Style(
         colour=console.colour(sys.stderr, "auto"), columns=console.columns(sys.stderr), everything=True
     )
     click.echo(terminal.render(change.assessment, style), err=True)
     target = change.wanted.target
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
+    hands = ", ".join(sorted(change.wanted.authors)) or "nobody is named"
+    whose = " (says who handed it over)" if change.loaded.said else ""
     click.echo(f"change      {harmless(change.wanted.change)}", err=True)
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
-    hands = ", ".join(sorted(change.wanted.authors)) or "nobody is named"
-    click.echo(f"written by  {harmless(hands)}", err=True)
-    if decision == "approve" and person.id in change.wanted.authors:
-        raise CannotCount(f"{person.id} had a hand in this change and cannot approve it.", hint="Ask somebody else.")
+    click.echo(f"sources     {change.around.tree or 'in no repository'}{whose}", err=True)
+    click.echo(f"written by  {harmless(hands)}{whose}", err=True)
 
 
 def _signed(
-    change: Change,
-    decision: Literal["approve", "reject", "withdraw"],
-    person: Principal,
-    key: Path,
-    reason: str,
-    withdraws: tuple[str, ...],
+    changes: list[Change], decision: Said, person: Principal, options: dict[str, Any], withdraws: tuple[str, ...]
 ) -> bytes:
-    issued = now()
+    issued, wanted = now(), changes[0].wanted
+    hours = min(change.wanted.valid_hours for change in changes)
     predicate = Predicate(
         decision=decision,
-        change=change.wanted.change,
+        change=wanted.change,
         nonce=secrets.token_hex(16),
-        change_type="normal",
+        change_type=wanted.change_type,
+        plans=tuple(_about(change) for change in changes),
+        record=wanted.record,
+        tests=wanted.tests,
+        bundle=wanted.bundle,
+        ledger=wanted.ledger,
+        principal=person.id,
+        reason=options["reason"],
+        issued=issued,
+        expires=later(issued, hours),
+        withdraws=withdraws,
+    )
+    payload = encode(make_statement([change.wanted.subjects for change in changes], predicate))
+    return envelope.seal(payload, sign(Path(options["key"]), envelope.pre_authentication(payload), envelope.NAMESPACE))
+
+
+def _about(change: Change) -> Plan:
+    """Return what the statement says of one plan."""
+    return Plan(
         target=change.wanted.target,
         serial=change.loaded.plan_file.serial if change.loaded.plan_file else 0,
         fingerprint=change.wanted.fingerprint,
         assessment=assessment_digest(change.assessment),
+        readiness=change.wanted.readiness,
         severity=change.wanted.severity,
-        bundle=change.wanted.bundle,
-        ledger=change.wanted.ledger,
-        principal=person.id,
-        reason=reason,
-        issued=issued,
-        expires=later(issued, change.wanted.valid_hours),
-        withdraws=withdraws,
     )
-    payload = encode(make_statement(dict(change.wanted.subjects), predicate))
-    return envelope.seal(payload, sign(key, envelope.pre_authentication(payload), envelope.NAMESPACE))
+
+
+def _deliver(change: Change, decision: str, person: Principal, data: bytes, options: dict[str, Any]) -> None:
+    done = f"{decision.capitalize()}: {change.wanted.change} as {person.id}"
+    if options["inbox"]:
+        path = change.inbox.put(change.wanted.change, data)
+        click.echo(f"{done}, in {harmless(str(path))}", err=options["output"] == "-")
+    if options["output"] == "-":
+        click.echo(armored(data), nl=False)
+    elif options["output"]:
+        Path(options["output"]).write_text(armored(data), encoding="ascii")
+        click.echo(f"{done}, in {harmless(options['output'])}: paste it into the pull request, or send it.")

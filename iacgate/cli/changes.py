@@ -14,7 +14,11 @@ from iacgate.approval.counting import Wanted
 from iacgate.approval.statement import Target
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
-from iacgate.errors import UsageInvalid
+from iacgate.cli.own import Own
+from iacgate.errors import TrustInvalid, UsageInvalid
+from iacgate.evidence.folder import FolderLedger
+from iacgate.evidence.ledger import Ledger, last_applied, used_up
+from iacgate.evidence.ledger import Settings as SettingsSeen
 from iacgate.gate import Author, Inputs
 from iacgate.people.roster import Roster
 from iacgate.policy.backends import identity
@@ -22,17 +26,35 @@ from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.inbox import FolderInbox
+from iacgate.shell.submissions import Said
 
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the command line says of a change; empty where it says nothing."""
+    """What the command line says of a change; empty where it says nothing.
+
+    ``believe`` is for who signs: what the planner says of tree and authors is taken as it is, shown and
+    signed. The gate does not, and looks for itself.
+    """
 
     inbox: str
     change: str = ""
     authors: tuple[str, ...] = ()
     base: str = ""
+    ledger: str = ""
+    believe: bool = False
+
+
+class Around(msgspec.Struct, frozen=True):
+    """Where a plan comes from: the tree and commit of its sources, and its folder from their root.
+
+    Empty where nobody knows; ``place`` is ``None`` outside of a repository.
+    """
+
+    tree: str = ""
+    commit: str = ""
+    place: str | None = None
 
 
 class Change:
@@ -49,39 +71,52 @@ class Change:
         if asked.change and not _CHANGE.fullmatch(asked.change):
             raise UsageInvalid(f"{asked.change!r} names no change.", hint="Use letters, digits, dots and dashes.")
         own, self.loaded = judge.own, loaded
+        said = loaded.said if asked.believe else None
         self.roster = _roster(own.settings.roster, own.settings.folder)
         self.inbox = FolderInbox(Path(asked.inbox))
         self.assessment = judge.judge(loaded, with_differences=with_differences)
         placed, environment = own.place(loaded)
-        repository = _repository(loaded.folder)
+        repository = None if said else _repository(loaded.folder)
+        self.around = _around(said, repository)
         demand = environment.demand(self.assessment.severity)
+        target = _target(loaded, placed.stack, placed.environment, self.around)
+        self.chain = chain_of(target)
+        self.ledger = _ledger(asked.ledger, own)
+        entries = self.ledger.entries(self.chain) if self.ledger else []
+        if said:
+            asked = msgspec.structs.replace(asked, authors=(*asked.authors, *said.authors))
+        elif applied := last_applied(entries):  # what was merged since then is part of this change, whatever its base
+            asked = msgspec.structs.replace(asked, base=applied)
         authors = _authors(asked, repository, self.roster)
         wanted = Wanted(
             change="",
             change_type="normal",
-            target=_target(loaded, placed.stack, placed.environment, repository),
-            subjects=_subjects(loaded, repository),
+            target=target,
+            subjects=_subjects(loaded, self.around),
             fingerprint=self.assessment.plan.fingerprint,
             severity=self.assessment.severity,
             bundle=own.settings.digest,
-            ledger="",
+            ledger=self.ledger.genesis if self.ledger else said.ledger if said else "",
             binding=demand.binding,
             valid_hours=demand.valid_hours,
             authors=frozenset(author.principal for author in authors if author.principal),
+            used=used_up(entries),
         )
-        self.wanted = msgspec.structs.replace(wanted, change=asked.change or _change_id(wanted))
+        named = asked.change or (loaded.said.change if loaded.said else "")
+        self.wanted = msgspec.structs.replace(wanted, change=named or _change_id(wanted))
+        self.settings = SettingsSeen(own.settings.digest, own.trusted.version if own.trusted else 0)
         self._mode = own.settings.policy.mode
         self._trusted = own.trusted is not None
-        self._demand, self._deny, self._authors = demand, environment.deny, authors
+        self.demand, self._deny, self.authors = demand, environment.deny, authors
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
         return Inputs(
             assessment=self.assessment,
             wanted=self.wanted,
-            demand=self._demand,
+            demand=self.demand,
             deny=self._deny,
-            authors=self._authors,
+            authors=self.authors,
             received=tuple(self.inbox.received(self.wanted.change)),
             mode=self._mode,
             now=now(),
@@ -133,28 +168,63 @@ def _authors(asked: Asked, repository: Repository | None, roster: Roster) -> tup
     return tuple(found)
 
 
-def _target(loaded: Loaded, stack: str, environment: str, repository: Repository | None) -> Target:
+def chain_of(target: Target) -> str:
+    """Return the name of a stack's chain in the ledger: one that nobody mapped is named by its state."""
+    return target.stack or f"unmapped-{canonical.digest(canonical.canonical_json(target.backend))[:20]}"
+
+
+def _ledger(name: str, own: Own) -> Ledger | None:
+    """Return the ledger, where one is named.
+
+    Raises :class:`TrustInvalid` where it has seen newer settings than those that would decide.
+    """
+    if not name:
+        return None
+    ledger = FolderLedger(Path(name))
+    newest, now_used = ledger.newest_settings(), own.trusted
+    if newest is None:
+        return ledger
+    if now_used is None:
+        raise TrustInvalid(
+            f"The ledger has seen version {newest.version} of signed settings, and these are not signed.",
+            hint="Name the protected branch with --trusted.",
+        )
+    if newest.version > now_used.version or (
+        newest.version == now_used.version and newest.digest != own.settings.digest
+    ):
+        raise TrustInvalid(
+            f"The settings are version {now_used.version}, and the ledger has seen version {newest.version} "
+            f"({newest.digest[:12]}): somebody put older ones back.",
+            hint="Restore the newest version at the protected branch; changing it back takes a new version.",
+        )
+    return ledger
+
+
+def _around(said: Said | None, repository: Repository | None) -> Around:
+    if said:
+        return Around(tree=said.tree, place=said.place)
+    if repository is None:
+        return Around()
+    return Around(repository.tree, repository.commit, repository.folder)
+
+
+def _target(loaded: Loaded, stack: str, environment: str, around: Around) -> Target:
     file = loaded.plan_file
-    backend = (
-        {}
-        if file is None
-        else identity(file.backend_type, file.backend_config, repository.folder if repository else None)
-    )
     return Target(
         stack=stack,
         environment=environment,
-        backend=backend,
+        backend={} if file is None else identity(file.backend_type, file.backend_config, around.place),
         workspace=file.workspace if file else "",
         account="",
         lineage=file.lineage if file else "",
     )
 
 
-def _subjects(loaded: Loaded, repository: Repository | None) -> dict[str, str]:
+def _subjects(loaded: Loaded, around: Around) -> dict[str, str]:
     lock = loaded.plan_file.lock_file if loaded.plan_file else None
     return {
         "plan-file": loaded.sha256 or "",
         "plan-json": loaded.plan.sha256,
         "lock-file": canonical.digest(lock) if lock else "",
-        "tree": repository.tree if repository else "",
+        "tree": around.tree,
     }

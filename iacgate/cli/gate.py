@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 
 from iacgate.cli.changes import Asked, Change
+from iacgate.cli.handed import plans
 from iacgate.cli.judging import Judge, Wanted
-from iacgate.cli.loading import Origin, load
+from iacgate.cli.loading import Origin
 from iacgate.errors import TrustInvalid
-from iacgate.gate import decide
+from iacgate.evidence.ledger import Entry
+from iacgate.gate import Decision, decide
 from iacgate.render import decision as rendered
+from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.bundles import ROOT
+from iacgate.shell.clock import now
 
 
 def plan_options(command: Any) -> Any:
     """Add the options that say which plan, which settings and which change."""
     for option in reversed(
         (
-            click.argument("plan"),
-            click.option("--inbox", required=True, type=click.Path(), metavar="DIR", help="Where approvals arrive."),
             click.option("--plan-json", type=click.Path(), metavar="FILE", help="The plan file's JSON."),
             click.option("--chdir", type=click.Path(), metavar="DIR", help="The stack's initialised folder."),
             click.option("--program", default="", metavar="PATH", help="The terraform or tofu to start."),
@@ -35,14 +40,15 @@ def plan_options(command: Any) -> Any:
             click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
+            click.option("--ledger", default="", type=click.Path(), metavar="DIR", help="The folder of the ledger."),
         )
     ):
         command = option(command)
     return command
 
 
-def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
-    """Return the change that the options name, judged.
+def read_changes(names: tuple[str, ...], options: dict[str, Any], *, signing: bool) -> Iterator[Change]:
+    """Yield the changes that the command line names, judged, one for each plan.
 
     Raises :class:`TrustInvalid` where the pipeline pins signed settings, and those of the working tree,
     which the change may have written itself, would decide.
@@ -56,30 +62,94 @@ def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
         Wanted(config=options["config"], stack=options["stack"], base=options["base"], trusted=options["trusted"])
     )
     origin = Origin(options["plan_json"], options["chdir"], options["program"])
-    (loaded,) = load(options["plan"], origin)
-    asked = Asked(options["inbox"], options["change"], tuple(options["author"]), options["base"] or "")
-    return Change(judge, loaded, asked, with_differences=with_differences)
+    asked = Asked(
+        options["inbox"], options["change"], options["author"], options["base"] or "", options["ledger"], signing
+    )
+    for name in names:
+        for loaded in plans(name, options["inbox"], origin, options["change"]):
+            yield Change(judge, loaded, asked, with_differences=signing)
 
 
 @click.command()
+@click.argument("names", nargs=-1, required=True, metavar="PLAN|CHANGE...")
+@click.option("--inbox", required=True, type=click.Path(), metavar="DIR", help="Where plans and approvals arrive.")
+@click.option(
+    "--approval", multiple=True, type=click.Path(), metavar="FILE", help="An approval, or text with approvals in it."
+)
 @plan_options
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
-def command(output: str, color: str, **options: Any) -> int:
+def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, color: str, **options: Any) -> int:
     """Decide whether a plan may be applied, by the settings in .iacgate and the approvals that arrived.
 
-    In observe mode (the default of policy.yaml) it decides and blocks nothing. Without --trusted, the
-    settings are those of the working tree, which the change itself may have changed.
+    PLAN is a saved plan file; CHANGE one that was handed over with `iacgate submit`, in the inbox or as a
+    folder. In observe mode (the default of policy.yaml) it decides and blocks nothing. Without --trusted,
+    the settings are those of the working tree, which the change itself may have changed. With --ledger,
+    every decision is recorded, and older settings are refused.
 
     \b
     Examples:
       iacgate gate tfplan --inbox /srv/approvals --base origin/main --trusted origin/main
-      iacgate gate tfplan --inbox ./inbox --author ann@example.com --format json
+      iacgate gate chg-17 --inbox /srv/approvals --base origin/main --ledger /srv/ledger
+      iacgate gate tfplan --inbox ./inbox --author ann@example.com --approval comments.txt --format json
     """
-    change = read_change(options, with_differences=False)
-    decision = decide(change.inputs(), change.roster)
-    if output == "json":
-        sys.stdout.buffer.write(rendered.as_json(decision))
-    else:
-        sys.stdout.write(rendered.as_text(decision, options["plan"], colour=console.colour(sys.stdout, color)))
-    return decision.exit_code
+    codes = []
+    for change in read_changes(names, options, signing=False):
+        _deliver(change, approval)
+        decision = decide(change.inputs(), change.roster)
+        recorded = _record(change, decision)
+        if output == "json":
+            sys.stdout.buffer.write(rendered.as_json(decision))
+        else:
+            label, colour = change.loaded.plan.name, console.colour(sys.stdout, color)
+            sys.stdout.write(rendered.as_text(decision, label, _how_to_approve(change, options), colour=colour))
+        sys.stdout.flush()
+        if recorded:
+            click.echo(f"Recorded in the ledger, chain {harmless(change.chain)}: {recorded}", err=True)
+        codes.append(decision.exit_code)
+    return min((code for code in codes if code), default=0)
+
+
+def _deliver(change: Change, files: tuple[str, ...]) -> None:
+    """Put approvals that came another way into the inbox, from which alone is counted."""
+    if not files:
+        return
+    from iacgate.approval.armor import envelopes_in  # noqa: PLC0415 - most approvals are in the inbox
+    from iacgate.shell.inputs import read_input  # noqa: PLC0415 - as above
+
+    for name in files:
+        for envelope in envelopes_in(read_input(name), name):
+            change.inbox.put(change.wanted.change, envelope)
+
+
+def _record(change: Change, decision: Decision) -> str:
+    """Record a decision where there is a ledger; return its digest."""
+    if change.ledger is None:
+        return ""
+    counted = [item for item in decision.approvals if item.counts and item.decision == "approve"]
+    entry = Entry(
+        format=1,
+        sequence=1,
+        previous=change.ledger.genesis,
+        ledger=change.ledger.genesis,
+        event="decided",
+        stack=change.chain,
+        change=decision.change,
+        time=now(),
+        commit=change.around.commit,
+        settings=change.settings,
+        statements=tuple(sorted(item.statement for item in counted)),
+        evidence={},
+    )
+    return change.ledger.append(entry, {"decision": rendered.as_json(decision)})
+
+
+def _how_to_approve(change: Change, options: dict[str, Any]) -> str:
+    """Return the command that an approver types."""
+    said, inbox = change.loaded.said, Path(options["inbox"]).absolute()
+    if said:
+        return f"iacgate approve {shlex.quote(said.change)} --inbox {shlex.quote(str(inbox))} --as ID --key FILE"
+    carried = {"--base": options["base"], "--trusted": options["trusted"], "--change": options["change"]}
+    more = " ".join(f"{name} {shlex.quote(value)}" for name, value in carried.items() if value)
+    plan = shlex.quote(change.loaded.plan.name)
+    return " ".join(f"iacgate approve {plan} --inbox {shlex.quote(str(inbox))} {more} --as ID --key FILE".split())

@@ -15,12 +15,18 @@ from iacgate.shell.inputs import STDIN, read_input
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
+    from iacgate.shell.submissions import Said
 
 _MAGIC: Final = b"PK\x03\x04"
 
 
 class Loaded:
-    """One plan: its JSON as bytes and read, its folder, and its saved plan file where there is one."""
+    """One plan: its JSON as bytes and read, its folder, and its saved plan file where there is one.
+
+    ``said`` is what its planner says of it, where it was handed over by one.
+    """
+
+    said: Said | None = None
 
     def __init__(
         self, plan: Plan, text: bytes, folder: str, plan_file: PlanFile | None = None, sha256: str | None = None

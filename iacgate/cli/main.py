@@ -14,6 +14,7 @@ from iacgate.render.plain import harmless
 _COMMANDS: Final = {
     "preview": ("iacgate.cli.preview", "Say what a plan will do, how risky each change is, and why."),
     "gate": ("iacgate.cli.gate", "Decide whether a plan may be applied, by policy and approvals."),
+    "submit": ("iacgate.cli.submit", "Hand a plan over to those who approve and gate it."),
     "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),
     "reject": ("iacgate.cli.approve:reject", "Sign that a change must not be applied."),
     "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
@@ -68,8 +69,8 @@ def cli() -> None:
       terraform show -json tfplan | iacgate preview - --fail-on high
       iacgate rules list
 
-    Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 10 denied by risk, 11 by missing approvals,
-    15 settings not trusted, 130 interrupted.
+    Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 4 evidence not stored or not valid,
+    10 denied by risk, 11 by missing approvals, 15 settings not trusted, 130 interrupted.
     """
 
 

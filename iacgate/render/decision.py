@@ -27,12 +27,15 @@ def as_json(decision: Decision) -> bytes:
     return harmless_json(canonical.canonical_json(Document(SCHEMA, decision, decision.exit_code))) + b"\n"
 
 
-def as_text(decision: Decision, plan: str, *, colour: bool) -> str:
-    """Return the decision for people: what it is, every reason, and what became of each approval."""
-    return "\n".join(_lines(decision, plan, colour=colour)) + "\n"
+def as_text(decision: Decision, plan: str, command: str, *, colour: bool) -> str:
+    """Return the decision for people: what it is, every reason, and what became of each approval.
+
+    ``command`` is what somebody who fills a seat types.
+    """
+    return "\n".join(_lines(decision, plan, command, colour=colour)) + "\n"
 
 
-def _lines(decision: Decision, plan: str, *, colour: bool) -> Iterator[str]:
+def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iterator[str]:
     word = "ALLOWED" if decision.allowed else "DENIED" if decision.blocks else "WOULD BE DENIED"
     painted = f"\x1b[{'1;32' if decision.allowed else '1;31'}m{word}\x1b[0m" if colour else word
     yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, change {harmless(decision.change)})"
@@ -58,4 +61,4 @@ def _lines(decision: Decision, plan: str, *, colour: bool) -> Iterator[str]:
         yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}"
     if decision.missing:
         yield ""
-        yield f"To fill a seat: iacgate approve {harmless(plan)} --inbox DIR --as ID --key FILE"
+        yield f"To fill a seat: {harmless(command)}"

@@ -1,5 +1,8 @@
 """A folder as an inbox: envelopes arrive as files, whose time of arrival is the file's.
 
+    plans/<change>/<plan>/               what the planner hands over, see submissions
+    approvals/<change>/<digest>          what people sign
+
 Local, and so not independent: who may write the folder may also set its times.
 """
 
@@ -21,17 +24,17 @@ MAX_FILES: Final = 1_000
 
 
 class FolderInbox:
-    """The inbox of all changes: one folder for each change."""
+    """The inbox of all changes: one folder for the envelopes of each change."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
 
     def received(self, change: str) -> list[Received]:
         """Return everything that arrived for a change.
 
         Raises :class:`UsageInvalid` where there is more than anybody can have sent, or one cannot be read.
         """
-        folder = self._root / change
+        folder = self._folder(change)
         if not folder.is_dir():
             return []
         files = sorted(path for path in folder.iterdir() if path.name.endswith(ENDING))
@@ -40,17 +43,26 @@ class FolderInbox:
         return [_read(path) for path in files if path.is_file() and not path.is_symlink()]
 
     def put(self, change: str, data: bytes) -> Path:
-        """Store an envelope, whole or not at all; return its file."""
-        folder = self._root / change
+        """Store an envelope, whole or not at all; return its file. One that is there keeps its time of arrival."""
+        folder = self._folder(change)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{canonical.digest(data)}{ENDING}"
         handle, name = tempfile.mkstemp(dir=folder)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(target)
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            if not target.exists():
+                os.link(name, target)
+        except FileExistsError:  # somebody delivered the same at the same time
+            pass
+        finally:
+            Path(name).unlink()
         return target
+
+    def _folder(self, change: str) -> Path:
+        return self.root / "approvals" / change
 
 
 def _read(path: Path) -> Received:

@@ -14,9 +14,23 @@ from hypothesis import strategies as st
 
 from iacgate.approval import envelope
 from iacgate.approval.counting import Counted, Received, Verdict, Wanted, count
-from iacgate.approval.statement import Target
+from iacgate.approval.statement import MAX_BYTES, MAX_PLANS, Target, encode, make_statement
+from iacgate.errors import StatementInvalid
 from iacgate.vocabulary import Severity
-from tests.support.approvals import ARRIVED, NOW, SUBJECTS, TARGET, WANTED, key_of, roster, signed, withdrawal
+from tests.support.approvals import (
+    ARRIVED,
+    NOW,
+    SUBJECTS,
+    TARGET,
+    WANTED,
+    key_of,
+    plan,
+    predicate,
+    roster,
+    signed,
+    signed_for,
+    withdrawal,
+)
 
 ROSTER = roster()
 
@@ -60,6 +74,9 @@ def changed_target(**more: Any) -> Target:
         (signed("ann", fingerprint="1" * 64), "binding", "another plan"),
         (signed("ann", subjects={**SUBJECTS, "tree": "1" * 40}), "binding", "another tree"),
         (signed("ann", subjects={"plan-json": "b" * 64}), "binding", "another tree"),
+        (signed("ann", readiness="1" * 64), "binding", "whether it can be undone"),
+        (signed("ann", record="1" * 64), "binding", "another change record"),
+        (signed("ann", tests="1" * 64), "binding", "another test report"),
         (signed("ann", change_type="emergency"), "type", "type emergency"),
         (signed("ann", severity=Severity.MEDIUM), "type", "severity medium, and this is high"),
         (signed("ann", issued="2026-11-23T11:06:00Z"), "time", "after it arrived"),
@@ -90,6 +107,47 @@ def test_an_exact_binding_wants_the_very_bytes() -> None:
         assert verdict(signed("ann"), subjects=other, binding="exact").code == "binding"
         missing = {key: value for key, value in SUBJECTS.items() if key != name}
         assert verdict(signed("ann", subjects=missing), binding="exact").code == "binding"
+
+
+OTHER_TARGET = msgspec.structs.replace(TARGET, stack="orders", backend={"type": "s3", "key": "orders"})
+OTHER_SUBJECTS = {**SUBJECTS, "plan-file": "7" * 64, "tree": "8" * 40}
+
+
+def test_one_signature_is_about_several_plans_and_about_no_mixture_of_them() -> None:
+    other = plan(target=OTHER_TARGET, fingerprint="9" * 64, severity=Severity.MEDIUM)
+    both = signed_for("ann", [plan(), other], [SUBJECTS, OTHER_SUBJECTS])
+    assert verdict(both).counts
+    theirs = {"target": OTHER_TARGET, "subjects": OTHER_SUBJECTS, "fingerprint": "9" * 64}
+    assert verdict(both, **theirs, severity=Severity.MEDIUM).counts
+    assert verdict(both, **theirs).why == "it approves severity medium, and this is high"
+    assert verdict(both, **{**theirs, "fingerprint": "e" * 64}).why == "it is for another plan"
+    assert verdict(both, **{**theirs, "subjects": SUBJECTS}).why == "it is for another tree of sources"
+    assert verdict(both, **{**theirs, "target": TARGET}).code == "binding"
+    assert verdict(signed_for("ann", [other], [OTHER_SUBJECTS])).why == "it is for another stack"
+
+
+def test_a_statement_about_one_plan_fits_into_one_call_of_a_key_service() -> None:
+    long = "x" * 200
+    wide = changed_target(stack=long, environment="production", backend={"type": "s3", "bucket": "b" * 63, "key": long})
+    about = predicate("ann", plans=(plan(target=wide),), reason=long, record="1" * 64, tests="2" * 64)
+    assert len(encode(make_statement([SUBJECTS], about))) < MAX_BYTES
+    with pytest.raises(StatementInvalid):
+        encode(make_statement([SUBJECTS], predicate("ann", plans=(plan(target=wide),), reason=long * 12)))
+
+
+def test_as_many_plans_as_one_statement_can_be_about_fit_into_an_envelope() -> None:
+    targets = [changed_target(stack=f"stack-{number:03}") for number in range(MAX_PLANS)]
+    many = signed_for("ann", [plan(target=target) for target in targets], [SUBJECTS] * MAX_PLANS)
+    assert len(many.data) <= envelope.MAX_BYTES
+    assert all(verdict(many, target=target).counts for target in targets)
+
+
+def test_what_was_used_for_an_apply_is_used_up() -> None:
+    approval = signed("ann")
+    found = verdict(approval)
+    again = verdict(approval, used={found.statement: "2026-11-23T11:30:00Z"})
+    assert (again.code, "was applied with it at 2026-11-23T11:30:00Z" in again.why) == ("single-use", True)
+    assert verdict(approval, used={"1" * 64: "2026-11-23T11:30:00Z"}).counts
 
 
 def test_a_first_apply_binds_to_no_state() -> None:

@@ -25,6 +25,6 @@ def test_what_an_approval_claims_is_shown_and_not_obeyed() -> None:
     assert "##" not in line
     assert line.rstrip("\n").isprintable()
     assert "größe" in line
-    text = as_text(hostile(), "tfplan", colour=False)
+    text = as_text(hostile(), "tfplan", "iacgate approve \x1b[1mtfplan", colour=False)
     assert "##vso" not in text
     assert text.replace("\n", "").isprintable()

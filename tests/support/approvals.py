@@ -9,7 +9,7 @@ import msgspec
 from iacgate import canonical
 from iacgate.approval import envelope
 from iacgate.approval.counting import Received, Wanted
-from iacgate.approval.statement import Predicate, Target, encode, make_statement
+from iacgate.approval.statement import Plan, Predicate, Target, encode, make_statement
 from iacgate.people.roster import Roster, read_roster
 from iacgate.vocabulary import Severity
 from tests.support.sshkeys import SoftKey
@@ -73,6 +73,19 @@ def roster(**keys: dict[str, str]) -> Roster:
     return read_roster(msgspec.json.encode({"people": people}), "people.yaml")
 
 
+def plan(**more: Any) -> Plan:
+    """Return what a statement says of the plan."""
+    said = Plan(
+        target=TARGET,
+        serial=3,
+        fingerprint=WANTED.fingerprint,
+        assessment="2" * 64,
+        readiness="",
+        severity=WANTED.severity,
+    )
+    return msgspec.structs.replace(said, **more)
+
+
 def predicate(person: str, **more: Any) -> Predicate:
     """Return what somebody says of the change."""
     said = Predicate(
@@ -80,11 +93,9 @@ def predicate(person: str, **more: Any) -> Predicate:
         change=WANTED.change,
         nonce="1" * 32,
         change_type="normal",
-        target=TARGET,
-        serial=3,
-        fingerprint=WANTED.fingerprint,
-        assessment="2" * 64,
-        severity=WANTED.severity,
+        plans=(plan(),),
+        record="",
+        tests="",
         bundle=WANTED.bundle,
         ledger=WANTED.ledger,
         principal=person,
@@ -93,16 +104,24 @@ def predicate(person: str, **more: Any) -> Predicate:
         expires="2026-11-30T10:59:00Z",
         withdraws=(),
     )
-    return msgspec.structs.replace(said, **more)
+    about = {name: more.pop(name) for name in Plan.__struct_fields__ if name in more}
+    return msgspec.structs.replace(said, **({"plans": (plan(**about),)} if about else {}), **more)
 
 
 def signed(
     person: str, *, arrived: str = ARRIVED, key: str = "", subjects: dict[str, str] = SUBJECTS, **more: Any
 ) -> Received:
     """Return what somebody signs, as it arrives; ``key`` is whose key is used where it is not the signer's own."""
-    payload = encode(make_statement(subjects, predicate(person, **more)))
+    payload = encode(make_statement([subjects], predicate(person, **more)))
     armored = key_of(key or person).sign(envelope.pre_authentication(payload), envelope.NAMESPACE)
     return Received(envelope.seal(payload, armored), arrived)
+
+
+def signed_for(person: str, plans: list[Plan], subjects: list[dict[str, str]], **more: Any) -> Received:
+    """Return what somebody signs about several plans, as it arrives."""
+    payload = encode(make_statement(subjects, predicate(person, plans=tuple(plans), **more)))
+    armored = key_of(person).sign(envelope.pre_authentication(payload), envelope.NAMESPACE)
+    return Received(envelope.seal(payload, armored), ARRIVED)
 
 
 def withdrawal(person: str, *received: Received, **more: Any) -> Received:
