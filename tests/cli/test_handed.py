@@ -1,0 +1,245 @@
+"""Plans that are handed over, approvals as text, one signature for several stacks, and what a ledger sees."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from iacgate.evidence.folder import FolderLedger
+from tests.cli.test_gate import HIGH, POLICY, Stack, signed, stack  # noqa: F401 - fixtures
+from tests.conftest import Run
+
+BOTH = ("ann", "bob")
+
+
+def done_by(
+    stack: Stack,  # noqa: F811 - a fixture
+    command: str,
+    *arguments: str,
+    person: str = "",
+    cwd: Path | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run a command with the company's program, without any option that the test does not name."""
+    who = ("--as", person, "--key", str(stack.keys / person), "--yes") if person else ()
+    return stack._run(command, *arguments, *who, cwd=cwd or stack.root, IACGATE_TRUST_ROOT=stack.trust_root)
+
+
+def submitted(stack: Stack, change: str = "chg-17") -> Path:  # noqa: F811 - a fixture
+    done = stack.iacgate("submit", "--change", change)
+    assert done.returncode == 0, done.stderr
+    return Path(done.stdout.decode().strip().removeprefix(f"{change}: "))
+
+
+def test_a_change_that_was_handed_over_needs_no_repository_to_be_approved(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    folder = submitted(stack)
+    assert sorted(path.name for path in folder.iterdir()) == ["change.json", "plan.json", "tfplan"]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    settings = ("--config", str(stack.root / ".iacgate"))
+    inbox = ("--inbox", str(stack.inbox))
+    own = done_by(stack, "approve", "chg-17", *inbox, *settings, person="dave", cwd=elsewhere)
+    assert (own.returncode, b"dave had a hand in this change" in own.stderr) == (11, True)
+    for person in BOTH:
+        done = done_by(stack, "approve", "chg-17", *inbox, *settings, person=person, cwd=elsewhere)
+        assert done.returncode == 0, done.stderr
+        assert b"written by  dave (says who handed it over)" in done.stderr
+    gate = done_by(stack, "gate", "chg-17", *inbox, *stack.base)
+    assert (gate.returncode, b"ALLOWED" in gate.stdout) == (0, True), gate.stdout + gate.stderr
+
+
+def test_what_the_planner_says_of_the_sources_and_their_authors_decides_nothing(stack: Stack) -> None:  # noqa: F811
+    said = submitted(stack) / "change.json"
+    content = json.loads(said.read_bytes())
+    said.write_text(json.dumps({**content, "authors": ["ann@example.com"]}))
+    inbox = ("--inbox", str(stack.inbox))
+    assert done_by(stack, "approve", "chg-17", *inbox, person="dave").returncode == 0
+    assert done_by(stack, "approve", "chg-17", *inbox, person="bob").returncode == 0
+    gate = done_by(stack, "gate", "chg-17", *inbox, *stack.base)
+    assert gate.returncode == 11
+    assert b"does not count (independence): dave had a hand in this change" in gate.stdout
+    said.write_text(json.dumps({**content, "tree": "1" * 40}))
+    done = done_by(stack, "approve", "chg-17", *inbox, person="ann")
+    assert done.returncode == 0
+    gate = done_by(stack, "gate", "chg-17", *inbox, *stack.base)
+    assert b"it is for another tree of sources" in gate.stdout
+
+
+@pytest.mark.parametrize(
+    "content", ["{}", "[]", '{"format":"iacgate.change/2"}', '{"format":"x","format":"x"}', "x" * 300_000]
+)
+def test_what_is_said_in_another_form_is_refused(stack: Stack, content: str) -> None:  # noqa: F811
+    folder = submitted(stack)
+    (folder / "change.json").write_text(content)
+    done = done_by(stack, "gate", str(folder), "--inbox", str(stack.inbox))
+    assert (done.returncode, b"not readable as what is said of a plan" in done.stderr) == (2, True)
+
+
+def test_a_change_that_nobody_handed_over_is_none(stack: Stack) -> None:  # noqa: F811
+    done = done_by(stack, "gate", "chg-99", "--inbox", str(stack.inbox))
+    assert (done.returncode, b"neither a plan, nor a change" in done.stderr) == (2, True)
+    folder = submitted(stack)
+    done = done_by(stack, "gate", str(folder), "--inbox", str(stack.inbox), "--change", "chg-1")
+    assert (done.returncode, b"is about chg-17, not about chg-1" in done.stderr) == (2, True)
+
+
+def test_a_plan_json_is_not_handed_over(stack: Stack) -> None:  # noqa: F811
+    (stack.root / "p.json").write_text('{"format_version":"1.2","terraform_version":"1.9.0","resource_changes":[]}')
+    done = stack.iacgate("submit", "--change", "chg-17", plan="p.json")
+    assert (done.returncode, b"no saved plan file" in done.stderr) == (2, True)
+
+
+def test_an_approval_travels_as_text(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    text = b"Looks good to me:\n\n"
+    for person in BOTH:
+        done = done_by(stack, "approve", "tfplan", *stack.base, "--output", "-", person=person)
+        assert done.returncode == 0, done.stderr
+        text += b"> ".join([b"", *done.stdout.splitlines(keepends=True)]) + b"\nsigned\n"
+    comments = tmp_path / "comments.txt"
+    comments.write_bytes(text)
+    gate = stack.iacgate("gate", "--approval", str(comments))
+    assert (gate.returncode, b"ALLOWED" in gate.stdout) == (0, True), gate.stdout + gate.stderr
+    assert stack.iacgate("gate").returncode == 0, "it is in the inbox now"
+    (stack.root / "cut.txt").write_bytes(text[:300])
+    done = stack.iacgate("gate", "--approval", "cut.txt")
+    assert (done.returncode, b"cut off" in done.stderr) == (3, True)
+
+
+def test_signing_for_nobody_is_refused(stack: Stack) -> None:  # noqa: F811
+    done = done_by(stack, "approve", "tfplan", *stack.base, person="ann")
+    assert (done.returncode, b"Nobody would get what you sign" in done.stderr) == (2, True)
+
+
+def test_who_could_fill_no_seat_is_told_before_signing(stack: Stack) -> None:  # noqa: F811
+    policy = POLICY.replace(
+        "{tier: prod}", "{tier: prod, demands: {high: {seats: {security: 1}}, medium: {seats: {security: 1}}}}"
+    )
+    (stack.root / ".iacgate" / "policy.yaml").write_text(policy)
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    done = stack.approve("ann")
+    assert (done.returncode, b"asks for security, and ann holds none of it" in done.stderr) == (11, True)
+    assert not (stack.inbox / "approvals").exists()
+
+
+def test_one_signature_for_two_stacks(stack: Stack) -> None:  # noqa: F811
+    orders = stack.root / "orders"
+    orders.mkdir()
+    (orders / "main.tf").write_text(HIGH.replace('"a"', '"b"').replace("terraform_data.a", "terraform_data.b"))
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    chdir = f"-chdir={orders}"
+    stack.command(stack._terraform, chdir, "init", "-input=false")
+    stack.command(stack._terraform, chdir, "plan", "-input=false", "-out=tfplan")
+    stack.plan()
+    plans = ("tfplan", "orders/tfplan")
+    options = ("--inbox", str(stack.inbox), *stack.base, "--program", stack._terraform)
+    without = done_by(stack, "approve", *plans, *options, person="ann")
+    assert (without.returncode, b"Name their change: --change ID" in without.stderr) == (2, True)
+    for name in plans:
+        folder = ("--chdir", str((stack.root / name).parent))
+        handed = done_by(stack, "submit", name, *options, "--change", "chg-2", *folder)
+        assert handed.returncode == 0, handed.stderr
+    for person in BOTH:
+        done = done_by(stack, "approve", "chg-2", "--inbox", str(stack.inbox), person=person)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count(b"state       ") == 2
+    assert len(list((stack.inbox / "approvals" / "chg-2").iterdir())) == 2
+    for name in plans:
+        folder = ("--chdir", str((stack.root / name).parent))
+        gate = done_by(stack, "gate", name, *options, "--change", "chg-2", *folder)
+        assert gate.returncode == 0, gate.stdout + gate.stderr
+
+
+def test_every_decision_is_recorded(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    ledger = ("--ledger", str(tmp_path / "ledger"))
+    denied = stack.iacgate("gate", *ledger)
+    assert denied.returncode == 11
+    assert b"Recorded in the ledger" in denied.stderr
+    for person in BOTH:
+        assert stack.approve(person).returncode == 0
+    gate = stack.iacgate("gate", *ledger)
+    assert (gate.returncode, b"another ledger" in gate.stdout) == (11, True), "signed without the ledger's name"
+    for person in BOTH:
+        assert stack.approve(person, *ledger).returncode == 0
+    assert stack.iacgate("gate", *ledger, "--format", "json").returncode == 0
+    (folder,) = (tmp_path / "ledger" / "log").iterdir()
+    entries = FolderLedger(tmp_path / "ledger").entries(folder.name.removeprefix("stack-"))
+    assert [(item.event, len(item.statements)) for item in entries] == [("decided", 0), ("decided", 0), ("decided", 2)]
+    stored = (tmp_path / "ledger" / "evidence" / "sha256" / entries[-1].evidence["decision"]).read_bytes()
+    assert json.loads(stored)["decision"]["allowed"] is True
+
+
+def test_a_ledger_that_was_changed_decides_nothing(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    ledger = ("--ledger", str(tmp_path / "ledger"))
+    for _ in range(2):
+        stack.iacgate("gate", *ledger)
+    (folder,) = (tmp_path / "ledger" / "log").iterdir()
+    (folder / "0000000001.json").write_bytes(b"{}")
+    done = stack.iacgate("gate", *ledger)
+    assert (done.returncode, done.stdout, b"no entry of a ledger" in done.stderr) == (4, b"", True)
+
+
+def test_who_wrote_what_was_merged_and_never_applied_has_a_hand_in_it(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    """Attack 28: ann's change was merged after the last apply, and now rides in dave's plan."""
+    place = tmp_path / "ledger"
+    assert stack.iacgate("gate", "--ledger", str(place)).returncode == 11
+    (folder,) = (place / "log").iterdir()
+    ledger = FolderLedger(place)
+    (first,) = ledger.entries(folder.name.removeprefix("stack-"))
+    commit = subprocess.run(
+        ["git", "rev-parse", "base"], cwd=stack.root, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    ledger.append(msgspec.structs.replace(first, event="applied", commit=commit), {})
+    (stack.root / "main.tf").write_text(HIGH.replace("INPUT", "by ann"))
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false")
+    stack.command("git", *who, "commit", "-qam", "merged, and never applied")
+    stack.command("git", "tag", "-f", "base")
+    stack.commit(HIGH.replace("INPUT", "by dave"))
+    stack.plan()
+    done = stack.approve("ann", "--ledger", str(place))
+    assert (done.returncode, b"ann had a hand in this change" in done.stderr) == (11, True)
+    assert stack.approve("ann").returncode == 0, "without the ledger only the base tells"
+
+
+def test_settings_that_are_older_than_the_ledger_has_seen_are_refused(signed: Stack, tmp_path: Path) -> None:  # noqa: F811
+    """Attack 23: an older version, which still names somebody who left, is put back."""
+    ledger = ("--ledger", str(tmp_path / "ledger"))
+    older = subprocess.run(
+        ["git", "rev-parse", "main"], cwd=signed.root, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    assert signed.iacgate("gate", *ledger).returncode == 11
+    (signed.root / ".iacgate" / "policy.yaml").write_text(POLICY + "trust: {infra: 1}\n")
+    signed.sign_settings("ann", "bob")
+    signed.commit(HIGH.replace("INPUT", "changed"))
+    signed.command("git", "branch", "-f", "main", "HEAD")
+    assert signed.iacgate("gate", *ledger).returncode == 11
+    signed.command("git", "branch", "-f", "main", older)
+    done = signed.iacgate("gate", *ledger)
+    assert (done.returncode, b"the ledger has seen version 2" in done.stderr) == (15, True)
+    assert b"somebody put older ones back" in done.stderr
+    signed.trusted, signed.trust_root = (), ""
+    done = signed.iacgate("gate", *ledger)
+    assert (done.returncode, b"these are not signed" in done.stderr) == (15, True)
+
+
+def test_another_ledger_is_another_matter(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
+    for person in BOTH:
+        assert stack.approve(person, *first).returncode == 0
+    assert stack.iacgate("gate", *first).returncode == 0
+    done = stack.iacgate("gate", *second)
+    assert (done.returncode, b"a change in another ledger" in done.stdout) == (11, True)
+
+
+def test_the_command_for_approvers_is_complete(stack: Stack, iacgate: Run) -> None:  # noqa: F811
+    submitted(stack)
+    gate = done_by(stack, "gate", "chg-17", "--inbox", str(stack.inbox), *stack.base)
+    line = next(line for line in gate.stdout.decode().splitlines() if line.startswith("To fill a seat: "))
+    command = (
+        line.removeprefix("To fill a seat: iacgate ").replace("ID", "ann").replace("FILE", str(stack.keys / "ann"))
+    )
+    done = iacgate(*command.split(), "--yes", cwd=stack.root)
+    assert done.returncode == 0, done.stderr
