@@ -64,6 +64,13 @@ class StatementInvalid(IacgateError):
     code = "statement-invalid"
 
 
+class CannotCount(IacgateError):
+    """What somebody wants to sign could not count, so that nothing is signed or delivered."""
+
+    code = "cannot-count"
+    exit_code = 11
+
+
 class PolicyFailed(IacgateError):
     """A Rego policy could not be evaluated; nothing is judged without it."""
 

@@ -156,9 +156,7 @@ def _check(
         raise TrustInvalid(
             f"The people who decide about version {version} are not known.", hint="Fetch all of the history."
         )
-    people = {
-        person for statement, envelope in signed if (person := _signer(statement, envelope, deciding.roster, now))
-    }
+    people = {person for statement, envelope in signed if (person := signer(statement, envelope, deciding.roster, now))}
     if version == 1:
         needed = 2 if deciding.policy.mode == "enforce" else 1
         if len(people) < needed:
@@ -173,8 +171,8 @@ def _check(
         )
 
 
-def _signer(statement: BundleStatement, envelope: envelopes.Envelope, roster: Roster, now: str) -> str:
-    """Return the human who signed, empty where the signature counts for nobody."""
+def signer(statement: BundleStatement, envelope: envelopes.Envelope, roster: Roster, now: str) -> str:
+    """Return the human who signed, by the roster that decides; empty where the signature counts for nobody."""
     found = roster.by_key(envelope.signature.key)
     if found is None:
         return ""

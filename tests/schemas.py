@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from iacgate.approval.statement import Statement
+from iacgate.evidence.ledger import Entry
 from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
 from iacgate.policy.stacks import Stacks
@@ -18,6 +19,7 @@ from iacgate.risk.assessment import Assessment
 from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
 from iacgate.risk.suppressions import Suppressions
+from iacgate.shell.submissions import Said
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
@@ -62,7 +64,9 @@ def _plain(title: str, kind: type) -> Callable[[], dict[str, Any]]:
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "change.schema.json": _plain("change.json: what `submit` says of a plan", Said),
     "decision.schema.json": _plain("What `gate --format json` prints", Document),
+    "entry.schema.json": _plain("An entry of a ledger", Entry),
     "people.schema.json": _plain("people.yaml", People),
     "policy.schema.json": _plain("policy.yaml", Policy),
     "preview.schema.json": preview_schema,

@@ -129,3 +129,14 @@ def test_no_flipped_bit_of_a_signature_leaves_it_counting() -> None:
         flipped = bytes(data[:at]) + bytes([data[at] ^ 1]) + bytes(data[at + 1 :])
         with pytest.raises(TrustInvalid):
             verify([GENESIS[0], flipped], FIRST)
+
+
+@pytest.mark.parametrize("name", ["people.yaml", "policy.yaml"])
+def test_no_flipped_bit_of_the_settings_is_what_was_pinned(name: str) -> None:
+    data = FIRST[name]
+    for bit in range(0, 8 * len(data), 5):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        digest = trust.bundle_digest({**FIRST, name: bytes(flipped)})
+        with pytest.raises(TrustInvalid, match="not the newest version"):
+            trust.verify_chain({"trust/a": GENESIS[0], "trust/b": GENESIS[1]}, {ROOT: bundle(FIRST)}, digest, ROOT, NOW)

@@ -15,7 +15,7 @@ from iacgate.approval.counting import Received, count
 from iacgate.approval.statement import MAX_PLANS, MAX_WITHDRAWN, Plan, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
 from iacgate.cli.gate import plan_options, read_changes
-from iacgate.errors import IacgateError, UsageInvalid
+from iacgate.errors import CannotCount, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
 from iacgate.render.plain import harmless
@@ -25,13 +25,6 @@ from iacgate.shell.sshkeygen import sign
 
 DENIED: Final = 11
 Said: TypeAlias = Literal["approve", "reject", "withdraw"]
-
-
-class CannotCount(IacgateError):
-    """Whoever wants to sign could not count, so that nothing is signed."""
-
-    code = "cannot-count"
-    exit_code = DENIED
 
 
 def signing_options(command: Any) -> Any:

@@ -9,11 +9,11 @@ import click
 
 from iacgate import canonical, trust
 from iacgate.approval import envelope
-from iacgate.errors import TrustInvalid, UsageInvalid
+from iacgate.errors import CannotCount, TrustInvalid, UsageInvalid
 from iacgate.people.roster import read_roster
 from iacgate.render.plain import harmless
 from iacgate.settingsdiff import in_words
-from iacgate.shell.bundles import ROOT, verified, working_bundle
+from iacgate.shell.bundles import ROOT, bundle_of, earlier, verified, working_bundle
 from iacgate.shell.clock import now
 from iacgate.shell.folders import SETTINGS, find_settings
 from iacgate.shell.git import Repository
@@ -56,11 +56,32 @@ def sign_settings(config: str, principal: str, key: Path, reason: str) -> None:
     version, previous = _next(files, digest)
     payload = trust.encode(digest, version, previous, principal, reason, now())
     data = envelope.seal(payload, sign(key, envelope.pre_authentication(payload), envelope.NAMESPACE))
+    _check_signer(data, principal, _deciding(folder, files, digest, previous))
     path = folder / trust.SIGNATURES / f"{version:04d}" / f"{canonical.digest(data)}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     click.echo(f"Signed version {version} of the settings, {digest}, as {principal}.")
     click.echo(f"Commit {path}.")
+
+
+def _deciding(folder: Path, files: dict[str, bytes], digest: str, previous: str) -> trust.Bundle:
+    """Return the version whose people decide about the next: the one before it, or for the first, itself."""
+    if not previous:
+        return bundle_of(digest, files)
+    found = earlier(folder.resolve().parent, "HEAD", {previous}).get(previous)
+    if found is None:
+        raise TrustInvalid("The version before is not in this branch's history.", hint="Fetch all of the history.")
+    return found
+
+
+def _check_signer(data: bytes, principal: str, deciding: trust.Bundle) -> None:
+    """Raise :class:`CannotCount` where a signature is not one of those who decide."""
+    statement, signed = trust.read_statement(data, "trust/")
+    if deciding.roster is None or not trust.signer(statement, signed, deciding.roster, now()):
+        raise CannotCount(
+            f"This would not count: by the people who decide, the key is not {principal}'s, or is not valid now.",
+            hint="Sign with your key as the version before has it; nothing was written.",
+        )
 
 
 def _next(files: dict[str, bytes], digest: str) -> tuple[int, str]:

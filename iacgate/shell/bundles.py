@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Final
 
@@ -50,6 +50,13 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
     files = Repository(folder, ref).below(SETTINGS, MAX_FILE)
     signatures = trust.signatures(files)
     wanted = {trust.read_statement(data, name)[0].bundle for name, data in signatures.items()}
+    bundles = earlier(folder, ref, wanted)
+    version = trust.verify_chain(signatures, bundles, trust.bundle_digest(files), root, moment)
+    return {name: data for name, data in files.items() if name not in signatures}, version
+
+
+def earlier(folder: Path, ref: str, wanted: Set[str]) -> dict[str, trust.Bundle]:
+    """Return those of some versions of the settings, by digest, that a commit's history has."""
     bundles: dict[str, trust.Bundle] = {}
     for commit in Repository(folder, ref).touching(SETTINGS):
         if wanted <= set(bundles):
@@ -57,9 +64,8 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
         then = Repository(folder, commit).below(SETTINGS, MAX_FILE)
         digest = trust.bundle_digest(then)
         if digest in wanted and digest not in bundles:
-            bundles[digest] = _bundle(digest, then)
-    version = trust.verify_chain(signatures, bundles, trust.bundle_digest(files), root, moment)
-    return {name: data for name, data in files.items() if name not in signatures}, version
+            bundles[digest] = bundle_of(digest, then)
+    return bundles
 
 
 def working_bundle(folder: Path) -> tuple[str, dict[str, bytes]]:
@@ -76,7 +82,8 @@ def working_bundle(folder: Path) -> tuple[str, dict[str, bytes]]:
     return trust.bundle_digest(files), files
 
 
-def _bundle(digest: str, files: Mapping[str, bytes]) -> trust.Bundle:
+def bundle_of(digest: str, files: Mapping[str, bytes]) -> trust.Bundle:
+    """Return one version of the settings: who is in it, and what it demands."""
     people, policy = files.get("people.yaml"), files.get("policy.yaml")
     return trust.Bundle(
         digest,

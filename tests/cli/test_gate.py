@@ -330,3 +330,15 @@ def test_what_changes_in_the_settings_is_said_in_words(signed: Stack, iacgate: R
     assert b"! the mode changes from enforce to observe" in done.stdout
     signed.commit(HIGH.replace("INPUT", "changed"))
     assert iacgate("trust", "diff", "main", "HEAD", cwd=signed.root).stdout == done.stdout
+
+
+def test_a_signature_of_the_settings_that_would_not_count_is_not_written(signed: Stack, iacgate: Run) -> None:
+    before = sorted((signed.root / ".iacgate" / "trust").rglob("*"))
+    people = json.loads((signed.root / ".iacgate" / "people.yaml").read_text())
+    people["people"].append(signed._person("eve", ["infra", "security"]))
+    (signed.root / ".iacgate" / "people.yaml").write_text(json.dumps(people))
+    for person, key in (("eve", "eve"), ("ann", "bob"), ("ann", "eve")):
+        done = iacgate("trust", "sign", "--as", person, "--key", signed.keys / key, cwd=signed.root)
+        assert (done.returncode, b"This would not count" in done.stderr) == (11, True)
+    assert sorted((signed.root / ".iacgate" / "trust").rglob("*")) == before
+    assert iacgate("trust", "sign", "--as", "ann", "--key", signed.keys / "ann", cwd=signed.root).returncode == 0
