@@ -1,32 +1,59 @@
-"""Plans as they are named to the gate and to approvers: a file, a folder that was handed over, or a change."""
+"""Plans as they are named to the gate and to approvers: a file, something that was handed over, a link, or a change."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from iacgate.cli.loading import Loaded, Origin, load
 from iacgate.errors import UsageInvalid
-from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, read_said, submissions
+from iacgate.shell.download import download, is_link
+from iacgate.shell.inputs import STDIN, read_input
+from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, is_zipped, read_said, submissions, unzip
 
 
 def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[Loaded]:
     """Yield the plans that a name stands for, one at a time.
 
-    A folder is what `iacgate submit` made, or several of it; what is neither file nor folder is a change in
-    the inbox. Raises :class:`UsageInvalid` where nothing is called so, or where it is about another change.
+    A folder, a zip or a link is what `iacgate submit` made; what is nothing of it is a change in the inbox.
+    Raises :class:`UsageInvalid` where nothing is called so, or where it is about another change.
     """
     path = Path(name)
-    if not path.is_dir() and not path.exists() and inbox and name != "-":
-        path = Path(inbox) / "plans" / name
-        if not path.is_dir():
-            raise UsageInvalid(
-                f"{name}: neither a plan, nor a change of which the inbox has plans.",
-                hint="Name a plan file, a folder that `iacgate submit` made, or such a change.",
-            )
-    if not path.is_dir():
+    if is_link(name):
+        yield from _unzipped(download(name), name.partition("?")[0], origin, change)
+    elif path.is_dir():
+        yield from _handed_over(path, origin, change)
+    elif name == STDIN or path.exists() or not inbox:
+        yield from _from_file(name, origin, change)
+    else:
+        yield from _of_change(name, Path(inbox), origin, change)
+
+
+def _of_change(name: str, inbox: Path, origin: Origin, change: str) -> Iterator[Loaded]:
+    folder = inbox / "plans" / name
+    if Path(name).name != name or not folder.is_dir():
+        raise UsageInvalid(
+            f"{name}: neither a plan, nor a change of which the inbox has plans.",
+            hint="Name a plan file, what `iacgate submit` made, or such a change.",
+        )
+    yield from _handed_over(folder, origin, change or name)
+
+
+def _from_file(name: str, origin: Origin, change: str) -> Iterator[Loaded]:
+    if name != STDIN and Path(name).suffix == ".zip" and is_zipped(data := read_input(name)):
+        yield from _unzipped(data, name, origin, change)
+    else:
         yield from load(name, origin)
-        return
+
+
+def _unzipped(data: bytes, name: str, origin: Origin, change: str) -> Iterator[Loaded]:
+    with tempfile.TemporaryDirectory(prefix="iacgate-plans-") as scratch:
+        unzip(data, Path(scratch), name)
+        yield from _handed_over(Path(scratch), origin, change)
+
+
+def _handed_over(path: Path, origin: Origin, change: str) -> Iterator[Loaded]:
     for folder in submissions(path):
         said = read_said(folder)
         if change and said.change != change:

@@ -2,47 +2,71 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from iacgate import canonical
+from iacgate.cli.changes import Change
 from iacgate.cli.gate import plan_options, read_changes
 from iacgate.errors import UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.inputs import read_input
-from iacgate.shell.submissions import FORMAT, Said, put
+from iacgate.shell.submissions import FORMAT, Said, contents, put, zipped
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="PLAN...")
-@click.option("--inbox", required=True, type=click.Path(), metavar="DIR", help="Where plans and approvals arrive.")
+@click.option("--inbox", default="", type=click.Path(), metavar="DIR", help="Where plans and approvals arrive.")
+@click.option(
+    "--output", default="", type=click.Path(path_type=Path), metavar="FILE.zip", help="Write all of it as one file."
+)
 @plan_options
-def command(names: tuple[str, ...], **options: Any) -> None:
-    """Put a saved plan into the inbox with its JSON and with who wrote it, so that approvers need nothing else.
+def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
+    """Hand a saved plan over with its JSON and with who wrote it, so that approvers need nothing else.
 
-    What it says of the sources and their authors is shown to approvers; the gate looks for itself.
+    It goes into the inbox, or into one file for an artifact or a link. What it says of the sources and
+    their authors is shown to approvers; the gate looks for itself.
 
     \b
     Examples:
       iacgate submit tfplan --inbox /srv/approvals --change chg-17 --base origin/main
       iacgate approve chg-17 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+      iacgate submit a/tfplan b/tfplan --output chg-17.zip --change chg-17 --base origin/main
+      iacgate approve chg-17.zip --output - --as ann --key ~/.ssh/id_ed25519
     """
+    if not options["inbox"] and not output.name:
+        raise UsageInvalid("Nobody would get it.", hint="Name --inbox, or --output to send it yourself.")
+    if output.name and output.suffix != ".zip":
+        raise UsageInvalid(f"{output}: its name has to end in .zip.", hint="So that `approve` knows what it is.")
+    plans = []
     for change in read_changes(names, options, signing=False):
-        if change.loaded.plan_file is None or change.loaded.said is not None:
-            raise UsageInvalid(
-                f"{change.loaded.plan.name} is no saved plan file.", hint="Hand over what `terraform plan -out` wrote."
-            )
-        said = Said(
-            format=FORMAT,
-            change=change.wanted.change,
-            tree=change.around.tree,
-            place=change.around.place,
-            authors=tuple(author.said for author in change.authors),
-            ledger=change.wanted.ledger,
+        plan = _contents(change)
+        plans.append(plan)
+        if options["inbox"]:
+            folder = put(change.inbox.root, change.wanted.change, plan)
+            click.echo(f"{change.wanted.change}: {harmless(str(folder))}")
+    if output.name:
+        output.write_bytes(zipped(plans))
+        click.echo(f"{harmless(str(output))}: {len(plans)} {'plan' if len(plans) == 1 else 'plans'}")
+
+
+def _contents(change: Change) -> dict[str, bytes]:
+    """Return a plan with what is said of it."""
+    if change.loaded.plan_file is None or change.loaded.said is not None:
+        raise UsageInvalid(
+            f"{change.loaded.plan.name} is no saved plan file.", hint="Hand over what `terraform plan -out` wrote."
         )
-        plan_file = read_input(change.loaded.plan.name)
-        if canonical.digest(plan_file) != change.loaded.sha256:
-            raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
-        folder = put(change.inbox.root, said, plan_file, change.loaded.text)
-        click.echo(f"{change.wanted.change}: {harmless(str(folder))}")
+    said = Said(
+        format=FORMAT,
+        change=change.wanted.change,
+        tree=change.around.tree,
+        place=change.around.place,
+        authors=tuple(author.said for author in change.authors),
+        ledger=change.wanted.ledger,
+    )
+    plan_file = read_input(change.loaded.plan.name)
+    if canonical.digest(plan_file) != change.loaded.sha256:
+        raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
+    return contents(said, plan_file, change.loaded.text)

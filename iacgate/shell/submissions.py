@@ -7,10 +7,15 @@ that do not count.
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import tempfile
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -23,6 +28,10 @@ SAID: Final = "change.json"
 FORMAT: Final = "iacgate.change/1"
 MAX_SAID: Final = 256 << 10
 MAX_PLANS: Final = 1_000
+MAX_UNZIPPED: Final = 4 << 30
+"""Bytes of all files together."""
+
+_MEMBER: Final = re.compile(rf"[0-9]{{1,3}}/({re.escape(PLAN_FILE)}|{re.escape(PLAN_JSON)}|{re.escape(SAID)})")
 _HINT: Final = "Make it with `iacgate submit`."
 
 Text = Annotated[str, msgspec.Meta(max_length=512)]
@@ -78,16 +87,61 @@ def read_said(folder: Path) -> Said:
     return said
 
 
-def put(inbox: Path, said: Said, plan_file: bytes, plan_json: bytes) -> Path:
-    """Store a plan for those who approve and gate it, whole or not at all; return its folder."""
-    name = canonical.digest(plan_file)[:20]
-    target = inbox / "plans" / said.change / name
+def zipped(plans: Sequence[Mapping[str, bytes]]) -> bytes:
+    """Return plans as one file: what :func:`contents` has of each, in a folder of its own."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number, plan in enumerate(plans):
+            for name, data in plan.items():
+                archive.writestr(f"{number}/{name}", data)
+    return stream.getvalue()
+
+
+def is_zipped(data: bytes) -> bool:
+    """Return whether a file is what :func:`zipped` makes, and not a saved plan, which is a zip as well."""
+    if not data.startswith(b"PK\x03\x04"):
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any(name.endswith(f"/{SAID}") for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError):
+        return False
+
+
+def unzip(data: bytes, folder: Path, name: str) -> None:
+    """Lay out a zip of plans in an empty folder.
+
+    Raises :class:`UsageInvalid`, naming it, where it holds anything else, or too much.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            infos = archive.infolist()
+            names = [info.filename for info in infos]
+            if not all(map(_MEMBER.fullmatch, names)) or len(set(names)) != len(names):
+                raise ValueError("other members")
+            if len(names) > 3 * MAX_PLANS or sum(info.file_size for info in infos) > MAX_UNZIPPED:
+                raise ValueError("too much")
+            for info in infos:
+                target = folder / info.filename
+                target.parent.mkdir(exist_ok=True)
+                target.write_bytes(archive.read(info))
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, RuntimeError, EOFError) as error:
+        raise UsageInvalid(f"{name}: not a file of plans as they are handed over.", hint=_HINT) from error
+
+
+def contents(said: Said, plan_file: bytes, plan_json: bytes) -> dict[str, bytes]:
+    """Return the files of one plan as it is handed over, by name."""
+    return {PLAN_FILE: plan_file, PLAN_JSON: plan_json, SAID: canonical.canonical_json(said)}
+
+
+def put(inbox: Path, change: str, plan: Mapping[str, bytes]) -> Path:
+    """Store what :func:`contents` has of a plan for those who approve and gate it, whole or not at all."""
+    target = inbox / "plans" / change / canonical.digest(plan[PLAN_FILE])[:20]
     if is_submission(target):
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="."))
-    contents: dict[str, Any] = {PLAN_FILE: plan_file, PLAN_JSON: plan_json, SAID: canonical.canonical_json(said)}
-    for file, data in contents.items():
+    for file, data in plan.items():
         with (scratch / file).open("wb") as stream:
             stream.write(data)
             stream.flush()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.server
 import json
 import subprocess
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -90,6 +95,52 @@ def test_a_plan_json_is_not_handed_over(stack: Stack) -> None:  # noqa: F811
     (stack.root / "p.json").write_text('{"format_version":"1.2","terraform_version":"1.9.0","resource_changes":[]}')
     done = stack.iacgate("submit", "--change", "chg-17", plan="p.json")
     assert (done.returncode, b"no saved plan file" in done.stderr) == (2, True)
+
+
+def test_plans_travel_as_one_file_and_behind_a_link(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    done = done_by(stack, "submit", "tfplan", *stack.base, "--output", "chg.zip", "--change", "chg-17")
+    assert done.returncode == 0, done.stderr
+    settings = ("--config", str(stack.root / ".iacgate"), "--inbox", str(stack.inbox))
+    web = tmp_path / "web"
+    web.mkdir()
+    (stack.root / "chg.zip").rename(web / "chg.zip")
+    with served(web) as address:
+        done = done_by(stack, "approve", f"{address}/chg.zip?sig=s3cret", *settings, person="ann", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        done = done_by(stack, "approve", f"{address}/none.zip?sig=s3cret", *settings, person="bob", cwd=tmp_path)
+        assert (done.returncode, b"the answer is 404" in done.stderr, b"s3cret" in done.stderr) == (2, True, False)
+    done = done_by(stack, "approve", str(web / "chg.zip"), *settings, person="bob", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    gate = stack.iacgate("gate", "--change", "chg-17")
+    assert gate.returncode == 0, gate.stdout + gate.stderr
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve a folder on this machine only, for as long as the block runs."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("link", ["http://example.com/chg.zip?sig=s3cret", "http://127.0.0.1:1/chg.zip?sig=s3cret"])
+def test_a_link_that_is_not_encrypted_or_leads_nowhere(iacgate: Run, link: str) -> None:
+    done = iacgate("approve", link, "--inbox", "x", "--as", "ann", "--key", "k", "--config", ".")
+    assert done.returncode == 2
+    assert b"s3cret" not in done.stderr
 
 
 def test_an_approval_travels_as_text(stack: Stack, tmp_path: Path) -> None:  # noqa: F811

@@ -1,0 +1,61 @@
+"""What is handed over as one file is laid out with bounds, or refused."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from iacgate.errors import UsageInvalid
+from iacgate.shell.submissions import FORMAT, Said, contents, is_zipped, put, read_said, submissions, unzip, zipped
+
+SAID = Said(format=FORMAT, change="chg-1", tree="a" * 40, place="", authors=("ann@example.com",), ledger="")
+PLAN = contents(SAID, b"PK\x03\x04plan", b"{}")
+
+
+def test_one_file_holds_several_plans(tmp_path: Path) -> None:
+    data = zipped([PLAN, PLAN])
+    assert is_zipped(data)
+    unzip(data, tmp_path, "x")
+    assert [read_said(folder) for folder in submissions(tmp_path)] == [SAID, SAID]
+    assert (tmp_path / "1" / "tfplan").read_bytes() == b"PK\x03\x04plan"
+
+
+def test_a_saved_plan_is_another_zip() -> None:
+    assert not is_zipped((Path(__file__).parents[2] / "fixtures/plans/mixed/tfplan").read_bytes())
+    assert not is_zipped(b"PK\x03\x04junk")
+    assert not is_zipped(b"")
+
+
+@pytest.mark.parametrize(
+    "name", ["../change.json", "/0/change.json", "0/../../change.json", "0/other", "0/change.json/x", "0\\change.json"]
+)
+def test_members_with_other_names_are_refused(tmp_path: Path, name: str) -> None:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("0/change.json", b"{}")
+        archive.writestr(name, b"{}")
+    with pytest.raises(UsageInvalid, match="x: not a file of plans"):
+        unzip(stream.getvalue(), tmp_path, "x")
+    assert not list(tmp_path.iterdir())
+
+
+def test_damage_is_refused(tmp_path: Path) -> None:
+    data = zipped([PLAN])
+    for cut in (0, 10, len(data) // 2, len(data) - 1):
+        with pytest.raises(UsageInvalid):
+            unzip(data[:cut], tmp_path, "x")
+
+
+def test_what_is_handed_over_twice_is_there_once(tmp_path: Path) -> None:
+    first = put(tmp_path, "chg-1", PLAN)
+    assert put(tmp_path, "chg-1", PLAN) == first
+    assert submissions(tmp_path / "plans" / "chg-1") == [first]
+    assert sorted(path.name for path in first.iterdir()) == ["change.json", "plan.json", "tfplan"]
+
+
+def test_a_folder_without_plans_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageInvalid, match="no plan as it is handed over"):
+        submissions(tmp_path)
