@@ -91,7 +91,7 @@ def withdraw(names: tuple[str, ...], **options: Any) -> int:
 def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> int:
     if not options["inbox"] and (not options["output"] or decision == "withdraw"):
         raise UsageInvalid("Nobody would get what you sign.", hint="Name --inbox, or --output to send it yourself.")
-    changes = _of_one_change(list(read_changes(names, options, signing=True)))
+    changes = _of_one_change(list(read_changes(names, options, "sign")))
     first = changes[0]
     person = first.roster.principals.get(options["principal"])
     if person is None:
@@ -159,7 +159,8 @@ def _show(change: Change) -> None:
     click.echo(terminal.render(change.assessment, style), err=True)
     target = change.wanted.target
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
-    hands = ", ".join(sorted(change.wanted.authors)) or "nobody is named"
+    known = {author.principal or f"{author.said} (nobody in people.yaml)" for author in change.authors}
+    hands = ", ".join(sorted(known)) or "nobody is named"
     whose = " (says who handed it over)" if change.loaded.said else ""
     click.echo(f"change      {harmless(change.wanted.change)}", err=True)
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)

@@ -34,8 +34,8 @@ _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class Asked(msgspec.Struct, frozen=True):
     """What the command line says of a change; empty where it says nothing.
 
-    ``believe`` is for who signs: what the planner says of tree and authors is taken as it is, shown and
-    signed. The gate does not, and looks for itself.
+    ``record`` is for the gate, which makes a ledger where there is none. ``believe`` is for who signs: what
+    the planner says of tree and authors is taken as it is, shown and signed. The gate looks for itself.
     """
 
     inbox: str
@@ -43,6 +43,7 @@ class Asked(msgspec.Struct, frozen=True):
     authors: tuple[str, ...] = ()
     base: str = ""
     ledger: str = ""
+    record: bool = False
     believe: bool = False
 
 
@@ -81,7 +82,7 @@ class Change:
         demand = environment.demand(self.assessment.severity)
         target = _target(loaded, placed.stack, placed.environment, self.around)
         self.chain = chain_of(target)
-        self.ledger = _ledger(asked.ledger, own)
+        self.ledger = _ledger(asked, own)
         entries = self.ledger.entries(self.chain) if self.ledger else []
         if said:
             asked = msgspec.structs.replace(asked, authors=(*asked.authors, *said.authors))
@@ -173,14 +174,14 @@ def chain_of(target: Target) -> str:
     return target.stack or f"unmapped-{canonical.digest(canonical.canonical_json(target.backend))[:20]}"
 
 
-def _ledger(name: str, own: Own) -> Ledger | None:
+def _ledger(asked: Asked, own: Own) -> Ledger | None:
     """Return the ledger, where one is named.
 
     Raises :class:`TrustInvalid` where it has seen newer settings than those that would decide.
     """
-    if not name:
+    if not asked.ledger:
         return None
-    ledger = FolderLedger(Path(name))
+    ledger = FolderLedger(Path(asked.ledger), create=asked.record)
     newest, now_used = ledger.newest_settings(), own.trusted
     if newest is None:
         return ledger

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -47,7 +47,9 @@ def plan_options(command: Any) -> Any:
     return command
 
 
-def read_changes(names: tuple[str, ...], options: dict[str, Any], *, signing: bool) -> Iterator[Change]:
+def read_changes(
+    names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "sign", "gate"]
+) -> Iterator[Change]:
     """Yield the changes that the command line names, judged, one for each plan.
 
     Raises :class:`TrustInvalid` where the pipeline pins signed settings, and those of the working tree,
@@ -63,11 +65,17 @@ def read_changes(names: tuple[str, ...], options: dict[str, Any], *, signing: bo
     )
     origin = Origin(options["plan_json"], options["chdir"], options["program"])
     asked = Asked(
-        options["inbox"], options["change"], options["author"], options["base"] or "", options["ledger"], signing
+        inbox=options["inbox"],
+        change=options["change"],
+        authors=options["author"],
+        base=options["base"] or "",
+        ledger=options["ledger"],
+        record=purpose == "gate",
+        believe=purpose == "sign",
     )
     for name in names:
         for loaded in plans(name, options["inbox"], origin, options["change"]):
-            yield Change(judge, loaded, asked, with_differences=signing)
+            yield Change(judge, loaded, asked, with_differences=purpose == "sign")
 
 
 @click.command()
@@ -94,7 +102,7 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
       iacgate gate tfplan --inbox ./inbox --author ann@example.com --approval comments.txt --format json
     """
     codes = []
-    for change in read_changes(names, options, signing=False):
+    for change in read_changes(names, options, "gate"):
         _deliver(change, approval)
         decision = decide(change.inputs(), change.roster)
         recorded = _record(change, decision)

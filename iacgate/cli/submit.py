@@ -41,7 +41,7 @@ def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
     if output.name and output.suffix != ".zip":
         raise UsageInvalid(f"{output}: its name has to end in .zip.", hint="So that `approve` knows what it is.")
     plans = []
-    for change in read_changes(names, options, signing=False):
+    for change in read_changes(names, options, "submit"):
         plan = _contents(change)
         plans.append(plan)
         if options["inbox"]:

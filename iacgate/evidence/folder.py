@@ -33,13 +33,18 @@ _WHERE_TO: Final = "Look at the folder and who can write it."
 
 
 class FolderLedger:
-    """A ledger in a folder, which is made where it is not there. See :class:`iacgate.evidence.ledger.Ledger`."""
+    """A ledger in a folder. See :class:`iacgate.evidence.ledger.Ledger`.
 
-    def __init__(self, root: Path) -> None:
+    Raises :class:`EvidenceInvalid` where there is none; with ``create``, an empty or missing folder becomes one.
+    """
+
+    def __init__(self, root: Path, *, create: bool = False) -> None:
         self._root = root
         path = root / _GENESIS
         if not path.exists():
-            if root.is_dir() and any(root.iterdir()):
+            if not create:
+                raise EvidenceInvalid(f"{root}: no ledger.", hint="The gate makes it; name the one that it uses.")
+            if root.is_dir() and any(not item.name.startswith(".") for item in root.iterdir()) and not path.exists():
                 raise EvidenceInvalid(f"{root}: files, but no ledger.", hint="Name an empty folder, or a ledger.")
             _make(path, canonical.canonical_json({"format": FORMAT, "nonce": secrets.token_hex(16)}))
         self.genesis = canonical.digest(_read(path))
@@ -70,7 +75,13 @@ class FolderLedger:
         """
         digests = {name: self._keep(data) for name, data in evidence.items()}
         for _ in range(_TRIES):
-            sequence, previous = successor(self.entries(entry.stack), self.genesis)
+            entries = self.entries(entry.stack)
+            if entries and entry.time < entries[-1].time:
+                raise EvidenceInvalid(
+                    f"The clock says {entry.time}, and the newest entry was made at {entries[-1].time}.",
+                    hint="Set the clock of this machine.",
+                )
+            sequence, previous = successor(entries, self.genesis)
             numbered = msgspec.structs.replace(
                 entry, sequence=sequence, previous=previous, ledger=self.genesis, evidence=digests
             )

@@ -278,6 +278,9 @@ def test_settings_that_are_older_than_the_ledger_has_seen_are_refused(signed: St
 
 def test_another_ledger_is_another_matter(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
     first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
+    mistyped = stack.approve("ann", *first)
+    assert (mistyped.returncode, b"no ledger" in mistyped.stderr) == (4, True)
+    assert stack.iacgate("gate", *first).returncode == 11
     for person in BOTH:
         assert stack.approve(person, *first).returncode == 0
     assert stack.iacgate("gate", *first).returncode == 0

@@ -96,7 +96,7 @@ def test_what_was_applied_last_and_what_it_used_up() -> None:
 
 
 def test_a_folder_keeps_chains_apart_and_what_they_refer_to(tmp_path: Path) -> None:
-    ledger = FolderLedger(tmp_path / "ledger")
+    ledger = FolderLedger(tmp_path / "ledger", create=True)
     digest = ledger.append(entry(), {"decision": b"{}"})
     ledger.append(entry(), {"decision": b"{}"})
     ledger.append(entry(stack="../../etc"), {})
@@ -112,11 +112,11 @@ def test_a_folder_keeps_chains_apart_and_what_they_refer_to(tmp_path: Path) -> N
 
 
 def test_two_ledgers_are_two(tmp_path: Path) -> None:
-    assert FolderLedger(tmp_path / "a").genesis != FolderLedger(tmp_path / "b").genesis
+    assert FolderLedger(tmp_path / "a", create=True).genesis != FolderLedger(tmp_path / "b", create=True).genesis
 
 
 def test_the_newest_settings_of_all_chains(tmp_path: Path) -> None:
-    ledger = FolderLedger(tmp_path)
+    ledger = FolderLedger(tmp_path, create=True)
     assert ledger.newest_settings() is None
     ledger.append(entry(settings=Settings("1" * 64, 0)), {})
     assert ledger.newest_settings() is None
@@ -127,12 +127,23 @@ def test_the_newest_settings_of_all_chains(tmp_path: Path) -> None:
 
 def test_what_is_not_a_ledger_is_refused(tmp_path: Path) -> None:
     (tmp_path / "something").write_text("x")
+    for create in (False, True):
+        with pytest.raises(EvidenceInvalid, match="no ledger"):
+            FolderLedger(tmp_path, create=create)
     with pytest.raises(EvidenceInvalid, match="no ledger"):
-        FolderLedger(tmp_path)
+        FolderLedger(tmp_path / "mistyped")
+
+
+def test_a_clock_that_was_set_back_appends_nothing(tmp_path: Path) -> None:
+    ledger = FolderLedger(tmp_path, create=True)
+    ledger.append(entry(), {})
+    with pytest.raises(EvidenceInvalid, match="The clock says 2026-11-23T11:59:59Z"):
+        ledger.append(entry(time="2026-11-23T11:59:59Z"), {})
+    assert len(ledger.entries("payments")) == 1
 
 
 def test_a_folder_that_somebody_changed_is_refused(tmp_path: Path) -> None:
-    ledger = FolderLedger(tmp_path)
+    ledger = FolderLedger(tmp_path, create=True)
     for _ in range(3):
         ledger.append(entry(), {"decision": b"{}"})
     folder = tmp_path / "log" / "stack-payments"
@@ -161,7 +172,7 @@ import sys
 from pathlib import Path
 from iacgate.evidence.folder import FolderLedger
 from tests.evidence.test_ledger import entry
-ledger = FolderLedger(Path(sys.argv[1]))
+ledger = FolderLedger(Path(sys.argv[1]), create=True)
 for _ in range(5):
     ledger.append(entry(), {"decision": sys.argv[2].encode()})
 """
