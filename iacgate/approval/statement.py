@@ -19,8 +19,8 @@ from iacgate.vocabulary import Severity
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 APPROVAL: Final = "urn:iacgate:approval:v1"
-MAX_BYTES: Final = 4096
-"""Of the statement about one stack: what AWS KMS signs in one call."""
+MAX_BYTES: Final = 4052
+"""Of the statement: with the head of DSSE's PAE, these are the 4,096 bytes that AWS KMS signs in one call."""
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=512)]

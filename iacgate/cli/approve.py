@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import secrets
 import sys
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
 
-from iacgate.approval import envelope
 from iacgate.approval.counting import Received, count
 from iacgate.approval.statement import MAX_WITHDRAWN, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
 from iacgate.cli.gate import plan_options, read_change
+from iacgate.cli.signing import Signing, key_options
 from iacgate.errors import IacgateError, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
 from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.clock import later, now
-from iacgate.shell.sshkeygen import sign
 
 DENIED: Final = 11
 
@@ -37,7 +35,7 @@ def signing_options(command: Any) -> Any:
     for option in reversed(
         (
             click.option("--as", "principal", required=True, metavar="ID", help="Who you are in people.yaml."),
-            click.option("--key", required=True, type=click.Path(), metavar="FILE", help="Your key, or its .pub file."),
+            key_options,
             click.option("--reason", default="", metavar="TEXT", help="Why; it is signed with the rest."),
             click.option("--yes", is_flag=True, help="Do not ask."),
         )
@@ -93,12 +91,13 @@ def _sign(decision: Literal["approve", "reject", "withdraw"], options: dict[str,
     person = change.roster.principals.get(options["principal"])
     if person is None:
         raise UsageInvalid(f"Nobody in people.yaml is called {options['principal']!r}.", hint="Name your id there.")
+    signing = Signing(options, person.id, change.roster)
     _show(change, decision, person)
     if not options["yes"] and not click.confirm(f"{decision.capitalize()} this as {person.id}?", err=True):
         click.echo("Nothing was signed.", err=True)
         return DENIED
     for withdraws in _batches(change, person) if decision == "withdraw" else [()]:
-        data = _signed(change, decision, person, Path(options["key"]), options["reason"], withdraws)
+        data = signing.seal(_statement(change, decision, person, options["reason"], withdraws))
         (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
         if not verdict.counts:
             raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
@@ -134,11 +133,10 @@ def _show(change: Change, decision: str, person: Principal) -> None:
         raise CannotCount(f"{person.id} had a hand in this change and cannot approve it.", hint="Ask somebody else.")
 
 
-def _signed(
+def _statement(
     change: Change,
     decision: Literal["approve", "reject", "withdraw"],
     person: Principal,
-    key: Path,
     reason: str,
     withdraws: tuple[str, ...],
 ) -> bytes:
@@ -161,5 +159,4 @@ def _signed(
         expires=later(issued, change.wanted.valid_hours),
         withdraws=withdraws,
     )
-    payload = encode(make_statement(dict(change.wanted.subjects), predicate))
-    return envelope.seal(payload, sign(key, envelope.pre_authentication(payload), envelope.NAMESPACE))
+    return encode(make_statement(dict(change.wanted.subjects), predicate))
