@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
+from iacgate.people.identities import ROOT_FILE
 from iacgate.people.roster import Principal, read_roster
 from iacgate.policy.environments import Environment, Policy, read_policy
 from iacgate.policy.stacks import Stack, read_stacks
@@ -30,7 +31,7 @@ def in_words(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterato
     for name in sorted({*before, *after}):
         if name not in _NAMED and not name.startswith("trust/") and before.get(name) != after.get(name):
             word = "is new" if name not in before else "is gone" if name not in after else "changes"
-            yield f"{_mark(name in before)} {name} {word}"
+            yield f"{_mark(name in before or name == ROOT_FILE)} {name} {word}"
 
 
 def _mark(looser: bool) -> str:  # noqa: FBT001 - it is what it marks
@@ -66,12 +67,14 @@ def _people(before: Mapping[str, Principal], after: Mapping[str, Principal]) -> 
             yield f"  {name} is gone"
         yield from (f"! {name} gains the role {role}" for role in sorted(set(new.roles) - set(old.roles)))
         yield from (f"  {name} loses the role {role}" for role in sorted(set(old.roles) - set(new.roles)))
-        old_keys = {key.public.fingerprint: key for key in old.keys}
-        new_keys = {key.public.fingerprint: key for key in new.keys}
+        old_keys = {key.signer.name: key for key in old.keys}
+        new_keys = {key.signer.name: key for key in new.keys}
         yield from (f"! {name} gains the key {key}" for key in sorted(new_keys.keys() - old_keys.keys()))
         yield from (f"  {name} loses the key {key}" for key in sorted(old_keys.keys() - new_keys.keys()))
         for key in sorted(old_keys.keys() & new_keys.keys()):
-            if old_keys[key] != new_keys[key]:
+            if old_keys[key].kms != new_keys[key].kms:
+                yield f"! {name}: the ARN of the key {key} changes to {new_keys[key].kms}"
+            if old_keys[key].times != new_keys[key].times:
                 yield f"! {name}: the time of the key {key} changes"
         for what in ("kind", "emails", "forge", "cloud"):
             if name in before and name in after and getattr(old, what) != getattr(new, what):

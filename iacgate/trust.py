@@ -61,8 +61,20 @@ class BundleStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.subject[0].digest.sha256
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """A statement about a version with the file and the envelope that it came in; nothing of it is verified."""
+
+    name: str
+    statement: BundleStatement
+    envelope: envelopes.Envelope
+
+
 class Bundle(msgspec.Struct, frozen=True):
-    """One version of the settings as they were: their digest, who is in them, and what they demand."""
+    """One version of the settings as they were: their digest, who is in them, and what they demand.
+
+    The roster proves identities by the trusted root of the same version: whoever brings another root
+    cannot use it to sign that he may.
+    """
 
     digest: str
     roster: Roster | None
@@ -92,20 +104,19 @@ def signatures(files: Mapping[str, bytes]) -> dict[str, bytes]:
     return {name: data for name, data in files.items() if name.startswith(SIGNATURES)}
 
 
-def read_statement(data: bytes, name: str) -> tuple[BundleStatement, envelopes.Envelope]:
-    """Return the statement in a file, with the envelope around it; its signature verifies, whoever's it is.
+def read_statement(data: bytes, name: str) -> Signed:
+    """Return the statement in a file; whether the signature verifies is for the people who decide to know.
 
     Raises :class:`TrustInvalid` where it is anything else.
     """
     try:
         envelope = envelopes.parse(data)
-        envelopes.verify(envelope)
         statement = msgspec.convert(strictjson.decode(envelope.payload), BundleStatement)
     except (IacgateError, ValueError, RecursionError) as error:
         raise TrustInvalid(f".iacgate/{name}: no signature of the settings.", hint="Take the file away.") from error
     if not instants.is_instant(statement.predicate.issued):
         raise TrustInvalid(f".iacgate/{name}: a signature without a time.", hint="Take it away, and sign again.")
-    return statement, envelope
+    return Signed(name, statement, envelope)
 
 
 def verify_chain(
@@ -117,15 +128,15 @@ def verify_chain(
     digest, ``newest`` those at the trusted branch; ``root`` is the pinned digest of the first. Raises
     :class:`TrustInvalid` where any step of the chain does not hold.
     """
-    signed: dict[int, list[tuple[BundleStatement, envelopes.Envelope]]] = {}
+    signed: dict[int, list[Signed]] = {}
     for name, data in envelopes_by_name.items():
         found = read_statement(data, name)
-        signed.setdefault(found[0].predicate.version, []).append(found)
+        signed.setdefault(found.statement.predicate.version, []).append(found)
     if sorted(signed) != list(range(1, len(signed) + 1)) or not signed:
         raise TrustInvalid("The versions of the settings have a gap, or there is none.", hint="`iacgate trust sign`.")
     digest = ""
     for version in sorted(signed):
-        digests = {statement.bundle for statement, _ in signed[version]}
+        digests = {item.statement.bundle for item in signed[version]}
         if len(digests) != 1:
             raise TrustInvalid(f"Version {version} was signed for different settings.", hint="Keep one of them.")
         previous, digest = digest, digests.pop()
@@ -143,20 +154,20 @@ def _check(
     digest: str,
     previous: str,
     root: str,
-    signed: Sequence[tuple[BundleStatement, envelopes.Envelope]],
+    signed: Sequence[Signed],
     bundles: Mapping[str, Bundle],
     now: str,
 ) -> None:
     deciding = bundles.get(previous if version > 1 else digest)
     if version == 1 and digest != root:
         raise TrustInvalid("The first version is not the pinned one.", hint="Look at IACGATE_TRUST_ROOT.")
-    if any(statement.predicate.previous != previous for statement, _ in signed):
+    if any(item.statement.predicate.previous != previous for item in signed):
         raise TrustInvalid(f"Version {version} does not name the version before it.", hint="Sign again.")
     if deciding is None or deciding.roster is None:
         raise TrustInvalid(
             f"The people who decide about version {version} are not known.", hint="Fetch all of the history."
         )
-    people = {person for statement, envelope in signed if (person := signer(statement, envelope, deciding.roster, now))}
+    people = {person for item in signed if (person := signer(item, deciding.roster, now))}
     if version == 1:
         needed = 2 if deciding.policy.mode == "enforce" else 1
         if len(people) < needed:
@@ -171,18 +182,24 @@ def _check(
         )
 
 
-def signer(statement: BundleStatement, envelope: envelopes.Envelope, roster: Roster, now: str) -> str:
-    """Return the human who signed, by the roster that decides; empty where the signature counts for nobody."""
-    found = roster.by_key(envelope.signature.key)
+def signer(signed: Signed, roster: Roster, now: str) -> str:
+    """Return the human who signed, by the roster that decides; empty where the signature counts for nobody.
+
+    Raises :class:`TrustInvalid` where it is none at all.
+    """
+    try:
+        found = envelopes.verify(signed.envelope, roster)
+    except IacgateError as error:
+        raise TrustInvalid(f".iacgate/{signed.name}: {error.message}", hint="Take the file away.") from error
     if found is None:
         return ""
     person, key = found
-    issued = statement.predicate.issued
+    said = signed.statement.predicate
     counts = (
-        person.id == statement.predicate.principal
+        person.id == said.principal
         and person.kind == "human"
-        and key.valid_at(issued)
-        and issued <= now
+        and key.valid_at(said.issued)
+        and said.issued <= now
         and not (key.revoked and key.revoked <= now)
     )
     return person.id if counts else ""

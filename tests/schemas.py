@@ -44,6 +44,13 @@ def rule_schema() -> dict[str, Any]:
     return _document("A rule", schema, {**definitions, **more})
 
 
+def people_schema() -> dict[str, Any]:
+    """Return the schema of people.yaml, where an entry of ``keys`` is exactly one of three kinds."""
+    (_, schema), definitions = _schema(People)
+    definitions["Key"]["oneOf"] = [{"required": ["key"]}, {"required": ["kms", "public"]}, {"required": ["sigstore"]}]
+    return _document("people.yaml", schema, definitions)
+
+
 def _schema(kind: type) -> tuple[tuple[str, dict[str, Any]], dict[str, Any]]:
     (reference,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = reference["$ref"].rsplit("/", 1)[-1]
@@ -67,7 +74,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "change.schema.json": _plain("change.json: what `submit` says of a plan", Said),
     "decision.schema.json": _plain("What `gate --format json` prints", Document),
     "entry.schema.json": _plain("An entry of a ledger", Entry),
-    "people.schema.json": _plain("people.yaml", People),
+    "people.schema.json": people_schema,
     "policy.schema.json": _plain("policy.yaml", Policy),
     "preview.schema.json": preview_schema,
     "rule.schema.json": rule_schema,

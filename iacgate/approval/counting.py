@@ -4,8 +4,8 @@ The checks run in this order, each with a code of its own:
 
  1. envelope      it is one of ours, with one signature and our payload type
  2. statement     it is an approval (or rejection, or withdrawal) that this version understands
- 3. signature     it verifies over exactly these bytes
- 4. key           the key is somebody's, was valid on arrival, is not revoked, and is valid now
+ 3. signature     it verifies over exactly these bytes (with a KMS key: where people.yaml has that key)
+ 4. key           the key or identity is somebody's, was valid on arrival, is not revoked, and is valid now
  5. principal     the statement names the key's owner, and the owner is human
  6. change        it is about this change, in this ledger, under this trust bundle
  7. independence  the signer had no hand in the change
@@ -220,11 +220,10 @@ def _verified(envelope: Envelope, roster: Roster, arrived: str, now: str) -> tup
         raise _Refused("statement", error.message) from error
     claimed, decision = statement.predicate.principal, statement.predicate.decision
     try:
-        envelopes.verify(envelope)  # 3
+        found = envelopes.verify(envelope, roster)  # 3
     except IacgateError as error:
         raise _Refused("signature", error.message, claimed, decision) from error
-    found = roster.by_key(envelope.signature.key)  # 4
-    if found is None:
+    if found is None:  # 4
         raise _Refused("key", "the key is nobody's in people.yaml", claimed, decision)
     person, key = found
     if not key.valid_at(arrived):

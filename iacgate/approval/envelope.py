@@ -2,6 +2,15 @@
 
 Specification: Dead Simple Signing Envelope 1.0. Ours is stricter: exactly one signature, one
 payload type, base64 in its only spelling, and no key that stands twice.
+
+``keyid`` says which kind of key signed, and so how it is verified; a signature of one kind is
+never tried as another.
+
+| ``keyid`` | ``sig`` | verified with |
+|---|---|---|
+| ``SHA256:...`` | an SSHSIG blob | the key in it, which people.yaml then knows or not |
+| ``kms:...`` | what KMS returned | the key that people.yaml pins under this name |
+| ``sigstore`` | a sigstore bundle | the trusted root beside people.yaml |
 """
 
 from __future__ import annotations
@@ -12,13 +21,18 @@ from typing import Final
 import msgspec
 
 from iacgate import canonical, strictjson
-from iacgate.approval import sshsig
+from iacgate.approval import kmssig, sshsig
 from iacgate.errors import SignatureInvalid
 from iacgate.people.keys import decode_base64
+from iacgate.people.kms import IDENTIFIER, KmsKey
+from iacgate.people.roster import Key, Principal, Roster, Signer
 
 PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 NAMESPACE: Final = "iacgate-approval-v1"
 """The SSHSIG namespace: a signature made for git or for a file is none for us, and the other way round."""
+
+SIGSTORE: Final = "sigstore"
+"""The keyid of a sigstore bundle; whose it is, the certificate in it says."""
 
 MAX_BYTES: Final = 64 << 10
 
@@ -34,11 +48,24 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signatures: list[_Signature]
 
 
+class KmsSignature(msgspec.Struct, frozen=True):
+    """What KMS signed, and the name of the key that is said to have done it."""
+
+    key: str
+    signed: bytes
+
+
+class SigstoreSignature(msgspec.Struct, frozen=True):
+    """A sigstore bundle, as JSON."""
+
+    bundle: bytes
+
+
 class Envelope(msgspec.Struct, frozen=True):
     """A parsed envelope; nothing of it is verified. ``digest`` names its bytes."""
 
     payload: bytes
-    signature: sshsig.Signature
+    signature: sshsig.Signature | KmsSignature | SigstoreSignature
     digest: str
 
 
@@ -55,10 +82,28 @@ def seal(payload: bytes, armored: str) -> bytes:
     blob = sshsig.unarmored(armored)
     signature = sshsig.parse(blob)
     sshsig.verify(signature, pre_authentication(payload), NAMESPACE)
+    return _wire(payload, signature.key.fingerprint, blob)
+
+
+def seal_kms(payload: bytes, key: KmsKey, signed: bytes) -> bytes:
+    """Return the envelope of a payload and what KMS signed, which is to be the key that is pinned.
+
+    Raises :class:`SignatureInvalid` where it is not: KMS is not trusted to have used this key.
+    """
+    kmssig.verify(key, signed, pre_authentication(payload))
+    return _wire(payload, key.identifier, signed)
+
+
+def seal_sigstore(payload: bytes, bundle: bytes) -> bytes:
+    """Return the envelope of a payload and a bundle over its PAE, which nobody has verified yet."""
+    return _wire(payload, SIGSTORE, bundle)
+
+
+def _wire(payload: bytes, keyid: str, signed: bytes) -> bytes:
     wire = _Wire(
         payload_type=PAYLOAD_TYPE,
         payload=base64.b64encode(payload).decode(),
-        signatures=[_Signature(signature.key.fingerprint, base64.b64encode(blob).decode())],
+        signatures=[_Signature(keyid, base64.b64encode(signed).decode())],
     )
     return canonical.canonical_json(wire)
 
@@ -80,15 +125,34 @@ def parse(data: bytes) -> Envelope:
     except (ValueError, RecursionError) as error:
         why = str(error) if type(error) is ValueError else "it is not of the form"
         raise SignatureInvalid(f"This is no envelope of ours: {why}.", hint="Sign with `iacgate approve`.") from error
+    return Envelope(payload, _signature(wire.signatures[0].keyid, blob), canonical.digest(data))
+
+
+def _signature(keyid: str, blob: bytes) -> sshsig.Signature | KmsSignature | SigstoreSignature:
+    if keyid == SIGSTORE:
+        return SigstoreSignature(blob)
+    if IDENTIFIER.fullmatch(keyid):
+        return KmsSignature(keyid, blob)
     signature = sshsig.parse(blob)
-    if wire.signatures[0].keyid != signature.key.fingerprint:
+    if keyid != signature.key.fingerprint:
         raise SignatureInvalid("The envelope names another key than the signature.", hint="Sign again.")
-    return Envelope(payload, signature, canonical.digest(data))
+    return signature
 
 
-def verify(envelope: Envelope) -> None:
-    """Check the signature over the payload; whose key it is, is another question.
+def verify(envelope: Envelope, roster: Roster) -> tuple[Principal, Key] | None:
+    """Return whose signature over the payload it is, with the key; ``None`` where the key is nobody's.
 
     Raises :class:`SignatureInvalid` where it does not verify.
     """
-    sshsig.verify(envelope.signature, pre_authentication(envelope.payload), NAMESPACE)
+    message = pre_authentication(envelope.payload)
+    match envelope.signature:
+        case KmsSignature(key, signed):
+            found = roster.by_signer(Signer("kms", key))
+            if found:
+                kmssig.verify(found[1].kms_key, signed, message)
+            return found
+        case SigstoreSignature(bundle):
+            return roster.by_signer(Signer("sigstore", roster.prove(message, bundle).name))
+        case signature:
+            sshsig.verify(signature, message, NAMESPACE)
+            return roster.by_signer(Signer("ssh", signature.key.fingerprint))

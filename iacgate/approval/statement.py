@@ -21,8 +21,8 @@ from iacgate.vocabulary import Severity
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 APPROVAL: Final = "urn:iacgate:approval:v1"
-MAX_BYTES: Final = 4096
-"""Of the statement about one plan: what AWS KMS signs in one call."""
+MAX_BYTES: Final = 4052
+"""Of the statement about one plan: with the head of DSSE's PAE, the 4,096 bytes that AWS KMS signs in one call."""
 
 MAX_PLANS: Final = 32
 """How many plans one statement can be about: whoever signs was shown them all."""

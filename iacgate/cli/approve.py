@@ -9,19 +9,18 @@ from typing import Any, Final, Literal, TypeAlias
 
 import click
 
-from iacgate.approval import envelope
 from iacgate.approval.armor import armored
 from iacgate.approval.counting import Received, count
 from iacgate.approval.statement import MAX_PLANS, MAX_WITHDRAWN, Plan, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
 from iacgate.cli.gate import plan_options, read_changes
+from iacgate.cli.signing import Signing, key_options
 from iacgate.errors import CannotCount, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
 from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.clock import later, now
-from iacgate.shell.sshkeygen import sign
 
 DENIED: Final = 11
 Said: TypeAlias = Literal["approve", "reject", "withdraw"]
@@ -37,7 +36,7 @@ def signing_options(command: Any) -> Any:
                 "--output", default="", type=click.Path(), metavar="FILE", help="Write it as text, too; - prints it."
             ),
             click.option("--as", "principal", required=True, metavar="ID", help="Who you are in people.yaml."),
-            click.option("--key", required=True, type=click.Path(), metavar="FILE", help="Your key, or its .pub file."),
+            key_options,
             click.option("--reason", default="", metavar="TEXT", help="Why; it is signed with the rest."),
             click.option("--yes", is_flag=True, help="Do not ask."),
         )
@@ -96,6 +95,7 @@ def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> in
     person = first.roster.principals.get(options["principal"])
     if person is None:
         raise UsageInvalid(f"Nobody in people.yaml is called {options['principal']!r}.", hint="Name your id there.")
+    signing = Signing(options, person.id, first.roster)
     for change in changes:
         _show(change)
         if decision == "approve":
@@ -104,7 +104,7 @@ def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> in
         click.echo("Nothing was signed.", err=True)
         return DENIED
     for withdraws in _batches(first, person) if decision == "withdraw" else [()]:
-        data = _signed(changes, decision, person, options, withdraws)
+        data = signing.seal(_statement(changes, decision, person, options["reason"], withdraws))
         for change in changes:
             (verdict,) = count([Received(data, now())], change.wanted, change.roster, now()).verdicts
             if not verdict.counts:
@@ -168,8 +168,8 @@ def _show(change: Change) -> None:
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
 
 
-def _signed(
-    changes: list[Change], decision: Said, person: Principal, options: dict[str, Any], withdraws: tuple[str, ...]
+def _statement(
+    changes: list[Change], decision: Said, person: Principal, reason: str, withdraws: tuple[str, ...]
 ) -> bytes:
     issued, wanted = now(), changes[0].wanted
     hours = min(change.wanted.valid_hours for change in changes)
@@ -184,13 +184,12 @@ def _signed(
         bundle=wanted.bundle,
         ledger=wanted.ledger,
         principal=person.id,
-        reason=options["reason"],
+        reason=reason,
         issued=issued,
         expires=later(issued, hours),
         withdraws=withdraws,
     )
-    payload = encode(make_statement([change.wanted.subjects for change in changes], predicate))
-    return envelope.seal(payload, sign(Path(options["key"]), envelope.pre_authentication(payload), envelope.NAMESPACE))
+    return encode(make_statement([change.wanted.subjects for change in changes], predicate))
 
 
 def _about(change: Change) -> Plan:

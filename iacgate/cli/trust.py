@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
 from iacgate import canonical, trust
-from iacgate.approval import envelope
+from iacgate.cli.signing import Signing, key_options
 from iacgate.errors import CannotCount, TrustInvalid, UsageInvalid
+from iacgate.people.identities import ROOT_FILE
 from iacgate.people.roster import read_roster
 from iacgate.render.plain import harmless
 from iacgate.settingsdiff import in_words
@@ -18,7 +20,7 @@ from iacgate.shell.clock import now
 from iacgate.shell.folders import SETTINGS, find_settings
 from iacgate.shell.git import Repository
 from iacgate.shell.settings import MAX_FILE
-from iacgate.shell.sshkeygen import sign
+from iacgate.shell.sigstore import OfflineProver
 
 
 @click.group()
@@ -35,11 +37,9 @@ def command() -> None:
 @command.command("sign")
 @click.option("--config", default="", type=click.Path(), metavar="DIR", help="The .iacgate folder.")
 @click.option("--as", "principal", required=True, metavar="ID", help="Who you are in people.yaml.")
-@click.option(
-    "--key", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Your key, or its .pub file."
-)
+@key_options
 @click.option("--reason", default="", metavar="TEXT", help="Why the settings change.")
-def sign_settings(config: str, principal: str, key: Path, reason: str) -> None:
+def sign_settings(config: str, principal: str, reason: str, **options: Any) -> None:
     """Sign the settings in the working tree as their next version; commit the file that this writes.
 
     The first version is the genesis: pin its digest as IACGATE_TRUST_ROOT where the gate runs.
@@ -52,10 +52,11 @@ def sign_settings(config: str, principal: str, key: Path, reason: str) -> None:
     if not folder.is_dir():
         raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one.")
     digest, files = working_bundle(folder)
-    read_roster(files.get("people.yaml", b""), f"{folder}/people.yaml")
+    prove = OfflineProver(files.get(ROOT_FILE))
+    roster = read_roster(files.get("people.yaml", b""), f"{folder}/people.yaml", prove)
+    signing = Signing(options, principal, roster)
     version, previous = _next(files, digest)
-    payload = trust.encode(digest, version, previous, principal, reason, now())
-    data = envelope.seal(payload, sign(key, envelope.pre_authentication(payload), envelope.NAMESPACE))
+    data = signing.seal(trust.encode(digest, version, previous, principal, reason, now()))
     _check_signer(data, principal, _deciding(folder, files, digest, previous))
     path = folder / trust.SIGNATURES / f"{version:04d}" / f"{canonical.digest(data)}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,8 +77,8 @@ def _deciding(folder: Path, files: dict[str, bytes], digest: str, previous: str)
 
 def _check_signer(data: bytes, principal: str, deciding: trust.Bundle) -> None:
     """Raise :class:`CannotCount` where a signature is not one of those who decide."""
-    statement, signed = trust.read_statement(data, "trust/")
-    if deciding.roster is None or not trust.signer(statement, signed, deciding.roster, now()):
+    signed = trust.read_statement(data, "trust/")
+    if deciding.roster is None or not trust.signer(signed, deciding.roster, now()):
         raise CannotCount(
             f"This would not count: by the people who decide, the key is not {principal}'s, or is not valid now.",
             hint="Sign with your key as the version before has it; nothing was written.",
@@ -88,7 +89,7 @@ def _next(files: dict[str, bytes], digest: str) -> tuple[int, str]:
     """Return the number of the version that a digest is or becomes, and the digest of the one before."""
     by_version: dict[int, str] = {}
     for name, data in trust.signatures(files).items():
-        statement, _ = trust.read_statement(data, name)
+        statement = trust.read_statement(data, name).statement
         by_version[statement.predicate.version] = statement.bundle
     newest = max(by_version, default=0)
     version = newest if by_version.get(newest) == digest else newest + 1

@@ -61,6 +61,16 @@ class PublicKey(msgspec.Struct, frozen=True):
         """What a FIDO key was made for; empty for other keys."""
         return Reader(self.blob).strings(4 if "ecdsa" in self.kind else 3)[-1] if self.kind.startswith("sk-") else b""
 
+    @property
+    def plain(self) -> PublicKey:
+        """The key without FIDO that has the same point; a plain key itself."""
+        if not self.kind.startswith("sk-"):
+            return self
+        kind = self.kind.removeprefix("sk-").removesuffix("@openssh.com")
+        parts = Reader(self.blob).strings(3 if "ecdsa" in kind else 2)[1:]
+        strings = (kind.encode(), *parts)
+        return PublicKey(kind, b"".join(len(part).to_bytes(4, "big") + part for part in strings))
+
 
 class Reader:
     """Reads the fields of SSH's binary formats from the front; raises ``ValueError`` where they end too early."""

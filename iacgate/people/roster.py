@@ -12,29 +12,63 @@ import msgspec
 
 from iacgate import instants, strictyaml
 from iacgate.errors import KeyInvalid, SettingsInvalid
+from iacgate.people.identities import Identity, Prover, is_email, is_uri, no_root
 from iacgate.people.keys import PublicKey, parse_key
+from iacgate.people.kms import Arn, KmsKey, parse_pem
 
 HINT = "See docs/approvals.md for the form of people.yaml."
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
-class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A public key with the time in which it is valid.
+class Signer(msgspec.Struct, frozen=True):
+    """Whose signature one is, before it is known who has the key: a kind of key, and the key's only name.
 
-    ``since`` and ``until`` are days or instants (UTC, both included); ``revoked`` is the instant
-    from which nothing that it signed counts, whatever the signature says of its own time.
+    The kind is part of it, so that a signature of one kind never finds a key of another.
     """
 
-    key: str
+    kind: Literal["ssh", "kms", "sigstore"]
+    name: str
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What somebody signs with, and the time in which it is valid.
+
+    It is one of three: ``key``, a line of OpenSSH; ``kms``, the ARN of a key in AWS KMS, with its
+    ``public`` part in PEM; ``sigstore``, an identity. ``since`` and ``until`` are days or instants
+    (UTC, both included); ``revoked`` is the instant from which nothing that it signed counts,
+    whatever the signature says of its own time.
+    """
+
+    key: str = ""
+    kms: Arn = ""
+    public: str = ""
+    sigstore: Identity | None = None
     since: str = ""
     until: str = ""
     revoked: str = ""
 
     @property
-    def public(self) -> PublicKey:
-        """The key itself."""
+    def signer(self) -> Signer:
+        """How signatures find it."""
+        if self.sigstore:
+            return Signer("sigstore", self.sigstore.name)
+        return Signer("kms", self.kms_key.identifier) if self.kms else Signer("ssh", self.ssh_key.fingerprint)
+
+    @property
+    def ssh_key(self) -> PublicKey:
+        """The SSH key that it is."""
         return parse_key(self.key)
+
+    @property
+    def kms_key(self) -> KmsKey:
+        """The public part of the KMS key that it is."""
+        return parse_pem(self.public)
+
+    @property
+    def times(self) -> tuple[str, str, str]:
+        """When it is valid, and since when revoked, as it is written."""
+        return self.since, self.until, self.revoked
 
     def valid_at(self, instant: str) -> bool:
         """Return whether the key may sign at an instant; revocation is another question."""
@@ -60,17 +94,21 @@ class People(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Roster:
-    """Finds principals by key, account or e-mail."""
+    """Finds principals by key, account or e-mail.
 
-    def __init__(self, people: People) -> None:
+    ``prove`` checks signatures of identities, by the trusted root of the settings that the people are of.
+    """
+
+    def __init__(self, people: People, prove: Prover = no_root) -> None:
         self.principals = {person.id: person for person in people.people}
-        self._keys = {key.public.blob: (person, key) for person in people.people for key in person.keys}
+        self.prove = prove
+        self._keys = {key.signer: (person, key) for person in people.people for key in person.keys}
         self._accounts = {account.casefold(): person for person in people.people for account in person.forge}
         self._emails = {email.casefold(): person for person in people.people for email in person.emails}
 
-    def by_key(self, key: PublicKey) -> tuple[Principal, Key] | None:
-        """Return whose key it is, with its validity; ``None`` where nobody has it."""
-        return self._keys.get(key.blob)
+    def by_signer(self, signer: Signer) -> tuple[Principal, Key] | None:
+        """Return who has the key or identity, with its validity; ``None`` where nobody has it."""
+        return self._keys.get(signer)
 
     def by_account(self, account: str) -> Principal | None:
         """Return whose account at the forge it is."""
@@ -85,8 +123,8 @@ class Roster:
         return [person for person in self.principals.values() if role in person.roles and person.kind == "human"]
 
 
-def read_roster(data: bytes, file: str) -> Roster:
-    """Return the roster.
+def read_roster(data: bytes, file: str, prove: Prover = no_root) -> Roster:
+    """Return the roster; ``prove`` checks signatures of identities.
 
     Raises :class:`SettingsInvalid`, naming file and line, where it is not valid, or one thing belongs to two.
     """
@@ -94,18 +132,14 @@ def read_roster(data: bytes, file: str) -> Roster:
     if not people.people:
         raise SettingsInvalid(f"{file}: there is nobody.", hint="Without people nobody can approve anything.")
     _refuse_what_belongs_to_two(people, file)
-    return Roster(people)
+    return Roster(people, prove)
 
 
 def _refuse_what_belongs_to_two(people: People, file: str) -> None:
     seen: dict[tuple[str, str], str] = {}
     for person in people.people:
         _check_times(person, file)
-        found = [("id", person.id), *(("e-mail", email.casefold()) for email in person.emails)]
-        found += [("account", account.casefold()) for account in person.forge]
-        found += [("cloud identity", identity) for identity in person.cloud]
-        found += [("key", _public(person, key, file).fingerprint) for key in person.keys]
-        for what, value in found:
+        for what, value in _belongings(person, file):
             if not value.strip():
                 raise SettingsInvalid(f"{file}: {person.id} has an empty {what}.", hint=HINT)
             if (what, value) in seen:
@@ -117,9 +151,38 @@ def _refuse_what_belongs_to_two(people: People, file: str) -> None:
             seen[what, value] = person.id
 
 
-def _public(person: Principal, key: Key, file: str) -> PublicKey:
+def _belongings(person: Principal, file: str) -> list[tuple[str, str]]:
+    """Return everything that is one person's only. An e-mail that an identity provider knows is an e-mail."""
+    emails = [email.casefold() for email in person.emails]
+    subjects = {key.sigstore.subject.casefold() for key in person.keys if key.sigstore}
+    found = [("id", person.id), *(("e-mail", email) for email in emails)]
+    found += [("e-mail", subject) for subject in sorted(subjects.difference(emails)) if is_email(subject)]
+    found += [("account", account.casefold()) for account in person.forge]
+    found += [("cloud identity", identity) for identity in person.cloud]
+    for key in person.keys:
+        found += _names(person, key, file)
+    return found
+
+
+def _names(person: Principal, key: Key, file: str) -> list[tuple[str, str]]:
+    """Return by what a key is known, an SSH key and a KMS key by the same name where they are the same."""
+    if [bool(key.key), bool(key.kms or key.public), bool(key.sigstore)].count(True) != 1:
+        raise SettingsInvalid(
+            f"{file}: {person.id}: an entry of `keys` is exactly one of `key`, `kms` and `sigstore`.", hint=HINT
+        )
+    if bool(key.kms) != bool(key.public):
+        raise SettingsInvalid(f"{file}: {person.id}: a KMS key is `kms` and its `public` part, both.", hint=HINT)
+    if key.sigstore:
+        if not is_email(key.sigstore.subject) and not is_uri(key.sigstore.subject):
+            raise SettingsInvalid(
+                f"{file}: {person.id}: the subject {key.sigstore.subject!r} is neither an e-mail nor a URI.", hint=HINT
+            )
+        return [("sigstore identity", key.sigstore.name.casefold())]
     try:
-        return key.public
+        if key.kms:
+            return [("KMS key", key.kms), ("key", key.kms_key.ssh.fingerprint)]
+        # A FIDO key is another key than the plain one with its point, and whoever has one could have both.
+        return [("key", name) for name in dict.fromkeys((key.ssh_key.fingerprint, key.ssh_key.plain.fingerprint))]
     except KeyInvalid as error:
         raise SettingsInvalid(f"{file}: {person.id}: {error.message}", hint=error.hint) from error
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from iacgate import trust
 from iacgate.errors import TrustInvalid
+from iacgate.people.identities import ROOT_FILE
 from iacgate.people.roster import read_roster
 from iacgate.policy.environments import Policy, read_policy
 from iacgate.shell.clock import now
@@ -17,6 +18,7 @@ from iacgate.shell.files import read_regular
 from iacgate.shell.folders import SETTINGS
 from iacgate.shell.git import Repository
 from iacgate.shell.settings import MAX_FILE, Settings, read_settings
+from iacgate.shell.sigstore import OfflineProver
 
 ROOT: Final = "IACGATE_TRUST_ROOT"
 """The environment variable that pins the digest of the first version."""
@@ -49,7 +51,7 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
     """
     files = Repository(folder, ref).below(SETTINGS, MAX_FILE)
     signatures = trust.signatures(files)
-    wanted = {trust.read_statement(data, name)[0].bundle for name, data in signatures.items()}
+    wanted = {trust.read_statement(data, name).statement.bundle for name, data in signatures.items()}
     bundles = earlier(folder, ref, wanted)
     version = trust.verify_chain(signatures, bundles, trust.bundle_digest(files), root, moment)
     return {name: data for name, data in files.items() if name not in signatures}, version
@@ -87,6 +89,6 @@ def bundle_of(digest: str, files: Mapping[str, bytes]) -> trust.Bundle:
     people, policy = files.get("people.yaml"), files.get("policy.yaml")
     return trust.Bundle(
         digest,
-        read_roster(people, "people.yaml") if people is not None else None,
+        read_roster(people, "people.yaml", OfflineProver(files.get(ROOT_FILE))) if people is not None else None,
         read_policy(policy, "policy.yaml") if policy is not None else Policy(),
     )

@@ -11,6 +11,7 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.errors import PackInvalid, SettingsInvalid, UsageInvalid
+from iacgate.people.identities import ROOT_FILE
 from iacgate.people.roster import Roster, read_roster
 from iacgate.policy.environments import Policy, read_policy
 from iacgate.policy.stacks import Stacks, read_stacks
@@ -19,6 +20,7 @@ from iacgate.risk.sources import failing_examples
 from iacgate.risk.suppressions import Suppression, read_suppressions
 from iacgate.shell.files import read_regular
 from iacgate.shell.rules import PACK_FILE, read_pack
+from iacgate.shell.sigstore import OfflineProver
 
 _FILES: Final = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
 MAX_FILE: Final = 1 << 20
@@ -64,7 +66,9 @@ def read_settings(folder: Path) -> Settings:
         if suppressions is not None
         else (),
         rules=own_rules([folder / "rules"]) if os.path.lexists(folder / "rules") else OwnRules((), ()),
-        roster=read_roster(people, f"{folder}/people.yaml") if people is not None else None,
+        roster=read_roster(people, f"{folder}/people.yaml", OfflineProver(_read(folder / ROOT_FILE)))
+        if people is not None
+        else None,
         digest=_digest(folder),
     )
 
@@ -82,6 +86,9 @@ def _refuse_unknown_files(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in _FILES:
             raise SettingsInvalid(f"{path}: nobody reads this file.", hint=f"Known are {', '.join(_FILES)} and rules/.")
+    for path in sorted((folder / ROOT_FILE).parent.glob("*")):
+        if path != folder / ROOT_FILE:
+            raise SettingsInvalid(f"{path}: nobody reads this file.", hint=f"Known is {ROOT_FILE}.")
 
 
 def _read(path: Path) -> bytes | None:

@@ -1,22 +1,37 @@
 from __future__ import annotations
 
+import base64
+from typing import Any
+
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from iacgate.errors import IacgateError
 from iacgate.people.keys import parse_key
-from iacgate.people.roster import read_roster
+from iacgate.people.roster import Signer, read_roster
 from tests.support.approvals import key_of, roster
-from tests.support.sshkeys import SoftFido
+from tests.support.kmskeys import ARN, SoftKms, kms_key, pem
+from tests.support.sshkeys import SoftFido, string
 
 ROSTER = roster()
+SPKI = PublicFormat.SubjectPublicKeyInfo
+
+
+def fido_line(key: SoftKms, application: bytes = b"ssh:") -> str:
+    """Return a FIDO key with the same point as a key in KMS."""
+    point = base64.b64decode(key.line.split()[1])[len(string(b"ecdsa-sha2-nistp256")) :]
+    kind = "sk-ecdsa-sha2-nistp256@openssh.com"
+    return f"{kind} {base64.b64encode(string(kind.encode()) + point + string(application)).decode()}"
 
 
 def test_people_are_found_by_key_account_and_e_mail() -> None:
-    found = ROSTER.by_key(parse_key(key_of("ann").line))
+    found = ROSTER.by_signer(Signer("ssh", parse_key(key_of("ann").line).fingerprint))
     assert found is not None
     assert found[0].id == "ann"
-    assert ROSTER.by_key(parse_key(key_of("stranger").line)) is None
+    assert ROSTER.by_signer(Signer("ssh", parse_key(key_of("stranger").line).fingerprint)) is None
+    assert ROSTER.by_signer(Signer("kms", parse_key(key_of("ann").line).fingerprint)) is None
     assert [person.id for person in (ROSTER.by_account("GH-Ann"), ROSTER.by_email("BOB@example.com")) if person] == [
         "ann",
         "bob",
@@ -53,6 +68,70 @@ FIDO = SoftFido("sk-ssh-ed25519@openssh.com").line
     ],
 )
 def test_what_could_make_one_human_two_is_refused(people: list[dict[str, object]], says: str) -> None:
+    with pytest.raises(IacgateError) as caught:
+        read_roster(msgspec.json.encode({"people": people}), "people.yaml")
+    assert says in caught.value.message
+
+
+KMS = kms_key("ann")
+WHO = {"issuer": "https://accounts.example.com", "subject": "a@example.com"}
+BUILD = {"issuer": "https://ci.example.com", "subject": "https://example.com/build.yml@refs/heads/main"}
+WEAK = pem(rsa.generate_private_key(65537, 1024).public_key().public_bytes(Encoding.DER, SPKI))
+
+
+def two(first: dict[str, Any], second: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": "ann", "keys": [first]}, {"id": "bob", "keys": [second]}]
+
+
+def one(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"id": "ann", "keys": [entry]}]
+
+
+def test_each_kind_of_key_is_found_by_its_own_name_only() -> None:
+    entries: list[dict[str, Any]] = [{"key": key_of("ann").line}, KMS.entry, {"sigstore": WHO}, {"sigstore": BUILD}]
+    people = [{"id": "ann", "emails": ["A@example.com"], "keys": entries}]
+    found = read_roster(msgspec.json.encode({"people": people}), "people.yaml")
+    keys = found.principals["ann"].keys
+    assert [key.signer.kind for key in keys] == ["ssh", "kms", "sigstore", "sigstore"]
+    for key in keys:
+        assert found.by_signer(key.signer) == (found.principals["ann"], key)
+        for kind in {"ssh", "kms", "sigstore"} - {key.signer.kind}:
+            assert found.by_signer(msgspec.structs.replace(key.signer, kind=kind)) is None
+
+
+@pytest.mark.parametrize(
+    ("people", "says"),
+    [
+        (one({}), "people.yaml: ann: an entry of `keys` is exactly one of"),
+        (one({"key": key_of("ann").line, **KMS.entry}), "exactly one of"),
+        (one({"key": key_of("ann").line, "sigstore": WHO}), "exactly one of"),
+        (one({**KMS.entry, "sigstore": WHO}), "exactly one of"),
+        (one({"public": KMS.entry["public"]}), "both"),
+        (one({"kms": KMS.arn}), "both"),
+        (one({**KMS.entry, "kms": "alias/ann"}), "line 1: Expected `str` matching regex"),
+        (one({**KMS.entry, "kms": KMS.arn.replace("key/", "alias/")}), "matching regex"),
+        (one({**KMS.entry, "kms": KMS.arn + "\n"}), "matching regex"),
+        (one({**KMS.entry, "public": WEAK}), "people.yaml: ann: The public part of the KMS key is not accepted"),
+        (one({"kms": KMS.arn, "public": key_of("ann").line}), "does not stand between"),
+        (two(KMS.entry, {**KMS.entry, "kms": ARN.format("b")}), "the key 'SHA256:"),
+        (two(KMS.entry, {**kms_key("bob").entry, "kms": KMS.arn}), "the KMS key 'arn:aws:kms"),
+        (two(KMS.entry, {"key": KMS.line}), "the key 'SHA256:"),
+        (two({"key": kms_key("ann", "RSA_2048").line + " x"}, kms_key("ann", "RSA_2048").entry), "the key 'SHA256:"),
+        (two(KMS.entry, {"key": fido_line(KMS)}), "the key 'SHA256:"),
+        (two({"key": fido_line(KMS, b"ssh:a")}, {"key": fido_line(KMS, b"ssh:b")}), "the key 'SHA256:"),
+        (two({"sigstore": WHO}, {"sigstore": {**WHO, "subject": "A@example.com"}}), "the e-mail 'a@example.com'"),
+        (two({"sigstore": WHO}, {"sigstore": {**WHO, "issuer": "https://other"}}), "the e-mail 'a@example.com'"),
+        (two({"sigstore": BUILD}, {"sigstore": BUILD}), "the sigstore identity 'https://ci"),
+        ([ANN, {"id": "bob", "keys": [{"sigstore": WHO}]}], "the e-mail 'a@example.com' belongs to ann and to bob"),
+        (one({"sigstore": {**WHO, "issuer": ""}}), "matching regex"),
+        (one({"sigstore": {**WHO, "issuer": "http://accounts.example.com"}}), "matching regex"),
+        (one({"sigstore": {**WHO, "subject": ""}}), "length"),
+        (one({"sigstore": {**WHO, "subject": "*"}}), "neither an e-mail nor a URI"),
+        (one({"sigstore": {**WHO, "subject": "a@b c"}}), "neither an e-mail nor a URI"),
+        (one({"sigstore": {**WHO, "audience": "x"}}), "unknown field `audience`"),
+    ],
+)
+def test_an_entry_is_one_key_of_one_person(people: list[dict[str, Any]], says: str) -> None:
     with pytest.raises(IacgateError) as caught:
         read_roster(msgspec.json.encode({"people": people}), "people.yaml")
     assert says in caught.value.message
