@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,15 +10,19 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.approval.counting import Wanted
+from iacgate.approval.duties import Hands, of_accounts, of_commits, of_names
 from iacgate.approval.statement import Target
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
 from iacgate.errors import UsageInvalid
-from iacgate.gate import Author, Inputs
+from iacgate.gate import Inputs
 from iacgate.people.roster import Roster
+from iacgate.plan.source.extent import extent
 from iacgate.policy.backends import identity
+from iacgate.policy.demands import Demand
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
+from iacgate.shell.commits import history, places_of
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.inbox import FolderInbox
 
@@ -27,12 +30,18 @@ _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the command line says of a change; empty where it says nothing."""
+    """What is said of a change; empty where nothing is.
+
+    ``authors`` are ids, accounts or e-mails; ``accounts`` are those that the forge names, and ``vouched`` the
+    commits that it made itself.
+    """
 
     inbox: str
     change: str = ""
     authors: tuple[str, ...] = ()
     base: str = ""
+    accounts: tuple[str, ...] = ()
+    vouched: frozenset[str] = frozenset()
 
 
 class Change:
@@ -55,7 +64,7 @@ class Change:
         placed, environment = own.place(loaded)
         repository = _repository(loaded.folder)
         demand = environment.demand(self.assessment.severity)
-        authors = _authors(asked, repository, self.roster)
+        hands = _hands(asked, loaded, repository, self.roster, demand)
         wanted = Wanted(
             change="",
             change_type="normal",
@@ -67,12 +76,12 @@ class Change:
             ledger="",
             binding=demand.binding,
             valid_hours=demand.valid_hours,
-            authors=frozenset(author.principal for author in authors if author.principal),
+            authors=frozenset(author.principal for author in hands.authors if author.principal),
         )
         self.wanted = msgspec.structs.replace(wanted, change=asked.change or _change_id(wanted))
         self._mode = own.settings.policy.mode
         self._trusted = own.trusted is not None
-        self._demand, self._deny, self._authors = demand, environment.deny, authors
+        self._demand, self._deny, self._hands = demand, environment.deny, hands
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
@@ -81,7 +90,8 @@ class Change:
             wanted=self.wanted,
             demand=self._demand,
             deny=self._deny,
-            authors=self._authors,
+            authors=self._hands.authors,
+            unsigned=self._hands.unsigned,
             received=tuple(self.inbox.received(self.wanted.change)),
             mode=self._mode,
             now=now(),
@@ -119,18 +129,18 @@ def _repository(folder: str) -> Repository | None:
     return repository
 
 
-def _authors(asked: Asked, repository: Repository | None, roster: Roster) -> tuple[Author, ...]:
+def _hands(asked: Asked, loaded: Loaded, repository: Repository | None, roster: Roster, demand: Demand) -> Hands:
     """Return who had a hand in the change: those named, and those of the commits since the base."""
-    said: Sequence[str] = asked.authors
-    if asked.base:
-        if repository is None:
-            raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
-        said = [*said, *repository.hands(asked.base)]
-    found = []
-    for name in dict.fromkeys(said):
-        person = roster.principals.get(name) or roster.by_account(name) or roster.by_email(name)
-        found.append(Author(name, person.id if person else ""))
-    return tuple(found)
+    named = (*of_names(asked.authors, roster), *of_accounts(asked.accounts, roster))
+    if not asked.base:
+        return Hands(named, None)
+    if repository is None:
+        raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
+    file = loaded.plan_file
+    places = places_of(repository, extent(file.sources), file.variables) if file else ()
+    commits = history(repository, asked.base, places)
+    found = of_commits(commits, roster, now(), vouched=asked.vouched, must_be_signed=demand.signed_commits)
+    return Hands((*named, *found.authors), found.unsigned)
 
 
 def _target(loaded: Loaded, stack: str, environment: str, repository: Repository | None) -> Target:
