@@ -128,7 +128,8 @@ def _show(change: Change, decision: str, person: Principal) -> None:
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
     click.echo(f"change      {harmless(change.wanted.change)}", err=True)
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
-    hands = ", ".join(sorted(change.wanted.authors)) or "nobody is named"
+    people = {author.principal or f"unknown ({author.said})" for author in change.hands.authors}
+    hands = ", ".join(sorted(people)) or "nobody is named"
     click.echo(f"written by  {harmless(hands)}", err=True)
     if decision == "approve" and person.id in change.wanted.authors:
         raise CannotCount(f"{person.id} had a hand in this change and cannot approve it.", hint="Ask somebody else.")

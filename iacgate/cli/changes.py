@@ -64,7 +64,7 @@ class Change:
         placed, environment = own.place(loaded)
         repository = _repository(loaded.folder)
         demand = environment.demand(self.assessment.severity)
-        hands = _hands(asked, loaded, repository, self.roster, demand)
+        self.hands = _hands(asked, loaded, repository, self.roster, demand)
         wanted = Wanted(
             change="",
             change_type="normal",
@@ -76,12 +76,12 @@ class Change:
             ledger="",
             binding=demand.binding,
             valid_hours=demand.valid_hours,
-            authors=frozenset(author.principal for author in hands.authors if author.principal),
+            authors=frozenset(author.principal for author in self.hands.authors if author.principal),
         )
         self.wanted = msgspec.structs.replace(wanted, change=asked.change or _change_id(wanted))
         self._mode = own.settings.policy.mode
         self._trusted = own.trusted is not None
-        self._demand, self._deny, self._hands = demand, environment.deny, hands
+        self._demand, self._deny = demand, environment.deny
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
@@ -90,8 +90,8 @@ class Change:
             wanted=self.wanted,
             demand=self._demand,
             deny=self._deny,
-            authors=self._hands.authors,
-            unsigned=self._hands.unsigned,
+            authors=self.hands.authors,
+            unsigned=self.hands.unsigned,
             received=tuple(self.inbox.received(self.wanted.change)),
             mode=self._mode,
             now=now(),

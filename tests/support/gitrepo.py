@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class GitRepo:
-    """A repository in a folder; everybody's e-mail is ``<name>@example.com``."""
+    """A repository in a folder; an e-mail is ``<name>@example.com`` where none is given."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -56,12 +56,11 @@ class GitRepo:
 
     @staticmethod
     def identity(author: str, committer: str = "") -> dict[str, str]:
-        """Return the variables that make git name two people."""
-        return {
-            "GIT_AUTHOR_NAME": author,
-            "GIT_AUTHOR_EMAIL": f"{author}@example.com",
-            "GIT_COMMITTER_NAME": committer or author,
-            "GIT_COMMITTER_EMAIL": f"{committer or author}@example.com",
+        """Return the variables that make git name two people, each by name or by e-mail."""
+        people = {"AUTHOR": author, "COMMITTER": committer or author}
+        names = {f"GIT_{role}_NAME": name for role, name in people.items()}
+        return names | {
+            f"GIT_{role}_EMAIL": name if "@" in name else f"{name}@example.com" for role, name in people.items()
         }
 
     def merge(self, branch: str, committer: str, *options: str) -> str:
