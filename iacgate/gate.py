@@ -6,8 +6,9 @@ It reads like the policy:
 1. The plan is whole, and where somebody must sign, it is the saved plan file and not only its JSON.
 2. Its severity is not one that the policy denies whoever signs.
 3. Where somebody must sign, it is known who had a hand in the change.
-4. Nobody who could sign it rejects it.
-5. Every seat that its severity demands here is filled, by people who had no hand in it.
+4. Where its severity demands signed commits, somebody known signed every one that made the change.
+5. Nobody who could sign it rejects it.
+6. Every seat that its severity demands here is filled, by people who had no hand in it.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -21,6 +22,7 @@ from typing import Final, Literal
 import msgspec
 
 from iacgate.approval.counting import Received, Verdict, Wanted, count
+from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated, fill
 from iacgate.people.roster import Roster
 from iacgate.policy.demands import Demand
@@ -46,18 +48,12 @@ class Missing(msgspec.Struct, frozen=True):
     could: tuple[str, ...]
 
 
-class Author(msgspec.Struct, frozen=True):
-    """Somebody who had a hand in the change: what is known of him, and who that is (empty: nobody knows)."""
-
-    said: str
-    principal: str
-
-
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides.
 
     ``deny`` is the severity from which the policy denies whoever signs; ``plan_file`` says whether the
-    saved plan file was read, or only its JSON; ``trusted`` whether the settings are.
+    saved plan file was read, or only its JSON; ``trusted`` whether the settings are. ``unsigned`` are
+    the commits that nobody known signed; ``None`` where it is not known which commits made the change.
     """
 
     assessment: Assessment
@@ -70,10 +66,13 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     now: str
     plan_file: bool = True
     trusted: bool = False
+    unsigned: tuple[Unsigned, ...] | None = None
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Allow, or deny with every reason; what was demanded, who fills it, and what became of each envelope.
+
+    ``authors`` are those who had a hand in the change, and why that is known.
 
     ``trusted`` is false where nobody's signature over the settings was checked: then whoever can
     change them can change the decision.
@@ -84,6 +83,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     change: str
     severity: Severity
     reasons: tuple[Reason, ...]
+    authors: tuple[Author, ...]
     seats: dict[str, int]
     filled: tuple[Seated, ...]
     missing: tuple[Missing, ...]
@@ -111,8 +111,9 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *_plan_is_whole(inputs),  # 1
         *_not_denied_by_risk(inputs),  # 2
         *_authors_are_known(inputs),  # 3
-        *_nobody_rejects(counted.rejecting),  # 4
-        *_seats_are_filled(missing),  # 5
+        *_commits_are_signed(inputs),  # 4
+        *_nobody_rejects(counted.rejecting),  # 5
+        *_seats_are_filled(missing),  # 6
     )
     return Decision(
         allowed=not reasons,
@@ -120,6 +121,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         change=wanted.change,
         severity=inputs.assessment.severity,
         reasons=reasons,
+        authors=inputs.authors,
         seats=dict(sorted(demand.seats.items())),
         filled=quorum.filled,
         missing=missing,
@@ -153,8 +155,21 @@ def _authors_are_known(inputs: Inputs) -> Iterator[Reason]:
         yield Reason("authors-unknown", DENIED_BY_APPROVALS, text)
     for author in inputs.authors:
         if not author.principal:
-            text = f"Nobody in people.yaml is {author.said}, who had a hand in the change: add the person."
+            where = f"commit {author.commit}" if author.commit else "the change"
+            why = author.why or f"nobody in people.yaml is {author.said}: add the person"
+            text = f"It is not known who had a hand in {where}: {why}."
             yield Reason("author-unknown", DENIED_BY_APPROVALS, text)
+
+
+def _commits_are_signed(inputs: Inputs) -> Iterator[Reason]:
+    if not inputs.demand.signed_commits:
+        return
+    if inputs.unsigned is None:
+        text = "Signed commits are demanded, and it is not known which commits made the change: name --base."
+        yield Reason("commit-unsigned", DENIED_BY_APPROVALS, text)
+    for item in inputs.unsigned or ():
+        text = f"Commit {item.commit} is not signed by anybody known: {item.why}. Its author signs it again."
+        yield Reason("commit-unsigned", DENIED_BY_APPROVALS, text)
 
 
 def _nobody_rejects(rejecting: tuple[str, ...]) -> Iterator[Reason]:

@@ -76,10 +76,28 @@ def _people(before: Mapping[str, Principal], after: Mapping[str, Principal]) -> 
                 yield f"! {name}: the ARN of the key {key} changes to {new_keys[key].kms}"
             if old_keys[key].times != new_keys[key].times:
                 yield f"! {name}: the time of the key {key} changes"
+        yield from _machine(name, old, new)
         for what in ("kind", "emails", "forge", "cloud"):
             if name in before and name in after and getattr(old, what) != getattr(new, what):
                 was, now = getattr(old, what) or "nothing", getattr(new, what) or "nothing"
                 yield f"! {name}: {what} changes from {was} to {now}"
+
+
+def _machine(name: str, old: Principal, new: Principal) -> Iterator[str]:
+    if old.platform != new.platform:
+        word = (
+            "becomes a platform: what it commits for others counts as theirs"
+            if new.platform
+            else "is no platform any more"
+        )
+        yield f"{_mark(new.platform)} {name} {word}"
+    if old.rewrites != new.rewrites:
+        word = (
+            "must leave a human's name in its commits"
+            if new.rewrites
+            else "need leave nobody's name in its commits any more"
+        )
+        yield f"{_mark(old.rewrites)} {name} {word}"
 
 
 def _policy(before: Policy, after: Policy) -> Iterator[str]:
@@ -120,6 +138,9 @@ def _demand(where: str, old: Environment, new: Environment, severity: Severity) 
         yield f"{_mark(looser)} {where}: approvals hold {asks.valid_hours} hours instead of {asked.valid_hours}"
     if asks.binding != asked.binding:
         yield f"{_mark(asks.binding == 'fingerprint')} {where}: approvals are bound to the {asks.binding}"
+    if asks.signed_commits != asked.signed_commits:
+        word = "every commit must be signed" if asks.signed_commits else "commits need no signature"
+        yield f"{_mark(asked.signed_commits)} {where}: {word}"
 
 
 def _seats(where: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[str]:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 from iacgate import canonical
 from iacgate.approval.counting import Received
+from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated
-from iacgate.gate import Author, Decision, Inputs, decide
+from iacgate.gate import Decision, Inputs, decide
 from iacgate.policy.demands import DEFAULTS, demanded
+from iacgate.render.decision import as_text
 from iacgate.risk.assessment import Assessment
 from iacgate.vocabulary import Severity
 from tests.risk.test_assess import judge
@@ -91,6 +93,26 @@ def test_unknown_authors_deny_where_somebody_must_sign_only() -> None:
     assert codes(decided(signed("ann"), signed("bob"), authors=())) == ["authors-unknown"]
     assert codes(decided(signed("ann"), signed("bob"), authors=(Author("x", ""),))) == ["author-unknown"]
     assert decided(authors=(), severity=Severity.LOW).allowed
+
+
+def test_commits_are_signed_where_that_is_demanded() -> None:
+    demand = msgspec.structs.replace(demanded(DEFAULTS, Severity.HIGH), signed_commits=True)
+    both = (signed("ann"), signed("bob"))
+    item = Unsigned("1a2b3c4d5e6f", "it has no signature")
+    assert decided(*both, unsigned=(item,)).allowed
+    assert decided(*both, demand=demand, unsigned=()).allowed
+    denied = decided(*both, demand=demand, unsigned=(item, item))
+    assert (codes(denied), denied.exit_code) == (["commit-unsigned"] * 2, 11)
+    assert "1a2b3c4d5e6f is not signed by anybody known: it has no signature" in denied.reasons[0].text
+    unknown = decided(*both, demand=demand)
+    assert codes(unknown) == ["commit-unsigned"]
+    assert "name --base" in unknown.reasons[0].text
+
+
+def test_who_had_a_hand_stands_in_the_decision() -> None:
+    assert decided().authors == AUTHORS
+    text = as_text(decided(authors=(Author("SHA256:x", "dave", "key", "1a2b", "signed"),)), "p", "", colour=False)
+    assert "  dave         signed (key: SHA256:x), commit 1a2b\n" in text
 
 
 def test_a_role_that_nobody_holds_denies() -> None:

@@ -12,6 +12,8 @@ from tests.support.approvals import key_of
 
 ANN = {"id": "ann", "roles": ["infra"], "emails": ["a@example.com"], "keys": [{"key": key_of("ann").line}]}
 BOB = {"id": "bob", "roles": ["security"], "keys": [{"key": key_of("bob").line}]}
+BOT = {"id": "bot", "kind": "machine"}
+SIGNED = b"{tier: prod, demands: {high: {seats: {infra: 1, security: 1}, signed_commits: true}}}"
 POLICY = b"mode: enforce\nenvironments:\n  prod: {tier: prod}\n  dev: {tier: other, shift: -1, keep: [a]}\n"
 SUPPRESSION = b"suppressions: [{rule: r, address: a.b, reason: x, owner: y, until: 2027-01-01}]\n"
 STACK = b"stacks: [{name: shop, environment: dev, backend: {type: s3, key: a}}]\n"
@@ -62,6 +64,12 @@ BEFORE = settings()
             settings(policy=POLICY.replace(b"tier: prod", b"tier: other")),
             ["! prod: the tier changes from prod to other"],
         ),
+        (settings(ANN, BOB, {**BOT, "platform": True}), ["! bot is new", "! bot becomes a platform: "]),
+        (settings(ANN, BOB, {**BOT, "rewrites": True}), ["! bot is new", "  bot must leave a human's name"]),
+        (
+            settings(policy=POLICY.replace(b"{tier: prod}", SIGNED)),
+            ["  prod, high: every commit must be signed", "  prod, critical: every commit must be signed"],
+        ),
         (settings(suppressions=SUPPRESSION), ["! the suppression of r at a.b until 2027-01-01 is new"]),
         (settings(stacks=STACK), ["! the stack shop is new, in dev"]),
         ({**BEFORE, "rules/a.yaml": b""}, ["  rules/a.yaml is new"]),
@@ -85,3 +93,14 @@ def test_what_is_taken_back_is_said_too() -> None:
     other = settings(stacks=STACK.replace(b"dev", b"prod"), suppressions=SUPPRESSION)
     assert list(in_words(more, other)) == ["! the stack shop: environment changes"]
     assert list(in_words({**BEFORE, "rules/a.yaml": b""}, BEFORE)) == ["! rules/a.yaml is gone"]
+    bots = [settings(ANN, BOB, {**BOT, field: True}) for field in ("platform", "rewrites")]
+    plain = settings(ANN, BOB, BOT)
+    assert [list(in_words(before, plain)) for before in bots] == [
+        ["  bot is no platform any more"],
+        ["! bot need leave nobody's name in its commits any more"],
+    ]
+    signed = settings(policy=POLICY.replace(b"{tier: prod}", SIGNED))
+    assert list(in_words(signed, BEFORE)) == [
+        "! prod, high: commits need no signature",
+        "! prod, critical: commits need no signature",
+    ]

@@ -159,8 +159,8 @@ def _show(change: Change) -> None:
     click.echo(terminal.render(change.assessment, style), err=True)
     target = change.wanted.target
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
-    known = {author.principal or f"{author.said} (nobody in people.yaml)" for author in change.authors}
-    hands = ", ".join(sorted(known)) or "nobody is named"
+    people = {author.principal or f"unknown ({author.said})" for author in change.hands.authors}
+    hands = ", ".join(sorted(people)) or "nobody is named"
     whose = " (says who handed it over)" if change.loaded.said else ""
     click.echo(f"change      {harmless(change.wanted.change)}", err=True)
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)

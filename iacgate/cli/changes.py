@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.approval.counting import Wanted
+from iacgate.approval.duties import Hands, of_accounts, of_commits, of_names
 from iacgate.approval.statement import Target
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
@@ -19,11 +19,14 @@ from iacgate.errors import TrustInvalid, UsageInvalid
 from iacgate.evidence.folder import FolderLedger
 from iacgate.evidence.ledger import Ledger, last_applied, used_up
 from iacgate.evidence.ledger import Settings as SettingsSeen
-from iacgate.gate import Author, Inputs
+from iacgate.gate import Inputs
 from iacgate.people.roster import Roster
+from iacgate.plan.source.extent import extent
 from iacgate.policy.backends import identity
+from iacgate.policy.demands import Demand
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
+from iacgate.shell.commits import history, places_of
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.inbox import FolderInbox
 from iacgate.shell.submissions import Said
@@ -32,16 +35,20 @@ _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the command line says of a change; empty where it says nothing.
+    """What is said of a change; empty where nothing is.
 
-    ``record`` is for the gate, which makes a ledger where there is none. ``believe`` is for who signs: what
-    the planner says of tree and authors is taken as it is, shown and signed. The gate looks for itself.
+    ``authors`` are ids, accounts or e-mails; ``accounts`` are those that the forge names, and ``vouched`` the
+    commits that it made itself. ``record`` is for the gate, which makes a ledger where there is none.
+    ``believe`` is for who signs: what the planner says of tree and authors is taken as it is, shown and
+    signed. The gate looks for itself.
     """
 
     inbox: str
     change: str = ""
     authors: tuple[str, ...] = ()
     base: str = ""
+    accounts: tuple[str, ...] = ()
+    vouched: frozenset[str] = frozenset()
     ledger: str = ""
     record: bool = False
     believe: bool = False
@@ -88,7 +95,7 @@ class Change:
             asked = msgspec.structs.replace(asked, authors=(*asked.authors, *said.authors))
         elif applied := last_applied(entries):  # what was merged since then is part of this change, whatever its base
             asked = msgspec.structs.replace(asked, base=applied)
-        authors = _authors(asked, repository, self.roster)
+        self.hands = _hands(asked, loaded, repository, self.roster, demand)
         wanted = Wanted(
             change="",
             change_type="normal",
@@ -100,7 +107,7 @@ class Change:
             ledger=self.ledger.genesis if self.ledger else said.ledger if said else "",
             binding=demand.binding,
             valid_hours=demand.valid_hours,
-            authors=frozenset(author.principal for author in authors if author.principal),
+            authors=frozenset(author.principal for author in self.hands.authors if author.principal),
             used=used_up(entries),
         )
         named = asked.change or (loaded.said.change if loaded.said else "")
@@ -108,7 +115,7 @@ class Change:
         self.settings = SettingsSeen(own.settings.digest, own.trusted.version if own.trusted else 0)
         self._mode = own.settings.policy.mode
         self._trusted = own.trusted is not None
-        self.demand, self._deny, self.authors = demand, environment.deny, authors
+        self.demand, self._deny = demand, environment.deny
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
@@ -117,7 +124,8 @@ class Change:
             wanted=self.wanted,
             demand=self.demand,
             deny=self._deny,
-            authors=self.authors,
+            authors=self.hands.authors,
+            unsigned=self.hands.unsigned,
             received=tuple(self.inbox.received(self.wanted.change)),
             mode=self._mode,
             now=now(),
@@ -155,18 +163,18 @@ def _repository(folder: str) -> Repository | None:
     return repository
 
 
-def _authors(asked: Asked, repository: Repository | None, roster: Roster) -> tuple[Author, ...]:
+def _hands(asked: Asked, loaded: Loaded, repository: Repository | None, roster: Roster, demand: Demand) -> Hands:
     """Return who had a hand in the change: those named, and those of the commits since the base."""
-    said: Sequence[str] = asked.authors
-    if asked.base:
-        if repository is None:
-            raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
-        said = [*said, *repository.hands(asked.base)]
-    found = []
-    for name in dict.fromkeys(said):
-        person = roster.principals.get(name) or roster.by_account(name) or roster.by_email(name)
-        found.append(Author(name, person.id if person else ""))
-    return tuple(found)
+    named = (*of_names(asked.authors, roster), *of_accounts(asked.accounts, roster))
+    if not asked.base:
+        return Hands(named, None)
+    if repository is None:
+        raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
+    file = loaded.plan_file
+    places = places_of(repository, extent(file.sources), file.variables) if file else ()
+    commits = history(repository, asked.base, places)
+    found = of_commits(commits, roster, now(), vouched=asked.vouched, must_be_signed=demand.signed_commits)
+    return Hands((*named, *found.authors), found.unsigned)
 
 
 def chain_of(target: Target) -> str:

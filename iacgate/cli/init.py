@@ -39,8 +39,17 @@ PEOPLE: Final = """\
 # Who is who. An e-mail, an account or a key belongs to one person; people are counted, keys never are.
 people:
   - id: github
-    kind: machine             # who commits when a pull request is merged there; machines fill no seat
+    kind: machine             # machines fill no seat
+    platform: true            # who commits when a pull request is merged there, and writes nothing by itself
     emails: [noreply@github.com]
+#  - id: gitlab
+#    kind: machine
+#    platform: true
+#    emails: [noreply@gitlab.com]      # where GitLab is set up to commit under its own name
+#  - id: rebase-bot
+#    kind: machine
+#    rewrites: true            # puts commits of others on top of something else, and must leave their names in
+#    emails: [rebase-bot@example.com]
 #  - id: ann
 #    emails: [ann@example.com]
 #    forge: [ann-example]

@@ -71,7 +71,8 @@ def _needs(demand: Demand) -> str:
     if not demand.seats:
         return "needs nobody"
     bound = "exactly that plan file" if demand.binding == "exact" else "that plan, or an identical one"
-    return f"needs {_seats(demand.seats)}, for {demand.valid_hours} hours, for {bound}"
+    signed = ", with signed commits" if demand.signed_commits else ""
+    return f"needs {_seats(demand.seats)}, for {demand.valid_hours} hours, for {bound}{signed}"
 
 
 def _seats(seats: Mapping[str, int]) -> str:

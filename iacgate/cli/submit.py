@@ -63,7 +63,7 @@ def _contents(change: Change) -> dict[str, bytes]:
         change=change.wanted.change,
         tree=change.around.tree,
         place=change.around.place,
-        authors=tuple(author.said for author in change.authors),
+        authors=tuple(author.said for author in change.hands.authors),
         ledger=change.wanted.ledger,
     )
     plan_file = read_input(change.loaded.plan.name)

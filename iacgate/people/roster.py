@@ -76,7 +76,11 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Principal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One human or one machine identity."""
+    """One human or one machine identity.
+
+    A machine may be a ``platform``: the identity under which a forge merges what others wrote. One that
+    ``rewrites`` puts commits of others on top of something else, and must leave their names in them.
+    """
 
     id: Name
     kind: Literal["human", "machine"] = "human"
@@ -85,6 +89,8 @@ class Principal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cloud: list[str] = []
     roles: list[Name] = []
     keys: list[Key] = []
+    platform: bool = False
+    rewrites: bool = False
 
 
 class People(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -139,6 +145,7 @@ def _refuse_what_belongs_to_two(people: People, file: str) -> None:
     seen: dict[tuple[str, str], str] = {}
     for person in people.people:
         _check_times(person, file)
+        _check_machine(person, file)
         for what, value in _belongings(person, file):
             if not value.strip():
                 raise SettingsInvalid(f"{file}: {person.id} has an empty {what}.", hint=HINT)
@@ -185,6 +192,19 @@ def _names(person: Principal, key: Key, file: str) -> list[tuple[str, str]]:
         return [("key", name) for name in dict.fromkeys((key.ssh_key.fingerprint, key.ssh_key.plain.fingerprint))]
     except KeyInvalid as error:
         raise SettingsInvalid(f"{file}: {person.id}: {error.message}", hint=error.hint) from error
+
+
+def _check_machine(person: Principal, file: str) -> None:
+    if person.kind == "human" and (person.platform or person.rewrites):
+        raise SettingsInvalid(
+            f"{file}: {person.id} is human, and only machines are platforms or rewrite commits.",
+            hint="Write `kind: machine`, or take it away.",
+        )
+    if person.platform and person.rewrites:
+        raise SettingsInvalid(
+            f"{file}: {person.id} cannot be a platform and rewrite commits.",
+            hint="A platform only merges: give the bot an identity of its own.",
+        )
 
 
 def _check_times(person: Principal, file: str) -> None:

@@ -24,14 +24,19 @@ class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seats: dict[Role, Seats]
     valid_hours: Hours = DEFAULT_HOURS
     binding: Binding = "fingerprint"
+    signed_commits: bool = False
 
 
 class Demand(msgspec.Struct, frozen=True):
-    """What is demanded: seats by role, hours for which an approval holds, and what it is bound to."""
+    """What is demanded: seats by role, hours for which an approval holds, and what it is bound to.
+
+    With ``signed_commits``, every commit that made the change is signed by somebody known.
+    """
 
     seats: Mapping[str, int]
     valid_hours: int
     binding: Binding
+    signed_commits: bool = False
 
 
 NOTHING: Final = Demand({}, DEFAULT_HOURS, "fingerprint")
@@ -66,4 +71,5 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
         binding = "exact" if "exact" in (binding, demand.binding) else "fingerprint"
         for role, count in demand.seats.items():
             seats[role] = max(seats.get(role, 0), count)
-    return Demand(seats, hours, binding) if asked else NOTHING
+    signed = any(demand.signed_commits for demand in asked)
+    return Demand(seats, hours, binding, signed) if asked else NOTHING

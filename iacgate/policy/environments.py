@@ -110,7 +110,8 @@ def _strictest(environments: list[Environment]) -> dict[Severity, DemandText]:
         if seats:
             hours = min(demand.valid_hours for demand in asked)
             binding: Binding = "exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint"
-            found[severity] = DemandText(seats, hours, binding)
+            signed = any(demand.signed_commits for demand in asked)
+            found[severity] = DemandText(seats, hours, binding, signed)
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from iacgate import canonical
+from iacgate.approval.duties import Author
 from iacgate.gate import Decision
 from iacgate.render.plain import harmless, harmless_json
 
@@ -45,6 +46,7 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
         yield "The settings are those of the working tree, which the change itself may have changed: not trusted."
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
+    yield from _authors(decision.authors)
     if decision.seats:
         yield ""
         yield "Seats:"
@@ -62,3 +64,13 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     if decision.missing:
         yield ""
         yield f"To fill a seat: {harmless(command)}"
+
+
+def _authors(authors: Sequence[Author]) -> Iterator[str]:
+    if authors:
+        yield ""
+        yield "Who had a hand in it, and fills no seat:"
+    for author in authors:
+        known = f" ({author.how}: {author.said})" if author.principal and author.said != author.principal else ""
+        where = f", commit {author.commit}" if author.commit else ""
+        yield f"  {harmless(author.principal) or 'unknown':12} {harmless(author.why + known)}{where}"

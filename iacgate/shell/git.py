@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -13,9 +15,35 @@ from iacgate.errors import UsageInvalid
 TIMEOUT: Final = 60
 """Seconds for one call."""
 
+MAX_OUTPUT: Final = 256 << 20
+"""Bytes that one call may print."""
 
-_HARMLESS: Final = ("-c", "core.fsmonitor=false", "-c", "protocol.allow=never", "-c", "core.hooksPath=/dev/null")
-"""Nothing is fetched, and nothing that a configuration names is run."""
+_SETTINGS: Final = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.attributesFile=/dev/null",
+    "core.commitGraph=false",
+    "diff.relative=false",
+    "color.ui=false",
+    "protocol.allow=never",
+    "gpg.program=false",
+    "gpg.ssh.program=false",
+    "gpg.x509.program=false",
+    "i18n.logOutputEncoding=UTF-8",
+    "log.showSignature=false",
+    "log.mailmap=false",
+    "log.follow=false",
+    "log.diffMerges=separate",
+)
+_HARMLESS: Final = tuple(part for setting in _SETTINGS for part in ("-c", setting))
+"""Nothing is fetched, nothing that a configuration names is run, and none says what a history looks like."""
+
+_ENVIRONMENT: Final = {
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+}
 
 
 class Repository:
@@ -28,13 +56,13 @@ class Repository:
         self._folder = folder
         self._ref = ref
         self._root = root_of(folder)
-        self.commit = self._git("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
-        self._prefix = PurePosixPath(self._git("rev-parse", "--show-prefix").decode().strip())
+        self.commit = self.ask("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
+        self._prefix = PurePosixPath(self.ask("rev-parse", "--show-prefix").decode().strip())
 
     @property
     def tree(self) -> str:
         """The id of the commit's tree: the content of everything, without who wrote it."""
-        return self._git("rev-parse", "--verify", "--end-of-options", f"{self.commit}^{{tree}}").decode().strip()
+        return self.ask("rev-parse", "--verify", "--end-of-options", f"{self.commit}^{{tree}}").decode().strip()
 
     @property
     def folder(self) -> str:
@@ -44,30 +72,20 @@ class Repository:
     @property
     def clean(self) -> bool:
         """Whether the working tree has nothing that the commit has not."""
-        return not self._git("status", "--porcelain", "--untracked-files=no").strip()
-
-    def hands(self, base: str) -> list[str]:
-        """Return the e-mails of everybody who had a hand in the commits since another one, each once.
-
-        Authors, committers, and those whom a ``Co-authored-by`` trailer names.
-        """
-        wanted = "%ae%x00%ce%x00%(trailers:key=Co-authored-by,valueonly,separator=%x00)%x00"
-        names = self._git("log", f"--format={wanted}", "--end-of-options", f"{base}..{self.commit}")
-        found = [text.strip() for text in names.decode(errors="replace").replace("\n", "\0").split("\0")]
-        return sorted({_email(text).casefold() for text in found if text})
+        return not self.ask("status", "--porcelain", "--untracked-files=no").strip()
 
     def files(self, folder: str, endings: tuple[str, ...], limit: int) -> Iterator[tuple[str, bytes]]:
         """Yield name and content of the files in a folder, a path as seen from this one; none where it is outside.
 
         What has more than ``limit`` bytes is not read, and yields as many blanks and one more.
         """
-        place = _inside(self._prefix / folder)
+        place = inside(self._prefix / folder)
         if place is None:
             return
         for path, blob in self._blobs(place):
             if path.endswith(endings):
-                size = int(self._git("cat-file", "-s", blob))
-                yield path, self._git("cat-file", "blob", blob) if size <= limit else b" " * (limit + 1)
+                size = int(self.ask("cat-file", "-s", blob))
+                yield path, self.ask("cat-file", "blob", blob) if size <= limit else b" " * (limit + 1)
 
     def below(self, folder: str, limit: int) -> dict[str, bytes]:
         """Return everything below a folder of the repository's root, by path from there; links are left out.
@@ -76,9 +94,9 @@ class Repository:
         """
         found = {}
         for path, blob in self._blobs(folder, "-r"):
-            if int(self._git("cat-file", "-s", blob)) > limit:
+            if int(self.ask("cat-file", "-s", blob)) > limit:
                 raise UsageInvalid(f"{folder}/{path}: too large.", hint="Make it smaller.")
-            found[path] = self._git("cat-file", "blob", blob)
+            found[path] = self.ask("cat-file", "blob", blob)
         return found
 
     def _blobs(self, folder: str, *options: str) -> Iterator[tuple[str, str]]:
@@ -88,7 +106,7 @@ class Repository:
         """
         begin = f"{folder}/" if folder else ""
         only = ["--", begin] if begin else []
-        listed = self._git(
+        listed = self.ask(
             "--literal-pathspecs", "ls-tree", *options, "-z", "--full-tree", "--end-of-options", self.commit, *only
         )
         for entry in listed.split(b"\0"):
@@ -99,9 +117,13 @@ class Repository:
     def touching(self, folder: str) -> list[str]:
         """Return the commits, newest first, that changed anything below a folder of the repository's root."""
         where = f":(top){folder}"
-        return self._git("log", "--format=%H", "--end-of-options", self.commit, "--", where).decode().split()
+        return self.ask("log", "--format=%H", "--end-of-options", self.commit, "--", where).decode().split()
 
-    def _git(self, *arguments: str) -> bytes:
+    def ask(self, *arguments: str, given: bytes = b"") -> bytes:
+        """Return what git prints, where it has nothing to complain; ``given`` is its standard input.
+
+        Raises :class:`UsageInvalid` where it has, takes too long, or prints far too much.
+        """
         if self._root is None:
             raise UsageInvalid(
                 f"git does not know {self._ref!r} in {self._folder} (it is in no repository).",
@@ -109,22 +131,52 @@ class Repository:
             )
         # The repository is named: what looks like one below it was committed by somebody, and is not obeyed.
         where = ["-C", str(self._folder), f"--git-dir={self._root / '.git'}", f"--work-tree={self._root}"]
-        command = ["git", "--no-optional-locks", *_HARMLESS, *where, *arguments]
-        passed = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-        environment = {**passed, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0"}
+        code, output, said = _run(["git", "--no-optional-locks", *_HARMLESS, *where, *arguments], given)
+        if code != 0:
+            lines = said.decode(errors="replace").strip().splitlines()
+            raise UsageInvalid(
+                f"git does not know {self._ref!r} in {self._folder} ({lines[-1] if lines else 'it said nothing'}).",
+                hint="Name a commit, a branch or a tag that is fetched, with enough history.",
+            )
+        return output
+
+
+def _run(command: list[str], given: bytes) -> tuple[int, bytes, bytes]:
+    """Return exit code, output and complaints of git, in an environment of ours."""
+    passed = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as stderr:
+        stdin.write(given)
+        stdin.seek(0)
         try:
-            done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT, env=environment)  # noqa: S603 - a list of arguments, no shell
-        except (OSError, subprocess.TimeoutExpired) as error:
+            process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+                command, stdin=stdin, stdout=subprocess.PIPE, stderr=stderr, env={**passed, **_ENVIRONMENT}
+            )
+        except OSError as error:
             raise UsageInvalid(
                 f"git could not be asked ({type(error).__name__}).", hint="Install git, or leave --base away."
             ) from error
-        if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip().splitlines()
-            raise UsageInvalid(
-                f"git does not know {self._ref!r} in {self._folder} ({said[-1] if said else 'it said nothing'}).",
-                hint="Name a commit, a branch or a tag that is fetched, with enough history.",
-            )
-        return done.stdout
+        output = _bounded(process)
+        stderr.seek(0)
+        return process.returncode, output, stderr.read(1 << 16)
+
+
+def _bounded(process: subprocess.Popen[bytes]) -> bytes:
+    """Return what a process prints until it ends, or it is ended."""
+    clock = threading.Timer(TIMEOUT, process.kill)
+    clock.start()
+    try:
+        with process:
+            output = process.stdout.read(MAX_OUTPUT + 1) if process.stdout else b""
+            if len(output) > MAX_OUTPUT:
+                process.kill()
+    finally:
+        clock.cancel()
+    if process.returncode < 0 or len(output) > MAX_OUTPUT:
+        raise UsageInvalid(
+            f"git was stopped: it took more than {TIMEOUT} seconds, or printed more than {MAX_OUTPUT >> 20} MiB.",
+            hint="Name a base that is nearer.",
+        )
+    return output
 
 
 def root_of(folder: Path) -> Path | None:
@@ -133,12 +185,7 @@ def root_of(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
 
 
-def _email(text: str) -> str:
-    """Return the e-mail in ``Name <e-mail>``, or the text as it is."""
-    return text[text.rindex("<") + 1 : -1].strip() if text.endswith(">") and "<" in text else text
-
-
-def _inside(path: PurePosixPath) -> str | None:
+def inside(path: PurePosixPath) -> str | None:
     """Return a path from the repository's root without ``..``, or ``None`` where it leads outside."""
     parts: list[str] = []
     for part in path.parts:

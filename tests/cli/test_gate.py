@@ -43,7 +43,7 @@ class Stack:
         for folder in (self.root / ".iacgate", self.keys):
             folder.mkdir(parents=True)
         people = [self._person(person, roles) for person, roles in PEOPLE.items()]
-        people.append({"id": "forge", "kind": "machine", "emails": ["noreply@forge.example.com"]})
+        people.append({"id": "forge", "kind": "machine", "platform": True, "emails": ["noreply@forge.example.com"]})
         (self.root / ".iacgate" / "people.yaml").write_text(json.dumps({"people": people}))
         (self.root / ".iacgate" / "policy.yaml").write_text(POLICY)
         (self.root / ".gitignore").write_text(".terraform/\n*.tfstate*\ntfplan*\n")
@@ -139,10 +139,7 @@ def test_a_squash_by_the_forge_keeps_approvals_and_authors(stack: Stack) -> None
         assert stack.approve(person).returncode == 0
     stack.squash("dave")
     stack.command("git", "commit", "-q", "--allow-empty", "-m", "again", "--author=dave <dave@example.com>")
-    code, decision = stack.decision()
-    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["author-unknown"])  # git's own identity
-    stack.squash("dave")
-    assert stack.decision()[0] == 0
+    assert stack.decision()[0] == 0  # git's own identity committed, and changed nothing
     stack.squash("dave", "noreply@forge.example.com", "Co-authored-by: Bob <BOB@example.com>")
     code, decision = stack.decision()
     assert (code, [item["why"] for item in decision["approvals"] if item["code"] == "independence"]) == (
@@ -153,7 +150,7 @@ def test_a_squash_by_the_forge_keeps_approvals_and_authors(stack: Stack) -> None
     assert stack.decision()[0] == 11
     stack.squash("eve")
     code, decision = stack.decision()
-    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["author-unknown"])
+    assert (code, {reason["code"] for reason in decision["reasons"]}) == (11, {"author-unknown"})
 
 
 def test_a_rejection_denies_until_it_is_withdrawn(stack: Stack) -> None:

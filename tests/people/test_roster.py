@@ -65,6 +65,9 @@ FIDO = SoftFido("sk-ssh-ed25519@openssh.com").line
         ([{"id": "ann", "keys": [{"key": key_of("ann").line, "until": "soon"}]}], "'soon' is neither a day"),
         ([{"id": "ann", "keys": [{"key": key_of("ann").line, "revoked": "2026-01-01"}]}], "revoked at an instant"),
         ([{"id": "ann", "role": ["infra"]}], "unknown field `role`"),
+        ([{"id": "ann", "platform": True}], "ann is human, and only machines are platforms"),
+        ([{"id": "ann", "rewrites": True}], "ann is human, and only machines"),
+        ([{"id": "a", "kind": "machine", "platform": True, "rewrites": True}], "cannot be a platform and rewrite"),
     ],
 )
 def test_what_could_make_one_human_two_is_refused(people: list[dict[str, object]], says: str) -> None:

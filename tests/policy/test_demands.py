@@ -11,6 +11,7 @@ texts = st.builds(
     st.dictionaries(st.sampled_from(["infra", "security"]), st.integers(1, 3), min_size=1),
     st.integers(1, 500),
     st.sampled_from(["exact", "fingerprint"]),
+    st.booleans(),
 )
 demands = st.dictionaries(st.sampled_from(list(Severity)), texts)
 
@@ -25,6 +26,7 @@ def test_more_severe_never_asks_for_less(
     if less.seats:
         assert more.valid_hours <= less.valid_hours
         assert less.binding == "fingerprint" or more.binding == "exact"
+        assert more.signed_commits or not less.signed_commits
 
 
 @given(demands)
@@ -33,6 +35,7 @@ def test_each_severity_gets_what_it_was_given(given_demands: dict[Severity, Dema
         asked = demanded(given_demands, severity)
         assert all(asked.seats[role] >= count for role, count in demand.seats.items())
         assert asked.valid_hours <= demand.valid_hours
+        assert asked.signed_commits or not demand.signed_commits
 
 
 def test_what_nobody_demands_is_nothing() -> None:

@@ -1,0 +1,185 @@
+"""The commits that made a change, with the real ``git``: in few processes, with nothing of the repository obeyed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from typing import Final
+
+import msgspec
+
+from iacgate.approval.gitcommit import Commit, History, read_commit
+from iacgate.errors import UsageInvalid
+from iacgate.plan.source.extent import Extent, assigned
+from iacgate.plan.source.hcl import MAX_FILE
+from iacgate.shell.git import Repository, inside
+
+MAX_COMMITS: Final = 5_000
+MAX_COMMIT: Final = 1 << 20
+"""Bytes of one commit object; a message of some pages has a hundredth of it."""
+
+MAX_PICKS: Final = 8
+"""How often a commit may have been picked on; an older source counts as one that is not there."""
+
+_DIFFERENCES: Final = ("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+
+
+class _Step(msgspec.Struct):
+    """A commit of the range: its parents, and how often each path differs from one of them."""
+
+    parents: int
+    differs: Counter[bytes]
+
+    @property
+    def own(self) -> set[bytes]:
+        """The paths whose content is that of none of its parents: a merge that only merges has none."""
+        return {path for path, times in self.differs.items() if times >= max(self.parents, 1)}
+
+
+def places_of(repository: Repository, extent: Extent | None, variables: Iterable[str]) -> tuple[str, ...]:
+    """Return the folders that a plan was made from, as seen from the root; none where that cannot be told.
+
+    It can where the commit has exactly the sources that the plan has, without links that lead elsewhere, and
+    where every variable that was set is set by a file that Terraform finds in the stack's folder.
+    """
+    if extent is None:
+        return ()
+    folder = PurePosixPath(repository.folder)
+    places = {inside(folder / name) or "" for name in extent.folders}
+    if "" in places:  # the root itself, or outside of the repository
+        return ()
+    files = {inside(folder / name) or "": _blob_id(data, repository) for name, data in extent.files.items()}
+    there = _entries(repository, sorted(places))
+    links = any(mode not in ("100644", "100755") for mode, _ in there.values())
+    if links or any(there.get(path, ("", ""))[1] != blob for path, blob in files.items()):
+        return ()
+    set_here = assigned(dict(repository.files(".", (".tfvars", ".tfvars.json"), MAX_FILE)))
+    return tuple(sorted(places)) if set_here.issuperset(variables) else ()
+
+
+def _entries(repository: Repository, places: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return mode and id of everything below some folders, by path."""
+    listed = repository.ask(
+        "--literal-pathspecs",
+        "ls-tree",
+        "-r",
+        "-z",
+        "--full-tree",
+        "--end-of-options",
+        repository.commit,
+        "--",
+        *places,
+    )
+    found = {}
+    for entry in listed.split(b"\0"):
+        meta, tab, name = entry.partition(b"\t")
+        if tab:
+            mode, _, blob = meta.decode().split()
+            found[name.decode(errors="replace")] = mode, blob
+    return found
+
+
+def _blob_id(data: bytes, repository: Repository) -> str:
+    """Return the id that git gives some content (gitformat-blob: a header, then the bytes)."""
+    algorithm = hashlib.sha1 if len(repository.commit) == 40 else hashlib.sha256
+    return algorithm(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def history(repository: Repository, base: str, places: Sequence[str]) -> History:
+    """Return the commits since another one that changed something in some folders (none: anywhere).
+
+    A merge counts where it holds what none of its parents holds, or where a path differs from the base and
+    no commit but the merge explains it. Raises :class:`UsageInvalid` where the range is not whole or too large.
+    """
+    since = repository.ask("rev-parse", "--verify", "--end-of-options", f"{base}^{{commit}}").decode().strip()
+    pathspecs = [f":(top,literal){place}" for place in places]
+    steps = _steps(repository, since, pathspecs)
+    _check(repository, base, steps)
+    counting = [name for name, step in steps.items() if step.own]
+    explained = {path for name in counting for path in steps[name].own}
+    merges = [name for name, step in steps.items() if step.parents > 1 and not step.own]
+    if merges:
+        unexplained = _changed(repository, since, pathspecs) - explained
+        counting += [name for name in merges if not unexplained.isdisjoint(steps[name].differs)]
+    found = _commits(repository, counting)
+    if len(found) != len(counting):
+        raise UsageInvalid(f"git does not have all commits since {base!r}.", hint="Fetch more of the history.")
+    return History(tuple(found.values()), _picked(repository, found.values()))
+
+
+def _steps(repository: Repository, since: str, pathspecs: Sequence[str]) -> dict[str, _Step]:
+    """Return every commit since another one, newest first."""
+    output = repository.ask(
+        "log",
+        *("--full-history", "--sparse", "-m", "--root", "--raw", "-z", "--no-abbrev", *_DIFFERENCES),
+        *(f"--max-count={MAX_COMMITS + 1}", "--format=%H %P"),
+        *("--end-of-options", f"{since}..{repository.commit}", "--", *pathspecs),
+    )
+    steps: dict[str, _Step] = {}
+    step = _Step(0, Counter())
+    tokens = iter(token.lstrip(b"\n") for token in output.split(b"\0"))
+    for token in tokens:
+        if token.startswith(b":"):
+            step.differs[next(tokens)] += 1
+        elif token:
+            name, *parents = token.decode().split()
+            step = steps.setdefault(name, _Step(len(parents), Counter()))
+    return steps
+
+
+def _check(repository: Repository, base: str, steps: dict[str, _Step]) -> None:
+    if len(steps) > MAX_COMMITS:
+        raise UsageInvalid(
+            f"There are more than {MAX_COMMITS:,} commits since {base!r}.", hint="Name a base that is nearer."
+        )
+    shallow = repository.ask("rev-parse", "--is-shallow-repository").strip() != b"false"
+    if shallow and any(step.parents == 0 for step in steps.values()):
+        raise UsageInvalid(
+            f"The history since {base!r} is cut off: this is a shallow clone.",
+            hint="Fetch more of it: `git fetch --unshallow`, or `fetch-depth: 0` in the pipeline.",
+        )
+
+
+def _changed(repository: Repository, since: str, pathspecs: Sequence[str]) -> set[bytes]:
+    """Return the paths that differ between the base and the commit."""
+    options = ("-r", "-z", "--name-only", *_DIFFERENCES, "--end-of-options")
+    names = repository.ask("diff-tree", *options, since, repository.commit, "--", *pathspecs)
+    return set(names.split(b"\0")) - {b""}
+
+
+def _picked(repository: Repository, commits: Iterable[Commit]) -> dict[str, Commit]:
+    """Return the commits from which others were picked, by their ids; those that are there."""
+    found: dict[str, Commit] = {}
+    fresh = list(commits)
+    for _ in range(MAX_PICKS):
+        named = {name for commit in fresh for name in commit.picked_from if len(name) == len(repository.commit)}
+        wanted = sorted(named - found.keys())
+        if not wanted or len(found) + len(wanted) > MAX_COMMITS:
+            break
+        found |= (more := _commits(repository, wanted))
+        fresh = list(more.values())
+    return found
+
+
+def _commits(repository: Repository, names: Sequence[str]) -> dict[str, Commit]:
+    """Return those of some objects that are there and commits, by their ids."""
+    sizes = {}
+    for line in repository.ask("cat-file", "--batch-check", given=_lines(names)).decode(errors="replace").splitlines():
+        name, kind, *rest = line.split()
+        if kind == "commit" and rest:
+            sizes[name] = int(rest[0])
+    if max(sizes.values(), default=0) > MAX_COMMIT:
+        raise UsageInvalid(f"A commit has more than {MAX_COMMIT >> 10} KiB.", hint="Shorten its message.")
+    output = repository.ask("cat-file", "--batch", given=_lines(sizes))
+    found, at = {}, 0
+    for name, size in sizes.items():
+        begin = output.index(b"\n", at) + 1
+        found[name] = read_commit(name, output[begin : begin + size])
+        at = begin + size + 1
+    return found
+
+
+def _lines(names: Iterable[str]) -> bytes:
+    return "".join(f"{name}\n" for name in names).encode()
