@@ -85,5 +85,8 @@ def test_the_people_of_the_documentation_are_valid() -> None:
     text = (ROOT / "docs" / "approvals.md").read_text(encoding="utf-8")
     block = text.partition("## people.yaml")[2].partition("```yaml\n")[2].partition("```")[0]
     assert set(read_roster(block.encode(), "people.yaml").principals) == {"ann", "deploy-bot", "github"}
+    block = text.partition("## Kinds of keys")[2].partition("```yaml\n")[2].partition("```")[0]
+    people = read_roster(block.encode(), "people.yaml").principals
+    assert [key.signer.kind for person in people.values() for key in person.keys] == ["ssh", "kms", "sigstore"]
     policy = text.partition("In `policy.yaml`")[2].partition("```yaml\n")[2].partition("```")[0]
     assert read_policy(policy.encode(), "policy.yaml").mode == "enforce"

@@ -9,11 +9,14 @@ import pytest
 
 from iacgate.settingsdiff import in_words
 from tests.support.approvals import key_of
+from tests.support.kmskeys import ARN, kms_key
 
 ANN = {"id": "ann", "roles": ["infra"], "emails": ["a@example.com"], "keys": [{"key": key_of("ann").line}]}
 BOB = {"id": "bob", "roles": ["security"], "keys": [{"key": key_of("bob").line}]}
 BOT = {"id": "bot", "kind": "machine"}
 SIGNED = b"{tier: prod, demands: {high: {seats: {infra: 1, security: 1}, signed_commits: true}}}"
+KMS = kms_key("bob").entry
+WHO = {"issuer": "https://a.example", "subject": "b@example.com"}
 POLICY = b"mode: enforce\nenvironments:\n  prod: {tier: prod}\n  dev: {tier: other, shift: -1, keep: [a]}\n"
 SUPPRESSION = b"suppressions: [{rule: r, address: a.b, reason: x, owner: y, until: 2027-01-01}]\n"
 STACK = b"stacks: [{name: shop, environment: dev, backend: {type: s3, key: a}}]\n"
@@ -73,6 +76,12 @@ BEFORE = settings()
         (settings(suppressions=SUPPRESSION), ["! the suppression of r at a.b until 2027-01-01 is new"]),
         (settings(stacks=STACK), ["! the stack shop is new, in dev"]),
         ({**BEFORE, "rules/a.yaml": b""}, ["  rules/a.yaml is new"]),
+        ({**BEFORE, "sigstore/trusted_root.json": b"{}"}, ["! sigstore/trusted_root.json is new"]),
+        (settings(ANN, {**BOB, "keys": [*BOB["keys"], KMS]}), ["! bob gains the key kms:"]),
+        (
+            settings(ANN, {**BOB, "keys": [*BOB["keys"], {"sigstore": WHO}]}),
+            ["! bob gains the key https://a.example b@"],
+        ),
     ],
 )
 def test_each_difference_has_its_words(after: dict[str, bytes], lines: list[str]) -> None:
@@ -104,3 +113,11 @@ def test_what_is_taken_back_is_said_too() -> None:
         "! prod, high: commits need no signature",
         "! prod, critical: commits need no signature",
     ]
+
+
+def test_a_key_in_kms_that_moves_is_said() -> None:
+    moved = {**KMS, "kms": ARN.format("moved")}
+    lines = list(in_words(settings({**ANN, "keys": [KMS]}), settings({**ANN, "keys": [moved]})))
+    (line,) = lines
+    assert line.startswith("! ann: the ARN of the key kms:")
+    assert line.endswith(" changes to " + ARN.format("moved"))

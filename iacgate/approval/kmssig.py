@@ -61,7 +61,7 @@ def _verify_ecdsa(
         canonical = encode_dss_signature(*decode_dss_signature(signed))
     except ValueError:
         raise ValueError("is no ECDSA signature in DER") from None
-    if canonical != signed:
+    if canonical != signed:  # the library is as strict today; this does not depend on it
         raise ValueError("is DER in another spelling than its only one")
     public.verify(signed, message, ec.ECDSA(digest()))
 

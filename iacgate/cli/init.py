@@ -55,7 +55,7 @@ people:
 #    forge: [ann-example]
 #    roles: [infra, security]
 #    keys:
-#      - key: ssh-ed25519 AAAA... ann
+#      - key: ssh-ed25519 AAAA... ann     # or kms: and public:, or sigstore:, see docs/approvals.md
 """
 FILES: Final = {
     "policy.yaml": POLICY,

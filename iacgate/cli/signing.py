@@ -9,7 +9,7 @@ import click
 
 from iacgate.approval import envelope
 from iacgate.errors import UsageInvalid
-from iacgate.people.roster import Roster
+from iacgate.people.roster import Key, Roster
 from iacgate.shell import kms, sigstore, sshkeygen
 
 
@@ -59,11 +59,16 @@ class Signing:
             return envelope.seal(payload, sshkeygen.sign(Path(self._key), message, envelope.NAMESPACE))
         if self._kms:
             return self._with_kms(payload, message)
+        if not any(key.sigstore for key in self._keys()):  # signing publishes who signed: not for nothing
+            raise UsageInvalid(f"people.yaml gives {self._principal} no identity.", hint="See docs/approvals.md.")
         return envelope.seal_sigstore(payload, sigstore.sign(message, Path(self._token) if self._token else None))
 
-    def _with_kms(self, payload: bytes, message: bytes) -> bytes:
+    def _keys(self) -> list[Key]:
         person = self._roster.principals.get(self._principal)
-        pinned = next((key.kms_key for key in person.keys if key.kms == self._kms), None) if person else None
+        return person.keys if person else []
+
+    def _with_kms(self, payload: bytes, message: bytes) -> bytes:
+        pinned = next((key.kms_key for key in self._keys() if key.kms == self._kms), None)
         if pinned is None:
             raise UsageInvalid(
                 f"people.yaml gives {self._principal} no KMS key {self._kms!r}.",

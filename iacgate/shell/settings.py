@@ -86,7 +86,10 @@ def _refuse_unknown_files(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.suffix in (".yaml", ".yml") and path.name not in _FILES:
             raise SettingsInvalid(f"{path}: nobody reads this file.", hint=f"Known are {', '.join(_FILES)} and rules/.")
-    for path in sorted((folder / ROOT_FILE).parent.glob("*")):
+    proofs = (folder / ROOT_FILE).parent
+    if proofs.is_symlink():
+        raise SettingsInvalid(f"{proofs}: links to folders are not followed.", hint="Put the folder itself there.")
+    for path in sorted(proofs.glob("*")):
         if path != folder / ROOT_FILE:
             raise SettingsInvalid(f"{path}: nobody reads this file.", hint=f"Known is {ROOT_FILE}.")
 

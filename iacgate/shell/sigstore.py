@@ -13,7 +13,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Final
 
@@ -55,8 +54,8 @@ class OfflineProver:
         if self._root is None:
             return no_root(message, bundle)
         try:
-            from sigstore.models import Bundle  # noqa: PLC0415 - it takes a second to load, and few teams use it
-            from sigstore.verify import policy  # noqa: PLC0415 - it takes a second to load, and few teams use it
+            from sigstore.models import Bundle  # noqa: PLC0415 - slow to load, and few teams use it
+            from sigstore.verify import policy  # noqa: PLC0415 - slow to load, and few teams use it
         except ImportError as error:
             raise SignatureInvalid(
                 "It is signed with sigstore, and the extra `sigstore` of iacgate is not installed.", hint=_EXTRA
@@ -80,8 +79,8 @@ def _verifier(root: bytes) -> Verifier:
 
     Raises :class:`SignatureInvalid` where the root is not valid.
     """
-    from sigstore.models import TrustedRoot  # noqa: PLC0415 - it takes a second to load, and few teams use it
-    from sigstore.verify import Verifier  # noqa: PLC0415 - it takes a second to load, and few teams use it
+    from sigstore.models import TrustedRoot  # noqa: PLC0415 - slow to load, and few teams use it
+    from sigstore.verify import Verifier  # noqa: PLC0415 - slow to load, and few teams use it
 
     try:
         with tempfile.NamedTemporaryFile(prefix="iacgate-root-") as file:  # the library reads roots from files only
@@ -121,9 +120,9 @@ def sign(message: bytes, token_file: Path | None) -> bytes:
     :class:`UsageInvalid` where there is none, or sigstore does not sign.
     """
     try:
-        from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - it takes a second to load
-        from sigstore.oidc import IdentityToken, detect_credential  # noqa: PLC0415 - it takes a second to load
-        from sigstore.sign import SigningContext  # noqa: PLC0415 - it takes a second to load
+        from sigstore.models import ClientTrustConfig  # noqa: PLC0415 - slow to load, and rarely needed
+        from sigstore.oidc import IdentityToken, detect_credential  # noqa: PLC0415 - slow to load, and rarely needed
+        from sigstore.sign import SigningContext  # noqa: PLC0415 - slow to load, and rarely needed
     except ImportError as error:
         raise UsageInvalid("Signing with sigstore needs the extra `sigstore` of iacgate.", hint=_EXTRA) from error
     given = _token(token_file) if token_file else ""
@@ -145,19 +144,18 @@ def sign(message: bytes, token_file: Path | None) -> bytes:
 
 def _in_time(signed: Callable[[], bytes]) -> bytes:
     """Return what a call returns, which knows no time-out of its own: the library's requests have none."""
-    done: Queue[bytes | Exception] = Queue()
+    done: list[bytes | Exception] = []
 
     def work() -> None:
         try:
-            done.put(signed())
+            done.append(signed())
         except Exception as error:  # network, token, service: raised again where somebody waits
-            done.put(error)
+            done.append(error)
 
-    Thread(target=work, daemon=True).start()
-    try:
-        found = done.get(timeout=TIMEOUT)
-    except Empty:
-        found = TimeoutError()
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT)
+    found = done[0] if done else TimeoutError()
     if isinstance(found, bytes):
         return found
     if isinstance(found, UsageInvalid):

@@ -10,15 +10,18 @@ import sys
 from datetime import timedelta
 from functools import cache
 from itertools import count as numbered
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import sigstore
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sigstore.models import TrustedRoot
 
 from iacgate import canonical
 from iacgate.approval import envelope, statement
@@ -284,6 +287,14 @@ def test_every_part_of_the_root_is_needed(ours: str) -> None:
 def test_without_a_root_nothing_proves_who_signed(prove: Prover, why: str) -> None:
     found = verdict(with_sigstore(good()), company({"sigstore": WHO}, prove=prove))
     assert (found.code, why in found.why) == ("signature", True)
+
+
+def test_the_root_of_the_public_instance_is_one() -> None:
+    """The one that the library ships; it proves nothing that our own authority issued."""
+    (shipped,) = Path(sigstore.__file__).parent.glob("_store/*sigstore.dev/trusted_root.json")
+    for root in (shipped.read_bytes(), TrustedRoot.from_file(str(shipped))._inner.to_json().encode()):
+        found = verdict(with_sigstore(good()), company({"sigstore": WHO}, prove=OfflineProver(root)))
+        assert (found.code, "CertValidationError" in found.why) == ("signature", True), found.why
 
 
 def test_without_the_extra_the_reason_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

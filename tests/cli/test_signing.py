@@ -12,6 +12,9 @@ import pytest
 
 from iacgate import trust
 from iacgate.approval import envelope
+from iacgate.cli.trust import sign_settings
+from iacgate.errors import SignatureInvalid
+from iacgate.shell import sigstore
 from iacgate.shell.bundles import working_bundle
 from tests.cli.test_gate import HIGH, PEOPLE, POLICY, Stack
 from tests.conftest import Run
@@ -111,10 +114,12 @@ def test_somebody_signs_with_exactly_one_key_of_his_own(stack: Stack) -> None:
         ((*key, "--identity-token", "token"), b"goes with --sigstore"),
         (("--kms", BOB.arn), b"people.yaml gives ann no KMS key"),
         (("--kms", "alias/ann"), b"people.yaml gives ann no KMS key"),
-        (("--sigstore", "--identity-token", "nothing"), b"there is no such file"),
+        (("--sigstore", "--identity-token", "nothing"), b"people.yaml gives ann no identity"),
     ):
         done = signing(stack, "approve", "ann", *how)
         assert (done.returncode, says in done.stderr) == (2, True), done.stderr
+    done = signing(stack, "approve", "bob", "--sigstore", "--identity-token", "nothing")
+    assert (done.returncode, b"there is no such file" in done.stderr) == (2, True)
     assert not stack.inbox.exists()
 
 
@@ -229,10 +234,33 @@ def test_a_file_that_nobody_reads_beside_the_root_is_refused(signed: Settings, i
     (signed.folder / "sigstore" / "trusted-root.json").write_bytes(OURS.root)
     done = iacgate("policy", "check", cwd=signed.root)
     assert (done.returncode, b"trusted-root.json: nobody reads this file" in done.stderr) == (3, True)
+    (signed.folder / "sigstore" / "trusted-root.json").unlink()
+    (signed.folder / "sigstore").rename(signed.root / "elsewhere")
+    (signed.folder / "sigstore").symlink_to(signed.root / "elsewhere")
+    done = iacgate("policy", "check", cwd=signed.root)
+    assert (done.returncode, b"sigstore: links to folders are not followed" in done.stderr) == (3, True)
 
 
 def test_a_token_is_not_shown(signed: Settings, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2VjcmV0")
-    done = signed.sign("ann", "--sigstore", "--identity-token", str(tmp_path / "token"))
+    done = signed.sign("bob", "--sigstore", "--identity-token", str(tmp_path / "token"))
     assert (done.returncode, b"sigstore did not sign (IdentityError)" in done.stderr) == (2, True)
     assert b"eyJ" not in done.stdout + done.stderr
+
+
+def test_what_sigstore_returns_is_verified_before_it_is_stored(
+    signed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In this process, because no real instance signs here."""
+    (signed.folder / "policy.yaml").write_text(POLICY + "trust: {security: 1}\n")
+    arguments = ["--config", str(signed.folder), "--as", "bob", "--sigstore"]
+    monkeypatch.setattr(sigstore, "sign", lambda message, _: THEIRS.bundle(message, "bob@example.com"))
+    with pytest.raises(SignatureInvalid, match="The sigstore bundle does not verify"):
+        sign_settings.main(arguments, standalone_mode=False)
+    assert not (signed.folder / "trust" / "0002").exists()
+    monkeypatch.setattr(sigstore, "sign", lambda message, _: OURS.bundle(message, "bob@example.com"))
+    sign_settings.main(arguments, standalone_mode=False)
+    assert signed.sign("ann", "--key", str(signed.keys / "ann")).returncode == 0
+    signed.commit()
+    done = signed.verify()
+    assert (done.returncode, b"are version 2" in done.stdout) == (0, True), done.stderr
