@@ -16,7 +16,7 @@ from iacgate.people.keys import PublicKey, parse_key
 
 HINT = "See docs/approvals.md for the form of people.yaml."
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
 
 
 class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
