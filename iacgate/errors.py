@@ -97,6 +97,12 @@ class TerraformFailed(IacgateError):
     code = "terraform-failed"
 
 
+class ForgeFailed(IacgateError):
+    """The forge did not answer, or not what is needed: unknown must not pass for nobody."""
+
+    code = "forge-failed"
+
+
 class UsageInvalid(IacgateError):
     """The command line asks for something that cannot be done."""
 

@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from tests.support.corpus import corpus_folder
+from tests.support.github import FakeGitHub
+from tests.support.openapi import Description, description_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANS = ROOT / "fixtures" / "plans"
@@ -50,8 +52,26 @@ def iacgate(tmp_path: Path) -> Run:
     return run
 
 
+@pytest.fixture(scope="session")
+def description() -> Description | None:
+    """GitHub's description of its API, where it is there."""
+    path = description_file()
+    return Description(path) if path else None
+
+
+@pytest.fixture
+def github(description: Description | None) -> Iterator[FakeGitHub]:
+    """A GitHub of our own, held against GitHub's description where that is there."""
+    fake = FakeGitHub(description)
+    with fake.serving():
+        yield fake
+    assert fake.problems == []
+
+
 def pytest_configure() -> None:
-    """Where terraform is demanded, its absence fails the run at once."""
+    """Where terraform or GitHub's description is demanded, its absence fails the run at once."""
+    if os.environ.get("IACGATE_REQUIRE_OPENAPI") and description_file() is None:
+        raise pytest.UsageError("IACGATE_REQUIRE_OPENAPI is set, and IACGATE_GITHUB_OPENAPI names no file")
     if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("terraform") is None:
         raise pytest.UsageError("IACGATE_REQUIRE_TERRAFORM is set, and terraform is not on PATH")
     if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("ssh-keygen") is None:

@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
     "init": ("iacgate.cli.init", "Write settings to begin with: commented, and observing only."),
     "policy": ("iacgate.cli.policy", "Say the policy back in words, and try it on plans."),
+    "people": ("iacgate.cli.people", "Propose people for people.yaml, with the keys that a forge shows."),
     "trust": ("iacgate.cli.trust", "Sign the settings, and verify that every version was signed."),
     "rules": ("iacgate.cli.rules", "List, show and test the rules."),
     "completion": ("iacgate.cli.completion", "Print the completion script for a shell."),

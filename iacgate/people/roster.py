@@ -18,7 +18,7 @@ from iacgate.people.kms import Arn, KmsKey, parse_pem
 
 HINT = "See docs/approvals.md for the form of people.yaml."
 
-Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
 
 
 class Signer(msgspec.Struct, frozen=True):

@@ -1,11 +1,14 @@
-"""Reading files that people or repositories put there: regular ones only, and never without bound."""
+"""Files that people or repositories put there: regular ones only, never without bound, and replaced as a whole."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
+import tempfile
 from pathlib import Path
 
-from iacgate.errors import IacgateError
+from iacgate.errors import IacgateError, UsageInvalid
 
 
 def read_regular(path: Path, limit: int, problem: type[IacgateError]) -> bytes | None:
@@ -28,3 +31,26 @@ def read_regular(path: Path, limit: int, problem: type[IacgateError]) -> bytes |
     if len(data) > limit:
         raise problem(f"{path}: larger than {limit >> 10} KiB.", hint="Make it smaller.")
     return data
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put a file there, whole or not at all; one that is replaced keeps its permissions.
+
+    Raises :class:`UsageInvalid` where it cannot be written.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).chmod(mode)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise UsageInvalid(f"{path}: cannot be written ({error.strerror}).", hint="Look at its folder.") from error

@@ -58,6 +58,7 @@ FIDO = SoftFido("sk-ssh-ed25519@openssh.com").line
         ([{"id": "ann", "keys": [{"key": FIDO}, {"key": FIDO}]}], "the key 'SHA256:"),
         ([{"id": "ann", "emails": [" "]}], "ann has an empty e-mail"),
         ([{"id": "Ann"}], "line 1: Expected `str` matching regex"),
+        ([ANN, {"id": "ann\n"}], "line 1: Expected `str` matching regex"),
         (
             [{"id": "ann", "keys": [{"key": "ssh-ed25519 AAAA"}]}],
             "people.yaml: ann: The key 'ssh-ed25519 AAAA' is not valid",
