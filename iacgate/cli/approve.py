@@ -126,8 +126,10 @@ def _show(change: Change, decision: str, person: Principal) -> None:
     click.echo(terminal.render(change.assessment, style), err=True)
     target = change.wanted.target
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
-    click.echo(f"change      {harmless(change.wanted.change)}", err=True)
+    click.echo(f"change      {harmless(change.wanted.change)}, {change.wanted.change_type}", err=True)
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
+    if target.account:
+        click.echo(f"account     {harmless(target.account)}", err=True)
     hands = ", ".join(sorted(change.wanted.authors)) or "nobody is named"
     click.echo(f"written by  {harmless(hands)}", err=True)
     if decision == "approve" and person.id in change.wanted.authors:
@@ -147,7 +149,7 @@ def _signed(
         decision=decision,
         change=change.wanted.change,
         nonce=secrets.token_hex(16),
-        change_type="normal",
+        change_type=change.wanted.change_type,
         target=change.wanted.target,
         serial=change.loaded.plan_file.serial if change.loaded.plan_file else 0,
         fingerprint=change.wanted.fingerprint,

@@ -18,10 +18,13 @@ from iacgate.errors import UsageInvalid
 from iacgate.gate import Author, Inputs
 from iacgate.people.roster import Roster
 from iacgate.policy.backends import identity
+from iacgate.policy.environments import deployers
+from iacgate.policy.stacks import Placed
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.inbox import FolderInbox
+from iacgate.vocabulary import ChangeType
 
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -33,6 +36,8 @@ class Asked(msgspec.Struct, frozen=True):
     change: str = ""
     authors: tuple[str, ...] = ()
     base: str = ""
+    change_type: ChangeType = "normal"
+    deployer: str = ""
 
 
 class Change:
@@ -41,11 +46,6 @@ class Change:
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, with_differences: bool) -> None:
         if judge.own is None:
             raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
-        if loaded.plan_file is None and judge.stack:
-            raise UsageInvalid(
-                "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
-                hint="Gate the saved plan file, or leave --stack away: then it counts as production.",
-            )
         if asked.change and not _CHANGE.fullmatch(asked.change):
             raise UsageInvalid(f"{asked.change!r} names no change.", hint="Use letters, digits, dots and dashes.")
         own, self.loaded = judge.own, loaded
@@ -53,13 +53,18 @@ class Change:
         self.inbox = FolderInbox(Path(asked.inbox))
         self.assessment = judge.judge(loaded, with_differences=with_differences)
         placed, environment = own.place(loaded)
+        if loaded.plan_file is None and judge.stack and not environment.json_only:
+            raise UsageInvalid(
+                "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
+                hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
+            )
         repository = _repository(loaded.folder)
-        demand = environment.demand(self.assessment.severity)
+        demand = environment.demand(self.assessment.severity, asked.change_type)
         authors = _authors(asked, repository, self.roster)
         wanted = Wanted(
             change="",
-            change_type="normal",
-            target=_target(loaded, placed.stack, placed.environment, repository),
+            change_type=asked.change_type,
+            target=_target(loaded, placed, repository),
             subjects=_subjects(loaded, repository),
             fingerprint=self.assessment.plan.fingerprint,
             severity=self.assessment.severity,
@@ -73,6 +78,8 @@ class Change:
         self._mode = own.settings.policy.mode
         self._trusted = own.trusted is not None
         self._demand, self._deny, self._authors = demand, environment.deny, authors
+        self._json_only, self._deployer = environment.json_only, asked.deployer
+        self._deployers = deployers(own.settings.policy, placed.environment)
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
@@ -86,6 +93,9 @@ class Change:
             mode=self._mode,
             now=now(),
             plan_file=self.loaded.plan_file is not None,
+            json_only_allowed=self._json_only,
+            deployer=self._deployer,
+            deployers=self._deployers,
             trusted=self._trusted,
         )
 
@@ -133,7 +143,7 @@ def _authors(asked: Asked, repository: Repository | None, roster: Roster) -> tup
     return tuple(found)
 
 
-def _target(loaded: Loaded, stack: str, environment: str, repository: Repository | None) -> Target:
+def _target(loaded: Loaded, placed: Placed, repository: Repository | None) -> Target:
     file = loaded.plan_file
     backend = (
         {}
@@ -141,11 +151,11 @@ def _target(loaded: Loaded, stack: str, environment: str, repository: Repository
         else identity(file.backend_type, file.backend_config, repository.folder if repository else None)
     )
     return Target(
-        stack=stack,
-        environment=environment,
+        stack=placed.stack,
+        environment=placed.environment,
         backend=backend,
         workspace=file.workspace if file else "",
-        account="",
+        account=placed.account,
         lineage=file.lineage if file else "",
     )
 

@@ -16,6 +16,7 @@ from iacgate.gate import decide
 from iacgate.render import decision as rendered
 from iacgate.shell import console
 from iacgate.shell.bundles import ROOT
+from iacgate.vocabulary import CHANGE_TYPES
 
 
 def plan_options(command: Any) -> Any:
@@ -33,6 +34,9 @@ def plan_options(command: Any) -> Any:
             ),
             click.option("--stack", default="", metavar="NAME", help="The plan's stack in stacks.yaml."),
             click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
+            click.option(
+                "--type", "change_type", type=click.Choice(CHANGE_TYPES), default="normal", help="The type of change."
+            ),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
         )
@@ -57,12 +61,20 @@ def read_change(options: dict[str, Any], *, with_differences: bool) -> Change:
     )
     origin = Origin(options["plan_json"], options["chdir"], options["program"])
     (loaded,) = load(options["plan"], origin)
-    asked = Asked(options["inbox"], options["change"], tuple(options["author"]), options["base"] or "")
+    asked = Asked(
+        inbox=options["inbox"],
+        change=options["change"],
+        authors=tuple(options["author"]),
+        base=options["base"] or "",
+        change_type=options["change_type"],
+        deployer=options.get("deployer", ""),
+    )
     return Change(judge, loaded, asked, with_differences=with_differences)
 
 
 @click.command()
 @plan_options
+@click.option("--deployer", default="", metavar="WHO", help="Who deploys: id, account, cloud identity or e-mail.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
 def command(output: str, color: str, **options: Any) -> int:
@@ -75,6 +87,7 @@ def command(output: str, color: str, **options: Any) -> int:
     Examples:
       iacgate gate tfplan --inbox /srv/approvals --base origin/main --trusted origin/main
       iacgate gate tfplan --inbox ./inbox --author ann@example.com --format json
+      iacgate gate tfplan --inbox ./inbox --base origin/main --type emergency --deployer ann-example
     """
     change = read_change(options, with_differences=False)
     decision = decide(change.inputs(), change.roster)

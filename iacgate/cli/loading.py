@@ -16,7 +16,8 @@ from iacgate.shell.inputs import STDIN, read_input
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
 
-_MAGIC: Final = b"PK\x03\x04"
+MAGIC: Final = b"PK\x03\x04"
+"""How a saved plan file begins: it is a zip."""
 
 
 class Loaded:
@@ -52,7 +53,7 @@ def load(name: str, origin: Origin) -> Iterator[Loaded]:
         return
     label = "standard input" if name == STDIN else name
     data = read_input(name)
-    if data.startswith(_MAGIC):
+    if data.startswith(MAGIC):
         yield _from_plan_file(data, label, name, origin)
     elif origin.plan_json:
         raise UsageInvalid(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import msgspec
@@ -35,11 +35,9 @@ def as_text(decision: Decision, plan: str, *, colour: bool) -> str:
 def _lines(decision: Decision, plan: str, *, colour: bool) -> Iterator[str]:
     word = "ALLOWED" if decision.allowed else "DENIED" if decision.blocks else "WOULD BE DENIED"
     painted = f"\x1b[{'1;32' if decision.allowed else '1;31'}m{word}\x1b[0m" if colour else word
-    yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, change {harmless(decision.change)})"
-    if not decision.allowed and not decision.blocks:
-        yield "Observing only: the policy's mode is not `enforce`, so that nothing is blocked."
-    if not decision.trusted:
-        yield "The settings are those of the working tree, which the change itself may have changed: not trusted."
+    kind = "" if decision.change_type == "normal" else f"{decision.change_type} "
+    yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, {kind}change {harmless(decision.change)})"
+    yield from _what_it_is_worth(decision)
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
     if decision.seats:
@@ -58,4 +56,18 @@ def _lines(decision: Decision, plan: str, *, colour: bool) -> Iterator[str]:
         yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}"
     if decision.missing:
         yield ""
-        yield f"To fill a seat: iacgate approve {harmless(plan)} --inbox DIR --as ID --key FILE"
+        option = "" if decision.change_type == "normal" else f" --type {decision.change_type}"
+        yield f"To fill a seat: iacgate approve {harmless(plan)} --inbox DIR --as ID --key FILE{option}"
+
+
+def _what_it_is_worth(decision: Decision) -> Iterator[str]:
+    if not decision.allowed and not decision.blocks:
+        yield "Observing only: the policy's mode is not `enforce`, so that nothing is blocked."
+    if not decision.trusted:
+        yield "The settings are those of the working tree, which the change itself may have changed: not trusted."
+    if decision.not_bound:
+        yield f"Only the plan's JSON was read, so that nothing binds this to its {_listed(decision.not_bound)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
