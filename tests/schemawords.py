@@ -1,0 +1,143 @@
+"""What an editor shows at each field of the published schemas; a field without words fails a test."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WORDS: Final[dict[str, dict[str, str]]] = {
+    "People": {"people": "Everybody who signs, writes or deploys, machines included."},
+    "Principal": {
+        "id": "A short name, unique among all people: lower-case letters, digits, dots, dashes.",
+        "kind": "human, or machine: a machine fills no seat, and may deploy.",
+        "emails": "The addresses of this one's commits; each belongs to one principal only.",
+        "forge": "The accounts where pull requests are, for example a GitHub login.",
+        "cloud": "The identities in the cloud, for example the ARN of a role.",
+        "roles": "The roles held: each may fill a seat of that name, one seat for one person.",
+        "keys": "The public keys of this one's signatures.",
+    },
+    "Key": {
+        "key": "A line as in a .pub file: ed25519, ECDSA, RSA from 2,048 bits, or a FIDO key.",
+        "since": "The first day (2027-01-31) or instant (UTC) on which the key may sign.",
+        "until": "The last day or instant on which the key may sign.",
+        "revoked": "The instant (2027-01-31T12:00:00Z) from which nothing that the key signed counts.",
+    },
+    "Policy": {
+        "mode": "observe decides, says so and blocks nothing; enforce blocks what it denies.",
+        "environments": "What holds in each environment, by the name that stacks.yaml uses.",
+        "rego": "How Rego policies in rules/ are evaluated.",
+        "trust": "The seats to be filled before these settings change: how many of which role.",
+    },
+    "Environment": {
+        "tier": "prod asks for people where nothing else is said, and is what unknown stacks count as.",
+        "shift": "By how many levels findings weigh more, or less below zero; never less in production.",
+        "keep": "Ids of rules whose findings weigh the same here as everywhere.",
+        "demands": "What is demanded from each severity on, of a normal change.",
+        "change_types": "Where a standard or an emergency change demands something else than a normal one.",
+        "deny": "A plan of this severity or above is denied, whoever signs.",
+        "deployers": "Who may deploy: ids or roles of people.yaml. Left out: anybody.",
+        "packs": "The rule packs that judge, besides terraform. Left out: all that ship.",
+        "json_only": "Whether seats can be filled for a plan of which only the JSON is there. It binds no backend, "
+        "workspace, state, sources, lock file or variables, and the caller says which stack it is of.",
+    },
+    "TypeText": {
+        "demands": "By severity. What is left out demands what it does of a normal change; `seats: {}` asks for "
+        "nobody, which production refuses from high on."
+    },
+    "DemandText": {
+        "seats": "How many people of which role must sign.",
+        "valid_hours": "For how many hours an approval counts.",
+        "binding": "exact: for one plan file; fingerprint: for an identical re-plan, too.",
+    },
+    "Rego": {
+        "engine": "The program that evaluates; auto takes the first of conftest and opa that is there.",
+        "version": "The version of the language.",
+        "namespaces": "The packages whose rules count. Empty: all.",
+    },
+    "Stacks": {"stacks": "Every stack; a plan of a backend that is in none counts as production."},
+    "Stack": {
+        "name": "The stack's name, unique among all.",
+        "environment": "The name of its environment in policy.yaml.",
+        "backend": "The backend's type, and settings that name the state, for example bucket and key.",
+        "workspace": "The Terraform workspace.",
+        "account": "The AWS account, Google project or Azure subscription, in quotes; approvals are bound to it.",
+        "promotes_from": "The stack to which the same change goes first.",
+    },
+    "Suppressions": {"suppressions": "Findings that were looked at and accepted."},
+    "Suppression": {
+        "rule": "The id of the rule.",
+        "address": "The resource's address, * for any text; plan for findings of the plan as a whole.",
+        "reason": "Why it is accepted.",
+        "owner": "Who answers for it.",
+        "until": "The last day on which it has an effect, UTC, two years away at most.",
+    },
+    "Statement": {
+        "_type": "An in-toto Statement, version 1.",
+        "subject": "What is approved, by digest.",
+        "predicateType": "The kind and version of what is said about it.",
+        "predicate": "What the signer says.",
+    },
+    "Subject": {"name": "What it is.", "digest": "Its digest."},
+    "Digest": {"sha256": "SHA-256 of the bytes.", "gitTree": "The id of a git tree."},
+    "Predicate": {
+        "decision": "Whether the signer approves, rejects, or withdraws what he signed before.",
+        "change": "The change that it is about.",
+        "nonce": "Random, so that no two statements are equal.",
+        "change_type": "The type of change; an approval counts for this one only.",
+        "target": "Where the plan will be applied.",
+        "serial": "The serial of the state that was planned against.",
+        "fingerprint": "The digest of everything that decides what the plan does.",
+        "assessment": "The digest of what the signer was shown.",
+        "severity": "The severity that the signer was shown.",
+        "bundle": "The digest of the settings that it was given under.",
+        "ledger": "The digest of the ledger's first entry; empty where there is none.",
+        "principal": "Who signs, by the id in people.yaml.",
+        "reason": "Why, in the signer's words.",
+        "issued": "When, as the signer says.",
+        "expires": "When it ends, as the signer says; the policy may end it sooner.",
+        "withdraws": "The digests of the statements that a withdrawal takes back.",
+    },
+    "Target": {
+        "stack": "The stack's name; empty where nobody says.",
+        "environment": "The environment's name; empty where nobody says.",
+        "backend": "The backend's type, and what identifies the state.",
+        "workspace": "The Terraform workspace.",
+        "account": "The cloud account of the stack; empty where stacks.yaml names none.",
+        "lineage": "The lineage of the state; empty where there is none yet.",
+    },
+    "Document": {
+        "schema": "The name and version of this schema.",
+        "decision": "The decision.",
+        "exit_code": "The exit code of the program.",
+    },
+    "Decision": {
+        "allowed": "Whether the plan may be applied.",
+        "blocks": "Whether the policy's mode makes a denial count.",
+        "change": "The change's id.",
+        "change_type": "The type as which the change was decided.",
+        "severity": "The plan's severity in its environment.",
+        "reasons": "Every reason against, not only the first.",
+        "seats": "How many of which role are demanded.",
+        "filled": "Who fills which seat.",
+        "missing": "The seats that are empty, and who could fill them.",
+        "approvals": "What became of each envelope that arrived.",
+        "deployer": "The principal who deploys; empty where that is not known.",
+        "not_bound": "What the decision is not bound to, because only the plan's JSON was there.",
+        "now": "The instant at which it was decided.",
+        "trusted": "Whether the settings are those that were signed.",
+    },
+    "Reason": {
+        "code": "What is wrong, for programs.",
+        "exit_code": "The exit code that it means.",
+        "text": "What is wrong and what to do, for people.",
+    },
+    "Seated": {"role": "The seat.", "principal": "Who sits in it."},
+    "Missing": {"role": "The seat.", "could": "Who could fill it: holds the role and a key, and had no hand in it."},
+    "Verdict": {
+        "digest": "The digest of the envelope.",
+        "statement": "The digest of what was signed; empty where that is nothing.",
+        "principal": "Who signed; before that is verified, who it says.",
+        "decision": "What was signed: approve, reject or withdraw.",
+        "code": "counts, or the check that failed.",
+        "why": "Why it does not count.",
+    },
+}
