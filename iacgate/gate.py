@@ -3,12 +3,14 @@
 A pure function of recorded inputs, so that anybody can make it again and compare the bytes.
 It reads like the policy:
 
-1. The plan is whole, and where somebody must sign, it is the saved plan file and not only its JSON.
+1. The plan is whole, and where somebody must sign, it is the saved plan file and not only its JSON,
+   unless the policy does with that.
 2. Its severity is not one that the policy denies whoever signs.
 3. Where somebody must sign, it is known who had a hand in the change.
 4. Where its severity demands signed commits, somebody known signed every one that made the change.
 5. Nobody who could sign it rejects it.
-6. Every seat that its severity demands here is filled, by people who had no hand in it.
+6. Every seat that its severity and its type demand here is filled, by people who had no hand in it.
+7. Where the policy says who may deploy, whoever deploys is one of them; that makes nobody an author.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -24,13 +26,16 @@ import msgspec
 from iacgate.approval.counting import Received, Verdict, Wanted, count
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated, fill
-from iacgate.people.roster import Roster
+from iacgate.people.roster import Principal, Roster
 from iacgate.policy.demands import Demand
 from iacgate.risk.assessment import Assessment
-from iacgate.vocabulary import Severity
+from iacgate.vocabulary import ChangeType, Severity
 
 DENIED_BY_RISK: Final = 10
 DENIED_BY_APPROVALS: Final = 11
+
+NOT_IN_JSON: Final = ("backend", "workspace", "state lineage", "sources", "lock file", "variables")
+"""What a plan's JSON alone cannot bind a decision to."""
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -52,8 +57,11 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that decides.
 
     ``deny`` is the severity from which the policy denies whoever signs; ``plan_file`` says whether the
-    saved plan file was read, or only its JSON; ``trusted`` whether the settings are. ``unsigned`` are
-    the commits that nobody known signed; ``None`` where it is not known which commits made the change.
+    saved plan file was read, or only its JSON; ``json_only_allowed`` whether that will do where somebody
+    must sign; ``trusted`` whether the settings are. ``unsigned`` are the commits that nobody known signed;
+    ``None`` where it is not known which commits made the change. ``deployer`` is what is known of whoever
+    deploys, empty where nobody says; ``deployers`` are the principals, by id or role, who may: somebody in
+    each of these.
     """
 
     assessment: Assessment
@@ -65,6 +73,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     mode: Literal["observe", "enforce"]
     now: str
     plan_file: bool = True
+    json_only_allowed: bool = False
+    deployer: str = ""
+    deployers: tuple[frozenset[str], ...] = ()
     trusted: bool = False
     unsigned: tuple[Unsigned, ...] | None = None
 
@@ -75,12 +86,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``authors`` are those who had a hand in the change, and why that is known.
 
     ``trusted`` is false where nobody's signature over the settings was checked: then whoever can
-    change them can change the decision.
+    change them can change the decision. ``not_bound`` names what the decision is not bound to, because
+    only the plan's JSON was there. ``deployer`` is the principal who deploys, empty where that is not known.
     """
 
     allowed: bool
     blocks: bool
     change: str
+    change_type: ChangeType
     severity: Severity
     reasons: tuple[Reason, ...]
     authors: tuple[Author, ...]
@@ -88,6 +101,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     filled: tuple[Seated, ...]
     missing: tuple[Missing, ...]
     approvals: tuple[Verdict, ...]
+    deployer: str
+    not_bound: tuple[str, ...]
     now: str
     trusted: bool
 
@@ -107,6 +122,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         Missing(role, _could(role, wanted, roster, {seated.principal for seated in quorum.filled}))
         for role in quorum.missing
     )
+    deployer = roster.find(inputs.deployer)
     reasons = (
         *_plan_is_whole(inputs),  # 1
         *_not_denied_by_risk(inputs),  # 2
@@ -114,11 +130,13 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *_commits_are_signed(inputs),  # 4
         *_nobody_rejects(counted.rejecting),  # 5
         *_seats_are_filled(missing),  # 6
+        *_deployer_may(inputs, deployer),  # 7
     )
     return Decision(
         allowed=not reasons,
         blocks=bool(reasons) and inputs.mode == "enforce",
         change=wanted.change,
+        change_type=wanted.change_type,
         severity=inputs.assessment.severity,
         reasons=reasons,
         authors=inputs.authors,
@@ -126,6 +144,8 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         filled=quorum.filled,
         missing=missing,
         approvals=counted.verdicts,
+        deployer=deployer.id if deployer else "",
+        not_bound=() if inputs.plan_file else NOT_IN_JSON,
         now=inputs.now,
         trusted=inputs.trusted,
     )
@@ -135,7 +155,7 @@ def _plan_is_whole(inputs: Inputs) -> Iterator[Reason]:
     plan = inputs.assessment.plan
     if plan.errored:
         yield Reason("plan-errored", DENIED_BY_RISK, "The plan stopped with an error: mend it and plan again.")
-    if not inputs.plan_file and inputs.demand.seats:
+    if not inputs.plan_file and inputs.demand.seats and not inputs.json_only_allowed:
         text = "Only the plan's JSON is there, which binds no backend, state or sources: gate the saved plan file."
         yield Reason("json-only", DENIED_BY_RISK, text)
 
@@ -182,6 +202,21 @@ def _seats_are_filled(missing: tuple[Missing, ...]) -> Iterator[Reason]:
     for seat in missing:
         who = f"could be {', '.join(seat.could)}" if seat.could else "nobody who could is left in people.yaml"
         yield Reason("seat-missing", DENIED_BY_APPROVALS, f"The seat {seat.role} is empty: {who}.")
+
+
+def _deployer_may(inputs: Inputs, deployer: Principal | None) -> Iterator[Reason]:
+    who = " and ".join(", ".join(sorted(names)) for names in inputs.deployers)
+    if not inputs.deployers:
+        return
+    if not inputs.deployer:
+        text = f"It is not known who deploys: say it with --deployer; who may is {who}."
+        yield Reason("deployer-unknown", DENIED_BY_APPROVALS, text)
+    elif deployer is None:
+        text = f"{inputs.deployer} deploys, who is nobody in people.yaml, or several: add the person; who may is {who}."
+        yield Reason("deployer-unknown", DENIED_BY_APPROVALS, text)
+    elif not all(names & {deployer.id, *deployer.roles} for names in inputs.deployers):
+        text = f"{deployer.id} deploys, and may not: who may is {who}. Have one of them deploy."
+        yield Reason("deployer-not-allowed", DENIED_BY_APPROVALS, text)
 
 
 def _could(role: str, wanted: Wanted, roster: Roster, seated: set[str]) -> tuple[str, ...]:

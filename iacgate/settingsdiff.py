@@ -5,16 +5,17 @@ Whoever signs a version reads this first. A line that begins with ``!`` loosens 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
 from iacgate.people.identities import ROOT_FILE
 from iacgate.people.roster import Principal, read_roster
-from iacgate.policy.environments import Environment, Policy, read_policy
+from iacgate.policy.demands import Demand
+from iacgate.policy.environments import ALWAYS, Environment, Policy, read_policy
 from iacgate.policy.stacks import Stack, read_stacks
 from iacgate.risk.suppressions import Suppression, read_suppressions
-from iacgate.vocabulary import Severity
+from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 _NAMED = ("people.yaml", "policy.yaml", "stacks.yaml", "suppressions.yaml")
 
@@ -119,8 +120,13 @@ def _policy(before: Policy, after: Policy) -> Iterator[str]:
             yield f"{_mark(new.shift < old.shift)} {name}: findings weigh {new.shift:+d} instead of {old.shift:+d}"
         yield from (f"! {name}: {rule} no longer keeps its weight" for rule in sorted(set(old.keep) - set(new.keep)))
         yield from _denied(name, old.deny, new.deny)
-        for severity in Severity:
-            yield from _demand(f"{name}, {severity}", old, new, severity)
+        for change_type in CHANGE_TYPES:
+            yield from _demands(name, old, new, change_type)
+        yield from _deployers(name, old.deployers, new.deployers)
+        yield from _packs(name, old.packs, new.packs)
+        if old.json_only != new.json_only:
+            word = "may" if new.json_only else "may no longer"
+            yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
 
 
 def _denied(name: str, old: Severity | None, new: Severity | None) -> Iterator[str]:
@@ -130,8 +136,19 @@ def _denied(name: str, old: Severity | None, new: Severity | None) -> Iterator[s
         yield f"{_mark(looser)} {name}: denied whoever signs is {now} instead of {was}"
 
 
-def _demand(where: str, old: Environment, new: Environment, severity: Severity) -> Iterator[str]:
-    asked, asks = old.demand(severity), new.demand(severity)
+def _demands(name: str, old: Environment, new: Environment, change_type: ChangeType) -> Iterator[str]:
+    """Yield what changes for a type; one that neither version names demands what normal changes do."""
+    if change_type == "normal":
+        where = name
+    elif change_type in old.change_types or change_type in new.change_types:
+        where = f"{name}, {change_type}"
+    else:
+        return
+    for severity in Severity:
+        yield from _demand(f"{where}, {severity}", old.demand(severity, change_type), new.demand(severity, change_type))
+
+
+def _demand(where: str, asked: Demand, asks: Demand) -> Iterator[str]:
     yield from _seats(where, asked.seats, asks.seats)
     if asks.valid_hours != asked.valid_hours and asks.seats:
         looser = asks.valid_hours > asked.valid_hours
@@ -150,19 +167,47 @@ def _seats(where: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterat
             yield f"{_mark(now < was)} {where}: {now} {role} instead of {was}"
 
 
+def _deployers(name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+    if old and not new:
+        yield f"! {name}: anybody may deploy"
+    elif new and not old:
+        yield f"  {name}: only {', '.join(new)} may deploy"
+    else:
+        yield from (f"! {name}: {who} may deploy" for who in sorted(set(new) - set(old)))
+        yield from (f"  {name}: {who} may no longer deploy" for who in sorted(set(old) - set(new)))
+
+
+def _packs(name: str, old: Sequence[str] | None, new: Sequence[str] | None) -> Iterator[str]:
+    if new is None:
+        if old is not None:
+            yield f"  {name}: all rule packs judge"
+    elif old is None:
+        yield f"! {name}: of the rule packs that ship, only {', '.join(sorted({*new, ALWAYS}))} judge"
+    else:
+        yield from (f"! {name}: the rule pack {pack} no longer judges" for pack in sorted({*old} - {*new, ALWAYS}))
+        yield from (f"  {name}: the rule pack {pack} judges" for pack in sorted({*new} - {*old, ALWAYS}))
+
+
 def _stacks(before: Mapping[str, Stack], after: Mapping[str, Stack]) -> Iterator[str]:
     for name in sorted({*before, *after}):
         if name not in before:
-            yield f"! the stack {name} is new, in {after[name].environment}"
+            new = after[name]
+            more = f", in the account {new.account}" if new.account else ""
+            more += f", after {new.promotes_from}" if new.promotes_from else ""
+            yield f"! the stack {name} is new, in {new.environment}{more}"
         elif name not in after:
             yield f"  the stack {name} is gone: what belonged to it counts as production"
-        elif before[name] != after[name]:
-            changed = [
-                field
-                for field in Stack.__struct_fields__
-                if getattr(before[name], field) != getattr(after[name], field)
-            ]
-            yield f"! the stack {name}: {', '.join(changed)} changes"
+        else:
+            yield from _stack(name, before[name], after[name])
+
+
+def _stack(name: str, old: Stack, new: Stack) -> Iterator[str]:
+    """Yield what changes; only to name an account, or a stack that comes first, loosens nothing."""
+    for field in Stack.__struct_fields__:
+        was, now = getattr(old, field) or "nothing", getattr(new, field) or "nothing"
+        if was != now:
+            tighter = field in ("account", "promotes_from") and was == "nothing"
+            yield f"{_mark(not tighter)} the stack {name}: {field} changes from {was} to {now}"
 
 
 def _suppressions(before: set[Suppression], after: set[Suppression]) -> Iterator[str]:

@@ -8,6 +8,7 @@ text: ``no``, ``off``, ``1_000`` and dates stay as they are written.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -19,11 +20,14 @@ MAX_DEPTH: Final = 100
 MAX_NODES: Final = 200_000
 """Aliases included, each time that they are used."""
 
+MAX_TRIED: Final = 500
+"""Keys of one mapping that are looked at to find the one that an error is about; beyond, the mapping's line is said."""
+
 T = TypeVar("T")
 _MERGE: Final = "tag:yaml.org,2002:merge"
 _STEP: Final = re.compile(r"\.([\w-]+)|\[(\d+)\]|\[\.\.\.\]")
 _UNKNOWN: Final = re.compile(r"unknown field `([^`]*)`")
-_PATH: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
+_PATH: Final = re.compile(r" - at (`key` in )?`\$(.*)`$")
 
 
 class _Loader(yaml.CSafeLoader):
@@ -67,12 +71,51 @@ def convert(data: bytes, kind: type[T], file: str, problem: type[IacgateError], 
     except msgspec.ValidationError as error:
         text = str(error)
         found = _PATH.search(text)
-        line = _line(root, found[1] if found else "", _UNKNOWN.search(text))
+        path = _named(value, f"{found[2]}[...]" if found[1] else found[2], kind, text) if found else []
+        line = _line(root, path, _UNKNOWN.search(text))
         raise problem(f"{file}, line {line}: {_PATH.sub('', text)}{_where(found)}.", hint=hint) from error
 
 
+def place(data: bytes, file: str, *path: str | int) -> str:
+    """Return file and line of what stands at a path, for an error about what it says.
+
+    ``data`` is a document that was read before; where the path ends early, its last node counts.
+    """
+    return f"{file}, line {_line(yaml.compose(data, Loader=_Loader), path, None)}"
+
+
+def _named(value: Any, path: str, kind: type[Any], text: str) -> list[str | int]:
+    """Return the keys on a path on which msgspec writes ``[...]`` for each key of a mapping.
+
+    It is the first key with which alone the error is the same. ``value`` is used up.
+    """
+    steps: list[str | int] = []
+    here = value
+    for name, index in _STEP.findall(path):
+        step = name or (int(index) if index else _culprit(value, here, kind, text))
+        if step == "":
+            break
+        steps.append(step)
+        here = here[step]
+    return steps
+
+
+def _culprit(value: Any, here: Any, kind: type[Any], text: str) -> str:
+    """Leave in a mapping inside of a value only the key that is to blame for an error; return it, empty for none."""
+    entries: dict[str, Any] = dict(here) if isinstance(here, dict) else {}
+    for key in list(entries)[:MAX_TRIED]:
+        here.clear()
+        here[key] = entries[key]
+        try:
+            msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            if str(error) == text:
+                return key
+    return ""
+
+
 def _where(found: re.Match[str] | None) -> str:
-    return f" (at {found[1].lstrip('.')})" if found and found[1] else ""
+    return f" (at {found[2].lstrip('.')})" if found and found[2] else ""
 
 
 def _read(data: bytes, file: str, problem: type[IacgateError]) -> tuple[Any, yaml.Node | None]:
@@ -117,23 +160,23 @@ def _size(node: yaml.Node | None, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _line(root: yaml.Node | None, path: str, unknown: re.Match[str] | None) -> int:
-    """Return the line, counted from 1, of the innermost node that the path names, or of the unknown field in it."""
-    node = root
-    for name, index in _STEP.findall(path):
-        below = _below(node, name, index)
+def _line(root: yaml.Node | None, path: Iterable[str | int], unknown: re.Match[str] | None) -> int:
+    """Return the line, counted from 1, of the innermost key or element on a path, or of the unknown field in it."""
+    node = line_at = root
+    for step in path:
+        below = _below(node, step)
         if below is None:
             break
-        node = below
+        line_at, node = below
     if unknown and isinstance(node, yaml.MappingNode):
-        node = next((key for key, _ in node.value if key.value == unknown[1]), node)
-    return node.start_mark.line + 1 if node else 1
+        line_at = next((key for key, _ in node.value if key.value == unknown[1]), line_at)
+    return line_at.start_mark.line + 1 if line_at else 1
 
 
-def _below(node: yaml.Node | None, name: str, index: str) -> yaml.Node | None:
-    if isinstance(node, yaml.MappingNode) and name:
-        return next((value for key, value in node.value if key.value == name), None)
-    if isinstance(node, yaml.SequenceNode) and index and int(index) < len(node.value):
-        found: yaml.Node = node.value[int(index)]
-        return found
+def _below(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node, yaml.Node] | None:
+    """Return where something begins (the key of a mapping's entry), and the thing itself."""
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == step), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+        return node.value[step], node.value[step]
     return None

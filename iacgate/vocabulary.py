@@ -1,4 +1,4 @@
-"""The words that every room speaks: severities, certainties, actions.
+"""The words that every room speaks: severities, certainties, actions, types of change.
 
 The closed set of actions follows Terraform's plan JSON documentation and, for
 ``forget`` in its three forms, the releases that introduced them (Terraform 1.7,
@@ -8,7 +8,7 @@ OpenTofu 1.7 and 1.12).
 from __future__ import annotations
 
 import enum
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 
 class Severity(enum.StrEnum):
@@ -27,6 +27,12 @@ class Severity(enum.StrEnum):
 
 
 _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+ChangeType: TypeAlias = Literal["standard", "normal", "emergency"]
+"""How a change comes about: by a pattern that was approved before, by itself, or in an emergency."""
+
+CHANGE_TYPES: Final[tuple[ChangeType, ...]] = get_args(ChangeType)
 
 
 class Certainty(enum.StrEnum):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
 from iacgate.risk.suppressions import Suppressions
 from iacgate.shell.submissions import Said
+from tests.schemawords import WORDS
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 
@@ -54,7 +57,24 @@ def people_schema() -> dict[str, Any]:
 def _schema(kind: type) -> tuple[tuple[str, dict[str, Any]], dict[str, Any]]:
     (reference,), definitions = msgspec.json.schema_components([kind], ref_template="#/$defs/{name}")
     name = reference["$ref"].rsplit("/", 1)[-1]
+    for owner, definition in definitions.items():
+        for field, words in WORDS.get(owner, {}).items():
+            definition["properties"][field]["description"] = words
+    _for_editors(definitions)
     return (name, definitions.pop(name)), definitions
+
+
+def _for_editors(part: Any) -> None:
+    """Write what Python understands as others do: JSON Schema's expressions end in ``$``, its words are plain."""
+    if isinstance(part, dict):
+        if isinstance(part.get("pattern"), str):
+            part["pattern"] = re.sub(r"\\Z$", "$", part["pattern"])
+        if isinstance(part.get("description"), str):
+            text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", inspect.cleandoc(part["description"]))
+            part["description"] = re.sub(r"(?<!\n)\n(?!\n)", " ", text.replace("``", "`"))
+        part = list(part.values())
+    for inner in part if isinstance(part, list) else ():
+        _for_editors(inner)
 
 
 def _document(title: str, schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -71,16 +91,16 @@ def _plain(title: str, kind: type) -> Callable[[], dict[str, Any]]:
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
-    "change.schema.json": _plain("change.json: what `submit` says of a plan", Said),
-    "decision.schema.json": _plain("What `gate --format json` prints", Document),
+    "change.schema.json": _plain("change.json: what `iacgate submit` says of a plan", Said),
+    "decision.schema.json": _plain("What `iacgate gate --format json` prints", Document),
     "entry.schema.json": _plain("An entry of a ledger", Entry),
     "people.schema.json": people_schema,
-    "policy.schema.json": _plain("policy.yaml", Policy),
+    "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
     "preview.schema.json": preview_schema,
     "rule.schema.json": rule_schema,
-    "stacks.schema.json": _plain("stacks.yaml", Stacks),
+    "stacks.schema.json": _plain("iacgate: stacks.yaml", Stacks),
     "statement.schema.json": _plain("What an approver signs", Statement),
-    "suppressions.schema.json": _plain("suppressions.yaml", Suppressions),
+    "suppressions.schema.json": _plain("iacgate: suppressions.yaml", Suppressions),
 }
 
 

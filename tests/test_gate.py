@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +138,70 @@ def test_an_identical_re_plan_keeps_its_approvals_and_another_plan_does_not() ->
     assert {item.code for item in decided(*both, wanted=other).approvals} == {"binding"}
 
 
+def test_a_plans_json_alone_is_denied_unless_the_policy_does_with_it() -> None:
+    both = (signed("ann"), signed("bob"))
+    denied, allowed = decided(*both, plan_file=False), decided(*both, plan_file=False, json_only_allowed=True)
+    assert (codes(denied), denied.exit_code) == (["json-only"], 10)
+    assert allowed.allowed
+    for decision in (denied, allowed):
+        assert decision.not_bound == ("backend", "workspace", "state lineage", "sources", "lock file", "variables")
+    assert decided(*both).not_bound == ()
+    assert codes(decided(plan_file=False, json_only_allowed=True)) == ["seat-missing", "seat-missing"]
+
+
+def test_an_approval_of_one_type_does_not_count_for_another() -> None:
+    emergency = msgspec.structs.replace(WANTED, change_type="emergency")
+    both = (signed("ann"), signed("bob"))
+    decision = decided(*both, wanted=emergency)
+    assert ({item.code for item in decision.approvals}, decision.change_type) == ({"type"}, "emergency")
+    assert decided(
+        signed("ann", change_type="emergency"), signed("bob", change_type="emergency"), wanted=emergency
+    ).allowed
+    assert (
+        decided(signed("bob", decision="reject", change_type="standard"), wanted=emergency).reasons[0].code
+        == "rejected"
+    )
+
+
+INFRA = (frozenset({"infra"}),)
+
+
+@pytest.mark.parametrize(
+    ("deployer", "deployers", "code"),
+    [
+        ("", (), ""),
+        ("eve", (), ""),
+        ("", INFRA, "deployer-unknown"),
+        ("eve", INFRA, "deployer-unknown"),
+        ("ann", INFRA, ""),
+        ("gh-ann", INFRA, ""),
+        ("ANN@example.com", INFRA, ""),
+        ("arn:aws:iam::1:role/robot", INFRA, ""),
+        ("bob", INFRA, "deployer-not-allowed"),
+        ("dave", INFRA, ""),
+        ("bob", (frozenset({"infra", "bob"}),), ""),
+        ("ann", (*INFRA, frozenset({"cleo"})), "deployer-not-allowed"),
+        ("cleo", (*INFRA, frozenset({"cleo"})), ""),
+    ],
+)
+def test_whoever_deploys_may(deployer: str, deployers: tuple[frozenset[str], ...], code: str) -> None:
+    decision = decided(signed("ann"), signed("bob"), deployer=deployer, deployers=deployers)
+    assert codes(decision) == [code] * bool(code)
+    assert (decision.allowed, decision.exit_code) == (not code, 11 if code else 0)
+    if code:
+        assert "infra" in decision.reasons[0].text
+
+
+def test_who_deploys_is_checked_also_where_nobody_must_sign() -> None:
+    decision = decided(severity=Severity.LOW, deployers=INFRA)
+    assert codes(decision) == ["deployer-unknown"]
+    assert decided(severity=Severity.LOW, deployers=INFRA, deployer="ann").deployer == "ann"
+
+
+def test_to_deploy_makes_nobody_an_author() -> None:
+    assert decided(signed("ann"), signed("bob"), deployer="ann", deployers=INFRA).allowed
+
+
 NO = signed("bob", decision="reject", arrived="2026-11-23T11:10:00Z")
 TAKEN_BACK = withdrawal("bob", NO, signed("bob"), arrived="2026-11-23T11:20:00Z")
 ENVELOPES = [
@@ -182,3 +247,10 @@ def test_more_authors_never_allow(chosen: set[int], severity: Severity) -> None:
     wanted = msgspec.structs.replace(WANTED, severity=severity, authors=frozenset({"dave", "ann"}))
     more = decided(*received, severity=severity, wanted=wanted)
     assert decided(*received, severity=severity).allowed or not more.allowed
+
+
+@given(some, severities, st.sampled_from(["", "ann", "bob", "eve"]), st.sampled_from(["infra", "bob", "nobody"]))
+def test_to_say_who_may_deploy_never_allows(chosen: set[int], severity: Severity, deployer: str, who: str) -> None:
+    received = [ENVELOPES[index] for index in chosen]
+    asked = decided(*received, severity=severity, deployer=deployer, deployers=(frozenset({who}),))
+    assert decided(*received, severity=severity, deployer=deployer).allowed or not asked.allowed

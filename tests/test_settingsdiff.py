@@ -27,6 +27,10 @@ def settings(*people: dict[str, Any], policy: bytes = POLICY, **more: bytes) -> 
     return {"people.yaml": msgspec.json.encode({"people": people or (ANN, BOB)}), "policy.yaml": policy, **named}
 
 
+def prod(more: str) -> bytes:
+    return POLICY.replace(b"{tier: prod}", f"{{tier: prod, {more}}}".encode())
+
+
 BEFORE = settings()
 
 
@@ -73,6 +77,19 @@ BEFORE = settings()
             settings(policy=POLICY.replace(b"{tier: prod}", SIGNED)),
             ["  prod, high: every commit must be signed", "  prod, critical: every commit must be signed"],
         ),
+        (
+            settings(policy=prod("change_types: {standard: {demands: {high: {seats: {infra: 1}, valid_hours: 24}}}}")),
+            [
+                "! prod, standard, high: 0 security instead of 1",
+                "  prod, standard, high: approvals hold 24 hours instead of 168",
+            ],
+        ),
+        (settings(policy=prod("deployers: [ann]")), ["  prod: only ann may deploy"]),
+        (
+            settings(policy=prod("packs: [google]")),
+            ["! prod: of the rule packs that ship, only google, terraform judge"],
+        ),
+        (settings(policy=prod("json_only: true")), ["! prod: a plan of which only the JSON is there may be gated"]),
         (settings(suppressions=SUPPRESSION), ["! the suppression of r at a.b until 2027-01-01 is new"]),
         (settings(stacks=STACK), ["! the stack shop is new, in dev"]),
         ({**BEFORE, "rules/a.yaml": b""}, ["  rules/a.yaml is new"]),
@@ -100,7 +117,7 @@ def test_what_is_taken_back_is_said_too() -> None:
         "  the suppression of r at a.b until 2027-01-01 is gone",
     ]
     other = settings(stacks=STACK.replace(b"dev", b"prod"), suppressions=SUPPRESSION)
-    assert list(in_words(more, other)) == ["! the stack shop: environment changes"]
+    assert list(in_words(more, other)) == ["! the stack shop: environment changes from dev to prod"]
     assert list(in_words({**BEFORE, "rules/a.yaml": b""}, BEFORE)) == ["! rules/a.yaml is gone"]
     bots = [settings(ANN, BOB, {**BOT, field: True}) for field in ("platform", "rewrites")]
     plain = settings(ANN, BOB, BOT)
@@ -121,3 +138,66 @@ def test_a_key_in_kms_that_moves_is_said() -> None:
     (line,) = lines
     assert line.startswith("! ann: the ARN of the key kms:")
     assert line.endswith(" changes to " + ARN.format("moved"))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        ("deployers: [ann]", "shift: 0", ["! prod: anybody may deploy"]),
+        (
+            "deployers: [ann, bob]",
+            "deployers: [ann, cy]",
+            ["! prod: cy may deploy", "  prod: bob may no longer deploy"],
+        ),
+        (
+            "packs: [aws, google]",
+            "packs: [google, azure]",
+            ["! prod: the rule pack aws no longer judges", "  prod: the rule pack azure judges"],
+        ),
+        ("packs: [aws, terraform]", "packs: [aws]", []),
+        ("packs: [aws]", "shift: 0", ["  prod: all rule packs judge"]),
+        (
+            "json_only: true",
+            "json_only: false",
+            ["  prod: a plan of which only the JSON is there may no longer be gated"],
+        ),
+        (
+            "change_types: {emergency: {demands: {high: {seats: {infra: 5, security: 1}}}}}",
+            "shift: 0",
+            [f"! prod, emergency, {severity}: 1 infra instead of 5" for severity in ("high", "critical")],
+        ),
+        (
+            "change_types: {standard: {demands: {medium: {seats: {}}}}}",
+            "demands: {medium: {seats: {infra: 2}}}",
+            [
+                *(f"  prod, {severity}: 2 infra instead of 1" for severity in ("medium", "high", "critical")),
+                "  prod, standard, medium: 2 infra instead of 0",
+                *(f"  prod, standard, {severity}: 2 infra instead of 1" for severity in ("high", "critical")),
+            ],
+        ),
+    ],
+)
+def test_what_the_policy_says_of_an_environment_changes(before: str, after: str, lines: list[str]) -> None:
+    found = list(in_words(settings(policy=prod(before)), settings(policy=prod(after))))
+    assert sorted(found) == sorted(lines)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "line"),
+    [
+        ("", ", account: '1'", "  the stack shop: account changes from nothing to 1"),
+        (", account: '1'", ", account: '2'", "! the stack shop: account changes from 1 to 2"),
+        (", account: '1'", "", "! the stack shop: account changes from 1 to nothing"),
+        ("", ", promotes_from: test", "  the stack shop: promotes_from changes from nothing to test"),
+        (", promotes_from: test", "", "! the stack shop: promotes_from changes from test to nothing"),
+    ],
+)
+def test_what_changes_of_a_stack_is_said(before: str, after: str, line: str) -> None:
+    test = b", {name: test, environment: dev, backend: {type: s3, key: b}}]"
+    first, second = (STACK.replace(b"}}]", f"}}{more}}}".encode()).rstrip() + test for more in (before, after))
+    assert list(in_words(settings(stacks=first), settings(stacks=second))) == [line]
+
+
+def test_a_new_stack_says_where_it_is() -> None:
+    text = STACK.replace(b"key: a}", b"key: a}, account: '1'")
+    assert "! the stack shop is new, in dev, in the account 1" in list(in_words(BEFORE, settings(stacks=text)))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from iacgate.errors import PackInvalid
 class Thing(msgspec.Struct, forbid_unknown_fields=True):
     ports: list[dict[str, int]]
     until: str = ""
+    named: dict[str, dict[Literal["one", "two"], int]] = {}
 
 
 def convert(data: bytes) -> Thing:
@@ -57,6 +58,11 @@ def test_merge_keys_work() -> None:
         (b"ports:\n  - {ssh: 22}\n  - {web: many}\n", "line 3: Expected `int`, got `str`"),
         (b"ports: []\nuntil: [2027]\n", "line 2: Expected `str`, got `array` (at until)"),
         (b"ports: []\n\nport: []\n", "line 3: Object contains unknown field `port`"),
+        (b"ports: []\nnamed:\n  a: {one: 1}\n  b:\n    one: 1\n    two: x\n", "line 6: Expected `int`, got `str`"),
+        (b"ports: []\nnamed:\n  a: {one: 1}\n  b:\n    one: 1\n    three: 1\n", "line 6: Invalid enum value 'three'"),
+        (b"ports: []\nnamed:\n  a: {one: 1}\n  b:\n    3\n", "line 4: Expected `object`, got `int`"),
+        (b"ports: []\nnamed: {a: &x {one: 1}, b: {<<: *x, two: y}}\n", "line 2: Expected `int`, got `str`"),
+        (b"ports: []\nnamed:\n  a: {one: 1}\n  b: {one: x}\nuntil: [1]\n", "line 4: Expected `int`, got `str`"),
         (b"until: x\n", "line 1: Object missing required field `ports`"),
         (b"", "line 1: Expected `object`, got `null`"),
         (b"ports: []\nports: []\n", "stands twice near line 1"),
@@ -80,6 +86,15 @@ def test_aliases_count_as_what_they_stand_for() -> None:
     lines += [f"a{n}: &a{n} [" + ", ".join([f"*a{n - 1}"] * 10) + "]" for n in range(1, 9)]
     with pytest.raises(PackInvalid, match="too large"):
         strictyaml.load("\n".join(lines).encode(), "bomb.yaml", PackInvalid)
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [((), 1), (("ports",), 1), (("ports", 1), 3), (("ports", 1, "web"), 4), (("ports", 7), 1), (("nothing",), 1)],
+)
+def test_the_place_of_what_was_read_can_be_named(path: tuple[str | int, ...], line: int) -> None:
+    data = b"ports:\n  - ssh: 22\n  - ftp: 21\n    web: 80\n"
+    assert strictyaml.place(data, "f.yaml", *path) == f"f.yaml, line {line}"
 
 
 @given(st.one_of(st.binary(), st.text("ab:-[]{}&*!|>'\"\n ,?<").map(str.encode)))

@@ -37,7 +37,7 @@ from iacgate.approval.envelope import Envelope
 from iacgate.approval.statement import Plan, Statement, Target
 from iacgate.errors import IacgateError
 from iacgate.people.roster import Principal, Roster
-from iacgate.vocabulary import Severity
+from iacgate.vocabulary import ChangeType, Severity
 
 MAX_SKEW: Final = 300
 """Seconds by which a signer's clock may be ahead of the store's."""
@@ -76,7 +76,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     change: str
-    change_type: Literal["standard", "normal", "emergency"]
+    change_type: ChangeType
     target: Target
     subjects: Mapping[str, str]
     fingerprint: str

@@ -162,8 +162,10 @@ def _show(change: Change) -> None:
     people = {author.principal or f"unknown ({author.said})" for author in change.hands.authors}
     hands = ", ".join(sorted(people)) or "nobody is named"
     whose = " (says who handed it over)" if change.loaded.said else ""
-    click.echo(f"change      {harmless(change.wanted.change)}", err=True)
+    click.echo(f"change      {harmless(change.wanted.change)}, {change.wanted.change_type}", err=True)
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
+    if target.account:
+        click.echo(f"account     {harmless(target.account)}", err=True)
     click.echo(f"sources     {change.around.tree or 'in no repository'}{whose}", err=True)
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
 

@@ -24,12 +24,15 @@ from iacgate.people.roster import Roster
 from iacgate.plan.source.extent import extent
 from iacgate.policy.backends import identity
 from iacgate.policy.demands import Demand
+from iacgate.policy.environments import deployers
+from iacgate.policy.stacks import Placed
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
 from iacgate.shell.commits import history, places_of
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.inbox import FolderInbox
 from iacgate.shell.submissions import Said
+from iacgate.vocabulary import ChangeType
 
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -49,6 +52,8 @@ class Asked(msgspec.Struct, frozen=True):
     base: str = ""
     accounts: tuple[str, ...] = ()
     vouched: frozenset[str] = frozenset()
+    change_type: ChangeType = "normal"
+    deployer: str = ""
     ledger: str = ""
     record: bool = False
     believe: bool = False
@@ -71,11 +76,6 @@ class Change:
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, with_differences: bool) -> None:
         if judge.own is None:
             raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
-        if loaded.plan_file is None and judge.stack:
-            raise UsageInvalid(
-                "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
-                hint="Gate the saved plan file, or leave --stack away: then it counts as production.",
-            )
         if asked.change and not _CHANGE.fullmatch(asked.change):
             raise UsageInvalid(f"{asked.change!r} names no change.", hint="Use letters, digits, dots and dashes.")
         own, self.loaded = judge.own, loaded
@@ -84,10 +84,15 @@ class Change:
         self.inbox = FolderInbox(Path(asked.inbox))
         self.assessment = judge.judge(loaded, with_differences=with_differences)
         placed, environment = own.place(loaded)
+        if loaded.plan_file is None and judge.stack and not environment.json_only:
+            raise UsageInvalid(
+                "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
+                hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
+            )
         repository = None if said else _repository(loaded.folder)
         self.around = _around(said, repository)
-        demand = environment.demand(self.assessment.severity)
-        target = _target(loaded, placed.stack, placed.environment, self.around)
+        demand = environment.demand(self.assessment.severity, asked.change_type)
+        target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
         self.ledger = _ledger(asked, own)
         entries = self.ledger.entries(self.chain) if self.ledger else []
@@ -98,7 +103,7 @@ class Change:
         self.hands = _hands(asked, loaded, repository, self.roster, demand)
         wanted = Wanted(
             change="",
-            change_type="normal",
+            change_type=asked.change_type,
             target=target,
             subjects=_subjects(loaded, self.around),
             fingerprint=self.assessment.plan.fingerprint,
@@ -116,6 +121,8 @@ class Change:
         self._mode = own.settings.policy.mode
         self._trusted = own.trusted is not None
         self.demand, self._deny = demand, environment.deny
+        self._json_only, self._deployer = environment.json_only, asked.deployer
+        self._deployers = deployers(own.settings.policy, placed.environment)
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
@@ -130,6 +137,9 @@ class Change:
             mode=self._mode,
             now=now(),
             plan_file=self.loaded.plan_file is not None,
+            json_only_allowed=self._json_only,
+            deployer=self._deployer,
+            deployers=self._deployers,
             trusted=self._trusted,
         )
 
@@ -217,14 +227,14 @@ def _around(said: Said | None, repository: Repository | None) -> Around:
     return Around(repository.tree, repository.commit, repository.folder)
 
 
-def _target(loaded: Loaded, stack: str, environment: str, around: Around) -> Target:
+def _target(loaded: Loaded, placed: Placed, around: Around) -> Target:
     file = loaded.plan_file
     return Target(
-        stack=stack,
-        environment=environment,
+        stack=placed.stack,
+        environment=placed.environment,
         backend={} if file is None else identity(file.backend_type, file.backend_config, around.place),
         workspace=file.workspace if file else "",
-        account="",
+        account=placed.account,
         lineage=file.lineage if file else "",
     )
 

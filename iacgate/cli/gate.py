@@ -23,6 +23,7 @@ from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.bundles import ROOT
 from iacgate.shell.clock import now
+from iacgate.vocabulary import CHANGE_TYPES
 
 
 def plan_options(command: Any) -> Any:
@@ -38,6 +39,9 @@ def plan_options(command: Any) -> Any:
             ),
             click.option("--stack", default="", metavar="NAME", help="The plan's stack in stacks.yaml."),
             click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
+            click.option(
+                "--type", "change_type", type=click.Choice(CHANGE_TYPES), default="normal", help="The type of change."
+            ),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
             click.option("--ledger", default="", type=click.Path(), metavar="DIR", help="The folder of the ledger."),
@@ -69,6 +73,8 @@ def read_changes(
         change=options["change"],
         authors=options["author"],
         base=options["base"] or "",
+        change_type=options["change_type"],
+        deployer=options.get("deployer", ""),
         ledger=options["ledger"],
         record=purpose == "gate",
         believe=purpose == "sign",
@@ -85,6 +91,7 @@ def read_changes(
     "--approval", multiple=True, type=click.Path(), metavar="FILE", help="An approval, or text with approvals in it."
 )
 @plan_options
+@click.option("--deployer", default="", metavar="WHO", help="Who deploys: id, account, cloud identity or e-mail.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
 def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, color: str, **options: Any) -> int:
@@ -100,6 +107,7 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
       iacgate gate tfplan --inbox /srv/approvals --base origin/main --trusted origin/main
       iacgate gate chg-17 --inbox /srv/approvals --base origin/main --ledger /srv/ledger
       iacgate gate tfplan --inbox ./inbox --author ann@example.com --approval comments.txt --format json
+      iacgate gate tfplan --inbox ./inbox --base origin/main --type emergency --deployer ann-example
     """
     codes = []
     for change in read_changes(names, options, "gate"):
@@ -154,10 +162,13 @@ def _record(change: Change, decision: Decision) -> str:
 
 def _how_to_approve(change: Change, options: dict[str, Any]) -> str:
     """Return the command that an approver types."""
-    said, inbox = change.loaded.said, Path(options["inbox"]).absolute()
-    if said:
-        return f"iacgate approve {shlex.quote(said.change)} --inbox {shlex.quote(str(inbox))} --as ID --key FILE"
-    carried = {"--base": options["base"], "--trusted": options["trusted"], "--change": options["change"]}
-    more = " ".join(f"{name} {shlex.quote(value)}" for name, value in carried.items() if value)
-    plan = shlex.quote(change.loaded.plan.name)
-    return " ".join(f"iacgate approve {plan} --inbox {shlex.quote(str(inbox))} {more} --as ID --key FILE".split())
+    said, kind = change.loaded.said, change.wanted.change_type
+    carried = {
+        "--inbox": str(Path(options["inbox"]).absolute()),
+        "--trusted": options["trusted"],
+        "--type": "" if kind == "normal" else kind,
+        **({} if said else {"--base": options["base"], "--change": options["change"], "--ledger": options["ledger"]}),
+    }
+    words = ["iacgate", "approve", said.change if said else change.loaded.plan.name]
+    words += [word for name, value in carried.items() if value for word in (name, value)]
+    return f"{shlex.join(words)} --as ID --key FILE"

@@ -15,9 +15,17 @@ mode: observe                 # decides, says so, and blocks nothing; `enforce` 
 environments:
   prod:
     tier: prod                # asks for infra from medium on, infra and security from high on, a board when critical
+    # demands:                # say something else; a severity never asks for less than those below it
+    #   high: {seats: {infra: 1, security: 1}, valid_hours: 72}
+    # change_types:           # where `--type standard` or `--type emergency` demands something else
+    #   emergency: {demands: {high: {seats: {infra: 1, security: 1}, valid_hours: 4}}}
+    # deny: critical          # denied, whoever signs
+    # deployers: [infra]      # who may deploy, by id or role; left out: anybody
+    # packs: [aws]            # which of aws, azure, google, kubernetes judge; left out: all
   dev:
     tier: other               # asks for nobody
     shift: -1                 # findings weigh one level less
+    # json_only: true         # a plan's JSON may be gated without its plan file; it binds no backend and no state
 # trust: {infra: 1, security: 1}   # whose seats must be filled before these settings change
 """
 STACKS: Final = """# Which backend and workspace belong to which environment; what is not here counts as production.
@@ -25,6 +33,8 @@ stacks: []
 #  - name: payments-prod
 #    environment: prod
 #    backend: {type: s3, bucket: example-state, key: payments.tfstate}
+#    account: "123456789012"       # AWS account, Google project or Azure subscription: approvals count for no other
+#    promotes_from: payments-test  # the stack to which the same change goes first
 """
 SUPPRESSIONS: Final = """\
 # Findings that were looked at and accepted: rule, address, reason, owner, and the last day (UTC).

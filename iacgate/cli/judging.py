@@ -45,8 +45,9 @@ class Judge:
         self._wanted = wanted
         self.stack = wanted.stack
         self.own = _own(wanted)
-        packs = shipped_packs()
-        self._rules = RuleSet([*packs, *self.own.packs] if self.own else packs)
+        self._shipped = shipped_packs()
+        self._rules: dict[frozenset[str] | None, RuleSet] = {}
+        self._all = self._ruleset(None)
 
     def judge(self, loaded: Loaded, *, with_differences: bool) -> Assessment:
         """Return the assessment of one plan, as the settings weigh it.
@@ -54,6 +55,7 @@ class Judge:
         Raises what reading, judging and asking policies raise.
         """
         asked = self.own.ask(loaded) if self.own else []
+        rules = self._ruleset(self.own.judging(loaded)) if self.own else self._all
         beside, previous = self._beside(loaded), self._previous(loaded)
         if previous is not None and beside is None and loaded.plan_file is None:
             raise UsageInvalid(
@@ -68,10 +70,16 @@ class Judge:
             policies=[item.identity for item in asked],
         )
         with Progress(sys.stderr, loaded.plan.name) as progress:
-            assessment = assess(
-                loaded.plan, self._rules, context, with_differences=with_differences, progress=progress.step
-            )
-        return self.own.adjust(assessment, loaded, self._rules) if self.own else assessment
+            assessment = assess(loaded.plan, rules, context, with_differences=with_differences, progress=progress.step)
+        return self.own.adjust(assessment, loaded, self._all) if self.own else assessment
+
+    def _ruleset(self, judging: frozenset[str] | None) -> RuleSet:
+        """Return the team's own rules and those that ship, of which a policy may name the packs that judge."""
+        if judging not in self._rules:
+            here = [pack for pack in self._shipped if judging is None or pack.name in judging]
+            left_out = [pack for pack in self._shipped if pack not in here]
+            self._rules[judging] = RuleSet([*here, *(self.own.packs if self.own else ())], left_out)
+        return self._rules[judging]
 
     def _beside(self, loaded: Loaded) -> Snapshot | None:
         """Return the sources beside a plan JSON; a plan file brings its own."""

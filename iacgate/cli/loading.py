@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
     from iacgate.shell.submissions import Said
 
-_MAGIC: Final = b"PK\x03\x04"
+MAGIC: Final = b"PK\x03\x04"
+"""How a saved plan file begins: it is a zip."""
 
 
 class Loaded:
@@ -58,7 +59,7 @@ def load(name: str, origin: Origin) -> Iterator[Loaded]:
         return
     label = "standard input" if name == STDIN else name
     data = read_input(name)
-    if data.startswith(_MAGIC):
+    if data.startswith(MAGIC):
         yield _from_plan_file(data, label, name, origin)
     elif origin.plan_json:
         raise UsageInvalid(

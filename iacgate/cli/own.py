@@ -8,7 +8,7 @@ from pathlib import Path
 from iacgate.cli.loading import Loaded
 from iacgate.errors import SettingsInvalid, UsageInvalid
 from iacgate.plan.encoding import to_json_bytes
-from iacgate.policy.environments import Environment, Policy, weigh
+from iacgate.policy.environments import ALWAYS, Environment, Policy, weigh
 from iacgate.policy.stacks import Placed, Stacks, place
 from iacgate.risk.adjust import Weights, adjust
 from iacgate.risk.assessment import Assessment, SettingsUsed
@@ -52,8 +52,16 @@ class Own:
         text = to_json_bytes(loaded.text, loaded.plan.name)
         return [evaluate(folder, text, policy.rego, process_environment()) for folder in self._policies]
 
+    def judging(self, loaded: Loaded) -> frozenset[str] | None:
+        """Return which of the packs that ship judge a plan; ``None`` for all."""
+        packs = self.place(loaded)[1].packs if self._settings else None
+        return None if packs is None else frozenset((*packs, ALWAYS))
+
     def adjust(self, assessment: Assessment, loaded: Loaded, rules: RuleSet) -> Assessment:
-        """Return the assessment with the weights of its environment, and suppressed findings marked."""
+        """Return the assessment with the weights of its environment, and suppressed findings marked.
+
+        ``rules`` are all that settings may name, also those that do not judge this plan.
+        """
         settings = self._settings
         if settings is None:
             return assessment

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from typing import get_args
 
 import click
 
 from iacgate.cli.judging import Judge, Wanted
-from iacgate.cli.loading import Origin, load
+from iacgate.cli.replay import named_plans, replayed, seats_in_words
 from iacgate.errors import UsageInvalid
 from iacgate.people.roster import Roster
 from iacgate.policy.demands import Demand
-from iacgate.policy.environments import Environment, Policy
+from iacgate.policy.environments import ALWAYS, Environment, Policy, ShippedPack
 from iacgate.render.plain import harmless
-from iacgate.vocabulary import Severity
+from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 
 @click.group()
@@ -23,7 +24,7 @@ def command() -> None:
 
     \b
     Example:
-      iacgate policy check plans/*.json
+      iacgate policy check last-month/
     """
 
 
@@ -33,38 +34,60 @@ def command() -> None:
 def check(plans: tuple[str, ...], config: str) -> None:
     """Say what each severity demands where, warn where people are short, and say what plans would have needed.
 
+    A folder stands for the plan files in it and for its *.json; a plan file with its JSON beside it (tfplan,
+    tfplan.json) is one plan.
+
     \b
     Examples:
       iacgate policy check
-      iacgate policy check last-month/*.json
+      iacgate policy check last-month/ other/tfplan
     """
     judge = Judge(Wanted(config=config))
     if judge.own is None:
         raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one: `iacgate init`.")
     settings = judge.own.settings
-    for line in (*in_words(settings.policy), *short_of(settings.policy, settings.roster)):
+    for line in (*in_words(settings.policy), *warnings(settings.policy, settings.roster)):
         click.echo(harmless(line))
     if plans:
         click.echo()
-        for line in replayed(judge, plans):
+        for line in replayed(judge, judge.own, named_plans(plans)):
             click.echo(harmless(line))
 
 
 def in_words(policy: Policy) -> Iterator[str]:
-    """Yield what a policy demands, a line for each environment and severity."""
+    """Yield what a policy demands, a line for each environment, type of change and severity."""
     blocks = "blocks what it denies" if policy.mode == "enforce" else "only observes: it decides, and blocks nothing"
     yield f"The gate {blocks}."
     environments = policy.environments or {"(every environment)": Environment(tier="prod")}
     for name, environment in environments.items():
         weight = f", findings weigh {environment.shift:+d}" if environment.shift else ""
         yield f"{name} ({environment.tier}{weight}):"
-        if environment.deny:
-            yield f"  {environment.deny} and above is denied, whoever signs"
-        for severity in Severity:
-            demand = environment.demand(severity)
-            if severity is not Severity.NONE:
-                yield f"  {severity:8} {_needs(demand)}"
-    yield f"A change of these settings needs {_seats(policy.trust)}, of the people of the version before."
+        yield from (f"  {line}" for line in _environment(environment))
+    yield f"A change of these settings needs {seats_in_words(policy.trust)}, of the people of the version before."
+
+
+def _environment(environment: Environment) -> Iterator[str]:
+    if environment.deny:
+        yield f"{environment.deny} and above is denied, whoever signs"
+    yield from _demands(environment, "normal")
+    for change_type in CHANGE_TYPES:
+        if change_type != "normal" and change_type in environment.change_types:
+            yield f"{change_type} changes:"
+            yield from (f"  {line}" for line in _demands(environment, change_type))
+        elif change_type != "normal":
+            yield f"{change_type} changes need what normal ones do"
+    yield f"who may deploy is {', '.join(environment.deployers) or 'anybody'}"
+    judging = get_args(ShippedPack) if environment.packs is None else sorted({*environment.packs, ALWAYS})
+    left_out = ", ".join(sorted({*get_args(ShippedPack)} - {*judging}))
+    yield f"judged by the rule packs {', '.join(judging)}{f', and not by {left_out}' if left_out else ''}"
+    if environment.json_only:
+        yield "a plan of which only the JSON is there may be gated: whoever runs the gate says which stack it is of"
+
+
+def _demands(environment: Environment, change_type: ChangeType) -> Iterator[str]:
+    for severity in Severity:
+        if severity is not Severity.NONE:
+            yield f"{severity:8} {_needs(environment.demand(severity, change_type))}"
 
 
 def _needs(demand: Demand) -> str:
@@ -72,39 +95,35 @@ def _needs(demand: Demand) -> str:
         return "needs nobody"
     bound = "exactly that plan file" if demand.binding == "exact" else "that plan, or an identical one"
     signed = ", with signed commits" if demand.signed_commits else ""
-    return f"needs {_seats(demand.seats)}, for {demand.valid_hours} hours, for {bound}{signed}"
+    return f"needs {seats_in_words(demand.seats)}, for {demand.valid_hours} hours, for {bound}{signed}"
 
 
-def _seats(seats: Mapping[str, int]) -> str:
-    return ", ".join(f"{count} {role}" for role, count in sorted(seats.items()))
-
-
-def short_of(policy: Policy, roster: Roster | None) -> Iterator[str]:
-    """Yield a warning for every role of which nobody could be on holiday."""
+def warnings(policy: Policy, roster: Roster | None) -> Iterator[str]:
+    """Yield a warning for every role of which nobody could be on holiday, and for deployers who do not exist."""
     if roster is None:
         yield "Warning: there is no people.yaml, so that nobody can fill any seat."
         return
-    wanted: Counter[str] = Counter(policy.trust)
-    for environment in policy.environments.values() or [Environment(tier="prod")]:
-        for severity in Severity:
-            wanted |= Counter(environment.demand(severity).seats)
-    for role, count in sorted(wanted.items()):
+    asking: dict[tuple[str, int], list[ChangeType]] = {}
+    for change_type in CHANGE_TYPES:
+        for seat in _most(policy, change_type).items():
+            asking.setdefault(seat, []).append(change_type)
+    for (role, count), types in sorted(asking.items()):
         able = [person.id for person in roster.holding(role) if person.keys]
         if len(able) <= count:
+            by = "" if "normal" in types else f" by {' and '.join(types)} changes"
             who = ", ".join(able) or "nobody"
-            yield f"Warning: {count} {role} may be asked for, and who could is {who}: nobody can be away, or an author."
+            short = f"{count} {role} may be asked for{by}, and who could is {who}"
+            yield f"Warning: {short}: nobody can be away, or an author."
+    known = {*roster.principals, *(role for person in roster.principals.values() for role in person.roles)}
+    for name, environment in policy.environments.items():
+        for who in sorted({*environment.deployers} - known):
+            yield f"Warning: nobody in people.yaml is {who}, or holds that role, who may deploy to {name}."
 
 
-def replayed(judge: Judge, plans: tuple[str, ...]) -> Iterator[str]:
-    """Yield what each plan would have needed, and how many would have needed what."""
-    needed: Counter[str] = Counter()
-    for name in plans:
-        for loaded in load(name, Origin(None, None, "")):
-            assessment = judge.judge(loaded, with_differences=False)
-            own = judge.own
-            if own is not None:
-                demand = own.place(loaded)[1].demand(assessment.severity)
-                needed[_seats(demand.seats) or "nobody"] += 1
-                yield f"{assessment.severity:8} {loaded.plan.name}: {_needs(demand)}"
-    for seats, count in needed.most_common():
-        yield f"{count} of {needed.total()} would have needed {seats}."
+def _most(policy: Policy, change_type: ChangeType) -> Counter[str]:
+    """Return how many of each role a change of a type may ask for at most, anywhere."""
+    most: Counter[str] = Counter(policy.trust if change_type == "normal" else {})
+    for environment in policy.environments.values() or [Environment(tier="prod")]:
+        for severity in Severity:
+            most |= Counter(environment.demand(severity, change_type).seats)
+    return most

@@ -111,6 +111,7 @@ class Roster:
         self._keys = {key.signer: (person, key) for person in people.people for key in person.keys}
         self._accounts = {account.casefold(): person for person in people.people for account in person.forge}
         self._emails = {email.casefold(): person for person in people.people for email in person.emails}
+        self._clouds = {identity: person for person in people.people for identity in person.cloud}
 
     def by_signer(self, signer: Signer) -> tuple[Principal, Key] | None:
         """Return who has the key or identity, with its validity; ``None`` where nobody has it."""
@@ -123,6 +124,16 @@ class Roster:
     def by_email(self, email: str) -> Principal | None:
         """Return whose e-mail it is; an e-mail proves nothing, and only ever counts against somebody."""
         return self._emails.get(email.casefold())
+
+    def find(self, said: str) -> Principal | None:
+        """Return whom an id, an account, a cloud identity or an e-mail names.
+
+        ``None`` where that is nobody, and where one word names several: an account that is called like
+        somebody else's id.
+        """
+        ways = (self.principals.get(said), self.by_account(said), self._clouds.get(said), self.by_email(said))
+        found = {person.id: person for person in ways if person}
+        return next(iter(found.values())) if len(found) == 1 else None
 
     def holding(self, role: str) -> list[Principal]:
         """Return the humans who hold a role."""

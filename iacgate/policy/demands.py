@@ -7,7 +7,6 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from iacgate.errors import SettingsInvalid
 from iacgate.vocabulary import Severity
 
 Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
@@ -25,6 +24,16 @@ class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     valid_hours: Hours = DEFAULT_HOURS
     binding: Binding = "fingerprint"
     signed_commits: bool = False
+
+
+class TypeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What ``policy.yaml`` says of one type of change.
+
+    A severity that it leaves out demands what it does of normal changes. One that names no seats asks for
+    nobody: for a type, that is said, and not forgotten.
+    """
+
+    demands: dict[Severity, DemandText]
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -49,23 +58,14 @@ DEFAULTS: Final[dict[Severity, DemandText]] = {
 """In production, where the policy does not say otherwise; elsewhere nothing is demanded."""
 
 
-def check_demands(demands: Mapping[Severity, DemandText], where: str) -> None:
-    """Raise :class:`SettingsInvalid` where a demand asks for nobody: that is no demand, and looks like one."""
-    for severity, demand in demands.items():
-        if not demand.seats:
-            raise SettingsInvalid(
-                f"{where}: {severity} asks for nobody.", hint="Name at least one seat, or leave the severity out."
-            )
-
-
 def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Demand:
     """Return what a severity demands: never less than the severities below it do.
 
-    So a further finding can only add to what is asked for.
+    So a further finding can only add to what is asked for. What asks for nobody adds nothing.
     """
     seats: dict[str, int] = {}
     hours, binding = DEFAULT_HOURS * 100, NOTHING.binding
-    asked = [demand for level, demand in demands.items() if level.rank <= severity.rank]
+    asked = [demand for level, demand in demands.items() if level.rank <= severity.rank and demand.seats]
     for demand in asked:
         hours = min(hours, demand.valid_hours)
         binding = "exact" if "exact" in (binding, demand.binding) else "fingerprint"

@@ -1,15 +1,16 @@
-"""What an environment makes of a severity: the part of ``policy.yaml`` that concerns risk."""
+"""What an environment makes of a severity, and what it demands: what ``policy.yaml`` says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from iacgate import strictyaml
 from iacgate.errors import SettingsInvalid
-from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, Role, Seats, check_demands, demanded
-from iacgate.vocabulary import Severity
+from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, Role, Seats, TypeText, demanded
+from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 TRUST: Final = {"infra": 1, "security": 1}
 """Whose seats must be filled before settings change, where the policy does not say otherwise."""
@@ -17,6 +18,13 @@ TRUST: Final = {"infra": 1, "security": 1}
 HINT = "See docs/settings.md for the form of policy.yaml."
 
 Steps = Annotated[int, msgspec.Meta(ge=-3, le=3)]
+OtherType = Literal["standard", "emergency"]
+"""A type of change with an entry of its own; what normal changes need stands in ``demands``."""
+
+ShippedPack = Literal["aws", "azure", "google", "kubernetes", "terraform"]
+"""The name of a rule pack that ships."""
+ALWAYS: Final[ShippedPack] = "terraform"
+"""The pack that judges whatever a policy says: what it finds is true of every provider's objects."""
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -24,19 +32,28 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``shift`` is by how many levels its findings weigh more (or less, below zero); the rules
     in ``keep`` weigh the same everywhere. A finding never falls below low. ``demands`` is what
-    each severity demands; a plan that is at least as severe as ``deny`` is denied, whoever signs.
+    each severity demands, ``change_types`` where a type of change demands something else; a plan
+    that is at least as severe as ``deny`` is denied, whoever signs. ``deployers`` are the principals,
+    by id or role, who may deploy; empty for anybody. ``packs`` are the shipped rules that judge,
+    besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
+    plan of which only the JSON is there.
     """
 
     tier: Literal["prod", "other"]
     shift: Steps = 0
     keep: list[str] = []
     demands: dict[Severity, DemandText] = {}
+    change_types: dict[OtherType, TypeText] = {}
     deny: Severity | None = None
+    deployers: list[Role] = []
+    packs: list[ShippedPack] | None = None
+    json_only: bool = False
 
-    def demand(self, severity: Severity) -> Demand:
-        """Return what a plan of a severity demands here."""
+    def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
+        """Return what a change of a type demands here when its plan has a severity."""
         defaults = DEFAULTS if self.tier == "prod" else {}
-        return demanded({**defaults, **self.demands}, severity)
+        own = None if change_type == "normal" else self.change_types.get(change_type)
+        return demanded({**defaults, **self.demands, **(own.demands if own else {})}, severity)
 
 
 class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,29 +79,84 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rego: Rego = Rego()
     trust: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(TRUST))
 
+    def asked(self, name: str) -> list[Environment]:
+        """Return the environment of that name; where nobody says which one it is, every production."""
+        if name in self.environments:
+            return [self.environments[name]]
+        return [environment for environment in self.environments.values() if environment.tier == "prod"]
+
+
+class _Wrong(msgspec.Struct, frozen=True):
+    """Something in an environment that makes no sense: where below it, what, and what to do."""
+
+    path: tuple[str, ...]
+    text: str
+    hint: str
+
 
 def read_policy(data: bytes, file: str) -> Policy:
     """Return the policy.
 
-    Raises :class:`SettingsInvalid` where the file is not valid, or production would weigh less than it is.
+    Raises :class:`SettingsInvalid`, naming file and line, where it is not valid, asks for nobody, contradicts
+    itself, or production would weigh less than it is.
     """
     policy = strictyaml.convert(data, Policy, file, SettingsInvalid, HINT)
     if not policy.trust:
-        raise SettingsInvalid(f"{file}: `trust` asks for nobody.", hint="Name at least one seat, or leave it out.")
+        raise SettingsInvalid(
+            f"{strictyaml.place(data, file, 'trust')}: `trust` asks for nobody.",
+            hint="Name at least one seat, or leave it out.",
+        )
     for name, environment in policy.environments.items():
-        check_demands(environment.demands, f"{file}: the environment {name!r}")
-        if environment.tier == "prod" and environment.shift < 0:
-            raise SettingsInvalid(
-                f"{file}: the environment {name!r} is production, where nothing weighs less.",
-                hint="Set its `shift` to 0 or more, or suppress what does not matter, one finding at a time.",
-            )
+        for wrong in _wrong(environment):
+            place = strictyaml.place(data, file, "environments", name, *wrong.path)
+            raise SettingsInvalid(f"{place}: the environment {name!r}: {wrong.text}.", hint=wrong.hint)
     return policy
+
+
+def _wrong(environment: Environment) -> Iterator[_Wrong]:
+    prod = environment.tier == "prod"
+    if prod and environment.shift < 0:
+        text = "it is production, where nothing weighs less"
+        yield _Wrong(("shift",), text, "Set it to 0 or more, or suppress what does not matter, one finding at a time.")
+    if environment.packs is not None and not environment.packs:
+        yield _Wrong(
+            ("packs",), "it names no rule pack", "Leave it out for all, or name terraform, which always judges."
+        )
+    for severity, demand in environment.demands.items():
+        if not demand.seats:
+            text = f"{severity} asks for nobody"
+            yield _Wrong(("demands", severity), text, "Name at least one seat, or leave the severity out.")
+    for change_type, entry in environment.change_types.items():
+        for severity, demand in entry.demands.items():
+            if prod and not demand.seats and severity.rank >= Severity.HIGH.rank:
+                yield _Wrong(
+                    ("change_types", change_type, "demands", severity),
+                    f"a change of type {change_type} and severity {severity} asks for nobody, in production",
+                    "Name at least one seat.",
+                )
+    yield from _contradictions(environment)
+
+
+def _contradictions(environment: Environment) -> Iterator[_Wrong]:
+    """Yield demands for one exact plan file where none need be there."""
+    types = environment.change_types
+    entries: list[tuple[tuple[str, ...], Mapping[Severity, DemandText]]] = [(("demands",), environment.demands)]
+    entries += [(("change_types", name, "demands"), types[name].demands) for name in types]
+    for path, demands in entries if environment.json_only else ():
+        for severity, demand in demands.items():
+            if demand.binding == "exact":
+                yield _Wrong(
+                    (*path, severity, "binding"),
+                    "`binding: exact` wants the plan file, and `json_only` does without it",
+                    "Leave one of them out.",
+                )
 
 
 def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
     """Return what holds in an environment; where nobody says which one it is, the strictest production.
 
-    Raises :class:`SettingsInvalid` for a name that the policy does not have.
+    Who may deploy is another question: see :func:`deployers`. Raises :class:`SettingsInvalid` for a name that
+    the policy does not have.
     """
     if name and policy.environments and name not in policy.environments:
         raise SettingsInvalid(
@@ -92,26 +164,43 @@ def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
         )
     if name in policy.environments:
         return policy.environments[name]
-    prods = [environment for environment in policy.environments.values() if environment.tier == "prod"]
+    prods = policy.asked(name)
     return Environment(
         tier="prod",
         shift=max((environment.shift for environment in prods), default=0),
-        demands=_strictest(prods),
+        demands=_strictest(prods, "normal"),
+        change_types={
+            change_type: TypeText(_strictest(prods, change_type))
+            for change_type in CHANGE_TYPES
+            if change_type != "normal" and any(change_type in environment.change_types for environment in prods)
+        },
         deny=min((environment.deny for environment in prods if environment.deny), key=_rank, default=None),
+        json_only=bool(prods) and all(environment.json_only for environment in prods),
     )
 
 
-def _strictest(environments: list[Environment]) -> dict[Severity, DemandText]:
+def deployers(policy: Policy, name: str) -> tuple[frozenset[str], ...]:
+    """Return who may deploy to an environment: whoever stands in each of these; nothing for anybody.
+
+    Where nobody says which environment it is, that is whoever may deploy to every production.
+    """
+    return tuple(frozenset(environment.deployers) for environment in policy.asked(name) if environment.deployers)
+
+
+def _strictest(environments: list[Environment], change_type: ChangeType) -> dict[Severity, DemandText]:
     """Return demands that ask at least for what each of some environments asks for."""
     found: dict[Severity, DemandText] = {}
     for severity in Severity:
-        asked = [environment.demand(severity) for environment in environments]
-        seats = {role: max(demand.seats.get(role, 0) for demand in asked) for item in asked for role in item.seats}
-        if seats:
+        every = (environment.demand(severity, change_type) for environment in environments)
+        asked = [demand for demand in every if demand.seats]
+        if asked:
+            seats = {role: max(demand.seats.get(role, 0) for demand in asked) for item in asked for role in item.seats}
             hours = min(demand.valid_hours for demand in asked)
             binding: Binding = "exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint"
             signed = any(demand.signed_commits for demand in asked)
             found[severity] = DemandText(seats, hours, binding, signed)
+        elif change_type != "normal":
+            found[severity] = DemandText({})
     return found
 
 

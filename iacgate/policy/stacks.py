@@ -7,8 +7,8 @@ backend that nobody mapped counts as production.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import msgspec
 
@@ -17,18 +17,24 @@ from iacgate.errors import SettingsInvalid, UsageInvalid
 
 HINT = "See docs/settings.md for the form of stacks.yaml."
 
+Account = Annotated[str, msgspec.Meta(max_length=200)]
+
 
 class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One root module with its backend and workspace, in one environment.
 
     ``backend`` holds ``type`` and those settings of the backend's configuration that
-    identify the state, for example ``bucket`` and ``key``.
+    identify the state, for example ``bucket`` and ``key``. ``account`` is where its objects
+    are: an AWS account, a Google project, an Azure subscription. ``promotes_from`` is the stack
+    to which the same change goes first.
     """
 
     name: str
     environment: str
     backend: dict[str, str | int | bool]
     workspace: str = "default"
+    account: Account = ""
+    promotes_from: str = ""
 
 
 class Stacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,37 +44,59 @@ class Stacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Placed(msgspec.Struct, frozen=True):
-    """Where a plan belongs; ``environment`` is empty where nobody says, and ``how`` says who said it."""
+    """Where a plan belongs; what nobody says is empty, and ``how`` says who said it."""
 
     stack: str
     environment: str
     how: str
+    account: str = ""
 
 
 def read_stacks(data: bytes, file: str) -> Stacks:
     """Return the stacks.
 
-    Raises :class:`SettingsInvalid` where the file is not valid, or one plan could belong to two stacks.
+    Raises :class:`SettingsInvalid`, naming file and line, where the file is not valid, one plan could belong to
+    two stacks, or a promotion begins nowhere.
     """
     stacks = strictyaml.convert(data, Stacks, file, SettingsInvalid, HINT)
-    names = [stack.name for stack in stacks.stacks]
-    for stack in stacks.stacks:
-        if not stack.name or not stack.environment or not stack.backend.get("type") or len(stack.backend) < 2:
-            raise SettingsInvalid(
-                f"{file}: the stack {stack.name!r} lacks a name, an environment, or a backend with a type and what "
-                "identifies its state.",
-                hint=HINT,
-            )
-        if names.count(stack.name) > 1:
-            raise SettingsInvalid(f"{file}: two stacks are called {stack.name!r}.", hint=HINT)
-    for index, first in enumerate(stacks.stacks):
-        for second in stacks.stacks[index + 1 :]:
-            if first.workspace == second.workspace and _overlap(first.backend, second.backend):
-                raise SettingsInvalid(
-                    f"{file}: one state could belong to {first.name!r} and to {second.name!r}.",
-                    hint="Name a setting of the backend in which they differ, such as the key.",
-                )
+    for index, stack in enumerate(stacks.stacks):
+        wrong = _wrong(stack, stacks.stacks[:index]) or _wrong_promotion(stack, stacks.stacks)
+        if wrong:
+            text, hint = wrong
+            raise SettingsInvalid(f"{strictyaml.place(data, file, 'stacks', index)}: {text}.", hint=hint)
     return stacks
+
+
+def _wrong(stack: Stack, before: Sequence[Stack]) -> tuple[str, str] | None:
+    """Return what is wrong with a stack, beside those that stand before it, and what to do."""
+    if not stack.name or not stack.environment or not stack.backend.get("type") or len(stack.backend) < 2:
+        return (
+            f"the stack {stack.name!r} lacks a name, an environment, or a backend with a type and what identifies "
+            "its state",
+            HINT,
+        )
+    for other in before:
+        if other.name == stack.name:
+            return f"two stacks are called {stack.name!r}", HINT
+        if other.workspace == stack.workspace and _overlap(other.backend, stack.backend):
+            return (
+                f"one state could belong to {other.name!r} and to {stack.name!r}",
+                "Name a setting of the backend in which they differ, such as the key.",
+            )
+    return None
+
+
+def _wrong_promotion(stack: Stack, stacks: Sequence[Stack]) -> tuple[str, str] | None:
+    """Return what is wrong with the way to a stack, and what to do."""
+    first = {item.name: item.promotes_from for item in stacks}
+    way = [stack.name]
+    while first[way[-1]]:
+        way.append(first[way[-1]])
+        if way[-1] not in first:
+            return f"{way[-2]!r} promotes from {way[-1]!r}, and no stack is called so", "Add it, or mend the name."
+        if way[-1] in way[:-1]:
+            return f"{' promotes from '.join(map(repr, way))}, which has no beginning", "Break the circle."
+    return None
 
 
 def _overlap(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
@@ -102,7 +130,8 @@ def place(
     if backend is None:
         if said is None:
             return Placed("", "", "the plan's JSON does not tell its backend")
-        return Placed(said.name, said.environment, "named on the command line; the plan's JSON does not tell")
+        how = "named on the command line; the plan's JSON does not tell"
+        return Placed(said.name, said.environment, how, said.account)
     found = by_backend(stacks, *backend)
     if said is not None and found is not said:
         belongs = f"belongs to {found.name!r}" if found else "is not in stacks.yaml"
@@ -112,4 +141,4 @@ def place(
         )
     if found is None:
         return Placed("", "", "its backend and workspace are not in stacks.yaml")
-    return Placed(found.name, found.environment, "by its backend and workspace")
+    return Placed(found.name, found.environment, "by its backend and workspace", found.account)

@@ -39,11 +39,9 @@ def as_text(decision: Decision, plan: str, command: str, *, colour: bool) -> str
 def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iterator[str]:
     word = "ALLOWED" if decision.allowed else "DENIED" if decision.blocks else "WOULD BE DENIED"
     painted = f"\x1b[{'1;32' if decision.allowed else '1;31'}m{word}\x1b[0m" if colour else word
-    yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, change {harmless(decision.change)})"
-    if not decision.allowed and not decision.blocks:
-        yield "Observing only: the policy's mode is not `enforce`, so that nothing is blocked."
-    if not decision.trusted:
-        yield "The settings are those of the working tree, which the change itself may have changed: not trusted."
+    kind = "" if decision.change_type == "normal" else f"{decision.change_type} "
+    yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, {kind}change {harmless(decision.change)})"
+    yield from _what_it_is_worth(decision)
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
     yield from _authors(decision.authors)
@@ -74,3 +72,16 @@ def _authors(authors: Sequence[Author]) -> Iterator[str]:
         known = f" ({author.how}: {author.said})" if author.principal and author.said != author.principal else ""
         where = f", commit {author.commit}" if author.commit else ""
         yield f"  {harmless(author.principal) or 'unknown':12} {harmless(author.why + known)}{where}"
+
+
+def _what_it_is_worth(decision: Decision) -> Iterator[str]:
+    if not decision.allowed and not decision.blocks:
+        yield "Observing only: the policy's mode is not `enforce`, so that nothing is blocked."
+    if not decision.trusted:
+        yield "The settings are those of the working tree, which the change itself may have changed: not trusted."
+    if decision.not_bound:
+        yield f"Only the plan's JSON was read, so that nothing binds this to its {_listed(decision.not_bound)}."
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"

@@ -154,6 +154,7 @@ class Judge:
             "moved": change.moved,
             "imported": change.imported,
             "known_type": self._rules.knows(change.type),
+            "left_out": self._rules.leaves_out(change.type),
         }
 
     def findings(

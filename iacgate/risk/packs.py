@@ -44,10 +44,14 @@ class Selection(msgspec.Struct, frozen=True):
 
 
 class RuleSet:
-    """The rules of several packs, found by resource type and action in constant time."""
+    """The rules of several packs, found by resource type and action in constant time.
 
-    def __init__(self, packs: Iterable[Pack]) -> None:
+    ``left_out`` are packs that ship and do not judge: what they know is not known here.
+    """
+
+    def __init__(self, packs: Iterable[Pack], left_out: Iterable[Pack] = ()) -> None:
         self.packs = tuple(packs)
+        self._elsewhere = [Rule(text, pack.name) for pack in left_out for text in pack.rules if text.match.types]
         self.rules = [Rule(text, pack.name) for pack in self.packs for text in pack.rules]
         if not self.rules:
             raise PackInvalid("There is no rule to judge with.", hint="An empty pack never passes; name another one.")
@@ -62,6 +66,7 @@ class RuleSet:
         self._found: dict[tuple[str, Action], tuple[Rule, ...]] = {}
         self._selections: dict[tuple[str, Action], Selection] = {}
         self._known: dict[str, bool] = {}
+        self._left: dict[str, str] = {}
 
     def of_kind(self, kind: str) -> list[Rule]:
         """Return the rules about one kind of subject."""
@@ -97,6 +102,15 @@ class RuleSet:
             )
             self._known[resource_type] = known
         return known
+
+    def leaves_out(self, resource_type: str) -> str:
+        """Return the pack that would have judged the type, where none that judges knows it; empty for none."""
+        found = self._left.get(resource_type)
+        if found is None:
+            elsewhere = (rule.pack for rule in self._elsewhere if rule.covers(resource_type))
+            found = "" if self.knows(resource_type) else next(elsewhere, "")
+            self._left[resource_type] = found
+        return found
 
     def _about(self, resource_type: str) -> list[Rule]:
         """Return the rules about a type, and those about every type."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from iacgate.risk.packs import encode_packs
 from iacgate.shell.shipped import COMPILED, shipped_packs
+from tests.bench.approved import gate_command
 from tests.bench.genplan import write_plan
 from tests.bench.measure import compare, median, run
 from tests.bench.peers import peers
@@ -93,6 +94,7 @@ def measured(folder: Path, python: Path) -> Iterator[Row]:
     megabytes = plans[10_000].stat().st_size / 1e6
     text = f"{found.first.cpu:.2f} s against {found.second.cpu:.2f} s, {megabytes:.0f} MB"
     yield Row("10,000 resources, JSON, against `orjson.loads` alone", text, found.ratio, 0.7, 0.5)
+    yield from gate(folder, iacgate, plans[10_000])
     say("100,000 resources ...")
     large = median([run([*preview, str(plans[100_000])], folder) for _ in range(3)])
     size = plans[100_000].stat().st_size
@@ -102,6 +104,16 @@ def measured(folder: Path, python: Path) -> Iterator[Row]:
     )
     text = f"{large.memory / 1e6:.0f} MB"
     yield Row("100,000 resources: peak memory, against the file", text, large.memory / size, 1.5, 1.2)
+
+
+def gate(folder: Path, iacgate: str, plan: Path) -> Iterator[Row]:
+    """Measure what the gate costs beside a preview; a decision that denies fails the run."""
+    work = "gate on 10,000 resources with five approvals, against `preview` of the same plan"
+    say(f"{work} ...")
+    command = gate_command(folder, iacgate, plan)
+    found = compare(command, [iacgate, "preview", "--format", "json", str(plan)], folder)
+    text = f"{found.first.cpu * 1000:.0f} ms against {found.second.cpu * 1000:.0f} ms"
+    yield Row(work, text, found.ratio, 1.5, 1.3)
 
 
 def packs(folder: Path, python: Path, plans: dict[int, Path]) -> Iterator[Row]:

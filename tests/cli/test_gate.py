@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from iacgate.approval import envelope
 from tests.conftest import Run
-from tests.support.sshkeys import make_key, public_line
+from tests.support.sshkeys import make_key, public_line, sign
 from tests.support.terraform import terraform_or_skip
 
 HIGH = """resource "terraform_data" "a" {
@@ -93,8 +94,20 @@ class Stack:
             said = done.stdout
         return said.decode().split("of the settings, ")[1][:64]
 
-    def decision(self, plan: str = "tfplan") -> tuple[int, dict[str, Any]]:
-        done = self.iacgate("gate", "--format", "json", plan=plan)
+    def settings(self, **files: str) -> None:
+        """Put other settings into the next commit."""
+        for name, text in files.items():
+            (self.root / ".iacgate" / f"{name}.yaml").write_text(text)
+
+    def show(self) -> None:
+        """Write the plan file's JSON beside it."""
+        shown = subprocess.run(
+            [self._terraform, "show", "-json", "tfplan"], cwd=self.root, check=True, capture_output=True
+        )
+        (self.root / "tfplan.json").write_bytes(shown.stdout)
+
+    def decision(self, *more: str, plan: str = "tfplan") -> tuple[int, dict[str, Any]]:
+        done = self.iacgate("gate", "--format", "json", *more, plan=plan)
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)["decision"]
 
@@ -125,7 +138,7 @@ def test_the_life_of_a_change(stack: Stack) -> None:
     assert (code, decision["allowed"], decision["reasons"]) == (0, True, [])
 
     stack.plan("tfplan.again")
-    code, decision = stack.decision("tfplan.again")
+    code, decision = stack.decision(plan="tfplan.again")
     assert (code, decision["allowed"]) == (0, True)
 
     stack.commit(HIGH.replace("INPUT", "changed again"))
@@ -200,11 +213,8 @@ def test_a_tree_that_no_commit_has_is_not_gated(stack: Stack) -> None:
 
 
 def test_a_plan_json_alone_is_denied_where_somebody_must_sign(stack: Stack) -> None:
-    shown = subprocess.run(
-        [terraform_or_skip(), "show", "-json", "tfplan"], cwd=stack.root, check=True, capture_output=True
-    )
-    (stack.root / "tfplan.json").write_bytes(shown.stdout)
-    code, decision = stack.decision("tfplan.json")
+    stack.show()
+    code, decision = stack.decision(plan="tfplan.json")
     assert (code, "json-only" in [reason["code"] for reason in decision["reasons"]]) == (10, True)
 
 
@@ -214,14 +224,104 @@ def test_nobody_chooses_the_stack_of_a_plan_json(stack: Stack) -> None:
     )
     (stack.root / ".iacgate" / "policy.yaml").write_text(f"{POLICY}  dev: {{tier: other}}\n")
     stack.commit(HIGH.replace("INPUT", "changed"))
-    shown = subprocess.run(
-        [terraform_or_skip(), "show", "-json", "tfplan"], cwd=stack.root, check=True, capture_output=True
-    )
-    (stack.root / "tfplan.json").write_bytes(shown.stdout)
+    stack.show()
     done = stack.iacgate("gate", "--stack", "dev", plan="tfplan.json")
     assert (done.returncode, b"takes nobody's word" in done.stderr) == (2, True)
     done = stack.iacgate("gate", "--stack", "dev")
     assert (done.returncode, b"is not in stacks.yaml, not to 'dev'" in done.stderr) == (2, True)
+
+
+def test_a_plan_json_may_be_gated_where_the_policy_says_so(stack: Stack) -> None:
+    lab = "  lab: {tier: other, json_only: true, demands: {low: {seats: {infra: 1}}}}\n"
+    stack.settings(
+        policy=POLICY + lab,
+        stacks="stacks: [{name: lab, environment: lab, backend: {type: s3, key: lab}, account: '7'}]",
+    )
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.show()
+    code, decision = stack.decision(plan="tfplan.json")
+    assert (code, "json-only" in [reason["code"] for reason in decision["reasons"]]) == (10, True)  # as production
+    code, decision = stack.decision("--stack", "lab", plan="tfplan.json")
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["seat-missing"])
+    assert stack.approve("ann", "--stack", "lab", plan="tfplan.json").returncode == 0
+    done = stack.iacgate("gate", "--stack", "lab", plan="tfplan.json")
+    assert done.returncode == 0
+    assert (
+        b"nothing binds this to its backend, workspace, state lineage, sources, lock file or variables" in done.stdout
+    )
+    assert stack.decision(plan="tfplan.json")[0] == 10
+
+
+def test_every_production_does_with_json_or_none(stack: Stack) -> None:
+    stack.settings(policy=POLICY.replace("tier: prod", "tier: prod, json_only: true"))
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.show()
+    for person in ("ann", "bob"):
+        assert stack.approve(person, plan="tfplan.json").returncode == 0
+    assert stack.decision(plan="tfplan.json")[0] == 0
+
+
+def test_a_type_of_change_has_its_own_demands_and_approvals(stack: Stack) -> None:
+    emergency = "{emergency: {demands: {high: {seats: {infra: 1}}}}}"
+    stack.settings(policy=POLICY.replace("tier: prod", f"tier: prod, change_types: {emergency}"))
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    assert stack.approve("ann", "--change", "one").returncode == 0
+    code, decision = stack.decision("--change", "one", "--type", "emergency")
+    assert (code, decision["seats"], [item["code"] for item in decision["approvals"]]) == (11, {"infra": 1}, ["type"])
+    assert stack.approve("ann", "--change", "one", "--type", "emergency").returncode == 0
+    code, decision = stack.decision("--change", "one", "--type", "emergency")
+    assert (code, decision["change_type"]) == (0, "emergency")
+    code, decision = stack.decision("--change", "one")
+    assert (code, decision["seats"]) == (11, {"infra": 1, "security": 1})
+    signing = ("--as", "bob", "--key", str(stack.keys / "bob"), "--yes", "--change", "one")
+    assert stack.iacgate("reject", *signing, "--type", "standard").returncode == 0
+    code, decision = stack.decision("--change", "one", "--type", "emergency")
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["rejected"])
+    assert stack.iacgate("gate", "--type", "urgent").returncode == 2
+
+
+def test_whoever_deploys_is_one_who_may(stack: Stack) -> None:
+    stack.settings(policy=POLICY.replace("tier: prod", "tier: prod, deployers: [infra, forge]"))
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    for person in ("ann", "bob"):
+        assert stack.approve(person).returncode == 0
+    for who, reasons in (
+        ("", ["deployer-unknown"]),
+        ("eve", ["deployer-unknown"]),
+        ("bob", ["deployer-not-allowed"]),
+        ("ann@example.com", []),
+        ("forge", []),
+    ):
+        code, decision = stack.decision("--deployer", who)
+        assert (code, [reason["code"] for reason in decision["reasons"]]) == (11 if reasons else 0, reasons)
+
+
+def test_an_approval_for_one_account_does_not_count_in_another(stack: Stack) -> None:
+    backend = 'terraform {\n  backend "local" {\n    path = "shop.tfstate"\n  }\n}\n'
+    stack.settings(
+        stacks="stacks: [{name: shop, environment: prod, backend: {type: local, path: shop.tfstate}, account: '111'}]"
+    )
+    stack.commit(backend + HIGH.replace("INPUT", "changed"))
+    stack.command(terraform_or_skip(), "init", "-input=false", "-migrate-state", "-force-copy")
+    stack.plan()
+    for person in ("ann", "bob"):
+        done = stack.approve(person)
+        assert (done.returncode, b"account     111" in done.stderr) == (0, True)
+    assert stack.decision()[0] == 0
+    (path,) = [path for path in stack.inbox.glob("*/*.json") if b"ann" in envelope.parse(path.read_bytes()).payload]
+    statement = json.loads(envelope.parse(path.read_bytes()).payload)
+    assert statement["predicate"]["target"]["account"] == "111"
+    statement["predicate"]["target"]["account"] = "222"
+    payload = json.dumps(statement).encode()
+    signature = sign(stack.keys / "ann", envelope.pre_authentication(payload), envelope.NAMESPACE)
+    path.write_bytes(envelope.seal(payload, signature))
+    code, decision = stack.decision()
+    assert (code, [item["why"] for item in decision["approvals"] if item["code"] == "binding"]) == (
+        11,
+        ["it is for another account"],
+    )
 
 
 @pytest.mark.parametrize("change", ["../x", "a/b", ".hidden", "x" * 200, "a\nb"])

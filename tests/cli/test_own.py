@@ -8,10 +8,12 @@ import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from iacgate.policy.environments import ShippedPack
+from iacgate.shell.shipped import shipped_packs
 from tests.cli.test_preview import change, plan_json
 from tests.conftest import PLANS, Run
 from tests.support.terraform import terraform_or_skip
@@ -92,6 +94,28 @@ def test_an_expired_suppression_has_no_effect_and_is_shown(iacgate: Run, tmp_pat
     assert b"expired, no effect: aws-security-group-admin-port-open at aws_security_group.bastion" in done.stdout
 
 
+def test_packs_that_the_policy_leaves_out_do_not_judge_and_are_not_forgotten(iacgate: Run, tmp_path: Path) -> None:
+    folder = settings(tmp_path, policy=POLICY.replace("shift: -1", "packs: [google], keep: [aws-iam-policy-admin]"))
+    (folder / "stacks.yaml").write_text(STACKS)
+    (folder / "suppressions.yaml").write_text(SUPPRESSIONS % NEXT_YEAR)
+    result = found(iacgate("preview", MIXED, "--format", "json", "--stack", "pay-dev"))
+    assert [pack["name"] for pack in result["packs"]] == ["google", "terraform"]
+    assert result["severity"] == "medium"
+    rules = {item["rule"] for part in result["changes"] for item in part["findings"]}
+    assert {"terraform-pack-left-out", "terraform-unknown-type-destroyed"} <= rules
+    assert not [rule for rule in rules if rule.startswith("aws-")]
+    assert [item["state"] for item in result["suppressions"]] == ["unused"]  # the rule exists, and did not judge
+    text = iacgate("preview", MIXED, "--stack", "pay-dev").stdout.decode()
+    assert "rules       google 1.0.0, terraform 1.0.0" in text
+    assert "The policy leaves out the rules that know this type" in text
+    elsewhere = found(iacgate("preview", MIXED, "--format", "json"))
+    assert (elsewhere["severity"], len(elsewhere["packs"])) == ("high", 5)
+
+
+def test_a_policy_can_name_every_pack_that_ships() -> None:
+    assert list(get_args(ShippedPack)) == [pack.name for pack in shipped_packs()]
+
+
 def test_own_rules_judge_from_settings_and_from_the_command_line(iacgate: Run, tmp_path: Path) -> None:
     head = 'name: ours\nversion: "1"\n'
     folder = settings(tmp_path, rules__ours__pack=head, **{"rules__ours__ours-address": RULE})
@@ -107,7 +131,17 @@ def test_own_rules_judge_from_settings_and_from_the_command_line(iacgate: Run, t
 @pytest.mark.parametrize(
     ("files", "code", "says"),
     [
-        ({"policy": "environments: {prod: {tier: prod, shift: -1}}"}, 3, "policy.yaml: the environment"),
+        ({"policy": "environments: {prod: {tier: prod, shift: -1}}"}, 3, "policy.yaml, line 1: the environment"),
+        (
+            {"policy": "environments: {prod: {tier: prod, packs: [awz]}}"},
+            3,
+            "policy.yaml, line 1: Invalid enum value 'awz'",
+        ),
+        (
+            {"stacks": STACKS.replace("environment: dev", "environment: dev, promotes_from: x")},
+            3,
+            "stacks.yaml, line 2: 'pay-dev' promotes",
+        ),
         ({"policy": "environment: {}"}, 3, "policy.yaml, line 1: Object contains unknown field"),
         ({"suppressions": SUPPRESSIONS % "soon"}, 3, "suppressions.yaml: 'soon' is not a date"),
         ({"stacks": STACKS, "policy": "environments: {prod: {tier: prod}}"}, 3, "no environment called 'dev'"),

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.conftest import PLANS, Run
 from tests.support.approvals import ROLES, key_of
 
 MIXED = PLANS / "mixed" / "plan.json"
+
+
+def write_people(folder: Path) -> None:
+    people: list[dict[str, Any]] = [
+        {"id": person, "roles": roles, "keys": [{"key": key_of(person).line}]} for person, roles in ROLES.items()
+    ]
+    people.append({"id": "bot", "kind": "machine"})
+    (folder / ".iacgate").mkdir(exist_ok=True)
+    (folder / ".iacgate" / "people.yaml").write_text(json.dumps({"people": people}))
 
 
 def test_init_writes_what_works_at_once(iacgate: Run, tmp_path: Path) -> None:
@@ -37,8 +51,7 @@ def test_init_overwrites_nothing(iacgate: Run, tmp_path: Path) -> None:
 
 def test_the_policy_in_words_and_on_plans(iacgate: Run, tmp_path: Path) -> None:
     iacgate("init")
-    people = [{"id": person, "roles": roles, "keys": [{"key": key_of(person).line}]} for person, roles in ROLES.items()]
-    (tmp_path / ".iacgate" / "people.yaml").write_text(json.dumps({"people": people}))
+    write_people(tmp_path)
     done = iacgate("policy", "check", MIXED, PLANS / "create-only" / "plan.json")
     text = done.stdout.decode()
     assert done.returncode == 0
@@ -46,8 +59,85 @@ def test_the_policy_in_words_and_on_plans(iacgate: Run, tmp_path: Path) -> None:
     assert "dev (other, findings weigh -1):" in text
     assert "Warning: 1 business may be asked for, and who could is dave: nobody can be away" in text
     assert "infra may be asked for" not in text
-    assert "1 of 2 would have needed 1 business, 1 infra, 1 operations, 1 security." in text
-    assert "1 of 2 would have needed nobody." in text
+    lines = text.splitlines()
+    assert lines[lines.index("1 of 2 would have needed 1 business, 1 infra, 1 operations, 1 security.") + 1] == (
+        f"  worst is critical: {MIXED}"
+    )
+    assert "1 of 2 would have needed nobody." in lines
+    assert "2 of 2 counted as production, because nothing says which stack they are of." in lines
+
+
+def test_a_policy_is_said_back_for_each_type_of_change(iacgate: Run, tmp_path: Path) -> None:
+    write_people(tmp_path)
+    (tmp_path / ".iacgate" / "policy.yaml").write_text(
+        "mode: enforce\nenvironments:\n  prod:\n    tier: prod\n    deployers: [infra, robot, eve]\n    packs: [aws]\n"
+        "    change_types:\n      emergency: {demands: {high: {seats: {security: 4}, valid_hours: 4}}}\n"
+        "  dev: {tier: other, json_only: true}\n"
+    )
+    done = iacgate("policy", "check")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 0
+    for line in (
+        "  emergency changes:",
+        "    high     needs 1 infra, 4 security, for 4 hours, for that plan, or an identical one",
+        "  standard changes need what normal ones do",
+        "  who may deploy is infra, robot, eve",
+        "  who may deploy is anybody",
+        "  judged by the rule packs aws, terraform, and not by azure, google, kubernetes",
+        "  a plan of which only the JSON is there may be gated: whoever runs the gate says which stack it is of",
+        "Warning: 4 security may be asked for by emergency changes, and who could is bob, cleo, dave, robot: "
+        "nobody can be away, or an author.",
+        "Warning: nobody in people.yaml is eve, or holds that role, who may deploy to prod.",
+    ):
+        assert line in lines, done.stdout.decode()
+    assert not [line for line in lines if line.startswith("Warning") and ("is robot" in line or " infra" in line)]
+
+
+def test_a_folder_stands_for_the_plans_in_it(iacgate: Run, tmp_path: Path) -> None:
+    write_people(tmp_path)
+    month = tmp_path / "month"
+    month.mkdir()
+    for name, scenario in (("z", "mixed"), ("a", "forget")):
+        shutil.copy(PLANS / scenario / "tfplan", month / name)
+        shutil.copy(PLANS / scenario / "plan.json", month / f"{name}.json")
+    for number in range(5):
+        shutil.copy(MIXED, month / f"again-{number}.json")
+    (month / "notes.txt").write_text("no plan")
+    (month / "below").mkdir()
+    shutil.copy(MIXED, month / "below" / "other.json")
+    done = iacgate("policy", "check", "month/", PATH="/nothing")
+    lines = done.stdout.decode().splitlines()
+    at = lines.index("6 of 7 would have needed 1 business, 1 infra, 1 operations, 1 security.")
+    assert lines[at : at + 4] == [
+        "6 of 7 would have needed 1 business, 1 infra, 1 operations, 1 security.",
+        "  worst is critical: month/again-0.json, month/again-1.json, month/again-2.json and 3 more",
+        "1 of 7 would have needed 1 infra.",
+        "  worst is medium: month/a",
+    ]
+
+
+def test_what_is_denied_whoever_signs_is_said_of_plans(iacgate: Run, tmp_path: Path) -> None:
+    write_people(tmp_path)
+    (tmp_path / ".iacgate" / "policy.yaml").write_text("environments: {prod: {tier: prod, deny: critical}}\n")
+    done = iacgate("policy", "check", MIXED)
+    assert b"1 of 1 would have needed what nobody can give: it is denied, whoever signs." in done.stdout
+
+
+@pytest.mark.parametrize("name", ["empty", "pipe.json", "dangling.json", "other.json"])
+def test_a_folder_without_plans_or_with_what_is_none_is_refused(iacgate: Run, tmp_path: Path, name: str) -> None:
+    write_people(tmp_path)
+    (tmp_path / "month").mkdir()
+    path = tmp_path / "month" / name
+    match name:
+        case "pipe.json":
+            os.mkfifo(path)
+        case "dangling.json":
+            path.symlink_to("nowhere")
+        case "other.json":
+            path.write_text("{}")
+    done = iacgate("policy", "check", "month")
+    assert (done.returncode, b"would have needed" in done.stdout) == (3 if name == "other.json" else 2, False)
+    assert done.stderr
 
 
 def test_without_settings_there_is_nothing_to_check(iacgate: Run) -> None:

@@ -39,6 +39,30 @@ def test_people_are_found_by_key_account_and_e_mail() -> None:
     assert ROSTER.by_email("eve@example.com") is ROSTER.by_account("eve") is None
 
 
+@pytest.mark.parametrize(
+    ("said", "who"),
+    [
+        ("ann", "ann"),
+        ("GH-Bob", "bob"),
+        ("Cleo@example.com", "cleo"),
+        ("arn:aws:iam::1:role/robot", "robot"),
+        ("arn:aws:iam::1:role/Robot", ""),
+        ("eve", ""),
+        ("", ""),
+    ],
+)
+def test_one_word_names_a_principal(said: str, who: str) -> None:
+    found = ROSTER.find(said)
+    assert (found.id if found else "") == who
+
+
+def test_a_word_that_could_be_two_people_is_nobody() -> None:
+    people = [{"id": "ann"}, {"id": "mallory", "forge": ["ann"], "cloud": ["mallory"]}]
+    found = read_roster(msgspec.json.encode({"people": people}), "people.yaml")
+    assert found.find("ann") is None
+    assert found.find("mallory") is found.principals["mallory"]
+
+
 def test_machines_hold_no_seat() -> None:
     assert [person.id for person in ROSTER.holding("security")] == ["bob", "cleo", "dave"]
 

@@ -25,9 +25,9 @@ JSON = '{"a": "é\U0001f600",\n "b": "::error:: │ Warning: [command]"}'
         codecs.BOM_UTF16_BE + JSON.encode("utf-16-be"),
         JSON.encode("utf-16-le"),
         JSON.encode("utf-16-be"),
-        gzip.compress(JSON.encode()),
-        gzip.compress(codecs.BOM_UTF16_LE + JSON.encode("utf-16-le")),
-        gzip.compress(JSON.encode()[:9]) + gzip.compress(JSON.encode()[9:]),
+        gzip.compress(JSON.encode(), mtime=0),
+        gzip.compress(codecs.BOM_UTF16_LE + JSON.encode("utf-16-le"), mtime=0),
+        gzip.compress(JSON.encode()[:9], mtime=0) + gzip.compress(JSON.encode()[9:], mtime=0),
     ],
 )
 def test_the_same_document(data: bytes) -> None:
@@ -63,10 +63,10 @@ def test_nothing_but_wrapper_lines_is_no_document() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        gzip.compress(JSON.encode())[:-1],
-        gzip.compress(JSON.encode())[:12],
-        gzip.compress(JSON.encode()) + b"more",
-        gzip.compress(JSON.encode())[:-8] + bytes(8),
+        gzip.compress(JSON.encode(), mtime=0)[:-1],
+        gzip.compress(JSON.encode(), mtime=0)[:12],
+        gzip.compress(JSON.encode(), mtime=0) + b"more",
+        gzip.compress(JSON.encode(), mtime=0)[:-8] + bytes(8),
         b"\x1f\x8b",
         b"\x1f\x8b" + JSON.encode(),
         codecs.BOM_UTF16_LE + JSON.encode("utf-16-le")[:-1],
@@ -82,14 +82,14 @@ def test_damage_is_one_sentence_with_the_name_and_a_hint(data: bytes) -> None:
 
 def test_a_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoding, "MAX_BYTES", 1000)
-    assert to_json_bytes(gzip.compress(b"{" + b" " * 998 + b"}"), "plan")
+    assert to_json_bytes(gzip.compress(b"{" + b" " * 998 + b"}", mtime=0), "plan")
     with pytest.raises(PlanUnreadable, match="larger"):
-        to_json_bytes(gzip.compress(b"{" + b" " * 999 + b"}"), "plan")
+        to_json_bytes(gzip.compress(b"{" + b" " * 999 + b"}", mtime=0), "plan")
 
 
 def test_what_is_compressed_more_than_any_plan_is_refused() -> None:
     with pytest.raises(PlanUnreadable, match="500 times"):
-        to_json_bytes(gzip.compress(b"{" + b" " * (17 << 20) + b"}"), "plan")
+        to_json_bytes(gzip.compress(b"{" + b" " * (17 << 20) + b"}", mtime=0), "plan")
 
 
 def test_lines_without_end_around_a_plan_are_not_walked_one_by_one() -> None:

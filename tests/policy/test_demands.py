@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iacgate.policy.demands import DEFAULTS, NOTHING, DemandText, demanded
+from iacgate.policy.demands import DEFAULTS, NOTHING, Demand, DemandText, demanded
 from iacgate.vocabulary import Severity
 
 texts = st.builds(
@@ -36,6 +36,12 @@ def test_each_severity_gets_what_it_was_given(given_demands: dict[Severity, Dema
         assert all(asked.seats[role] >= count for role, count in demand.seats.items())
         assert asked.valid_hours <= demand.valid_hours
         assert asked.signed_commits or not demand.signed_commits
+
+
+def test_what_asks_for_nobody_adds_nothing() -> None:
+    quiet = {Severity.LOW: DemandText({}, 1, "exact"), Severity.HIGH: DemandText({"infra": 1}, 200)}
+    assert demanded(quiet, Severity.MEDIUM) == NOTHING
+    assert demanded(quiet, Severity.HIGH) == Demand({"infra": 1}, 200, "fingerprint")
 
 
 def test_what_nobody_demands_is_nothing() -> None:

@@ -48,6 +48,18 @@ def test_the_caller_cannot_choose_another_stack_than_the_plan_files() -> None:
         place(STACKS, "payments-dev", ("s3", CONFIG, "default"))
 
 
+def test_a_stack_brings_its_account() -> None:
+    stacks = read_stacks(TEXT.replace(b"environment: dev", b"environment: dev\n    account: '12'"), "stacks.yaml")
+    assert place(stacks, "", ("s3", CONFIG, "dev")).account == "12"
+    assert place(stacks, "payments-dev", None).account == "12"
+    assert place(stacks, "payments", ("s3", CONFIG, "default")).account == ""
+
+
+def test_a_change_goes_from_stack_to_stack() -> None:
+    text = TEXT.replace(b"environment: prod", b"environment: prod\n    promotes_from: payments-dev")
+    assert [stack.promotes_from for stack in read_stacks(text, "stacks.yaml").stacks] == ["payments-dev", ""]
+
+
 def test_a_plan_json_takes_the_callers_word_and_says_so() -> None:
     assert place(STACKS, "", None).environment == ""
     placed = place(STACKS, "payments-dev", None)
@@ -71,6 +83,21 @@ def test_an_unknown_name_is_refused_and_the_known_ones_named() -> None:
         (b"stacks: [{name: a, environment: b, backend: {type: s3}}]", "lacks"),
         (b"stacks: [{name: a, environment: b, backend: {bucket: s3, key: x}}]", "lacks"),
         (b"stacks: [{name: '', environment: b, backend: {type: s3, key: x}}]", "lacks"),
+        (TEXT.replace(b"environment: dev", b"environment: dev\n    account: 12"), "line 8: Expected `str`, got `int`"),
+        (
+            TEXT.replace(b"environment: dev", b"environment: dev\n    promotes_from: test"),
+            "line 6: .* 'test', and no stack",
+        ),
+        (
+            TEXT.replace(b"environment: dev", b"environment: dev\n    promotes_from: payments-dev"),
+            "line 6: 'payments-dev' promotes from 'payments-dev', which has no beginning",
+        ),
+        (
+            TEXT.replace(b"environment: dev", b"environment: dev\n    promotes_from: payments").replace(
+                b"environment: prod", b"environment: prod\n    promotes_from: payments-dev"
+            ),
+            "line 3: 'payments' promotes from 'payments-dev' promotes from 'payments', which",
+        ),
         (b"stacks:\n  - name: a\n    enviroment: b\n", "line 3: Object contains unknown field `enviroment`"),
     ],
 )

@@ -298,3 +298,39 @@ def test_a_change_is_judged_the_same_alone_and_among_others_like_it(items: list[
     for number, item in enumerate(changes):
         (alone,) = judge(item, rules=RULES_OF_THINGS, configuration=configured(number)).changes
         assert by_address[item["address"]].findings == alone.findings
+
+
+AWS = [pack for pack in PACKS if pack.name == "aws"]
+OTHERS = [pack for pack in PACKS if pack.name != "aws"]
+
+
+@pytest.mark.parametrize(
+    "actions",
+    [("create",), ("update",), ("delete",), ("delete", "create"), ("forget",), ("create", "forget")],
+    ids=" ".join,
+)
+def test_what_a_pack_knows_that_is_left_out_is_said_and_unknown(actions: tuple[str, ...]) -> None:
+    changes = change("aws_s3_bucket.a", actions, {"a": 1}, {"a": 2})
+    result = judge(changes, rules=RuleSet(OTHERS, AWS))
+    assert result.severity.rank >= Severity.MEDIUM.rank
+    assert "terraform-pack-left-out" in found(result)
+    assert ("delete" in actions) == ("terraform-unknown-type-destroyed" in found(result))
+    assert "aws" not in [pack.name for pack in result.packs]
+    assert "terraform-pack-left-out" not in found(judge(changes))
+
+
+def test_what_no_pack_knows_or_another_one_does_is_not_left_out() -> None:
+    ours = make_pack("ours", "1", [RuleText("ours", "", Severity.NONE, "", [], Match(types=["aws_s3_bucket"]))])
+    for rules, item in (
+        (RuleSet(OTHERS, AWS), change("acme_thing.a", ("update",), {"a": 1}, {"a": 2})),
+        (RuleSet(OTHERS, AWS), change("google_sql_database.a", ("update",), {"a": 1}, {"a": 2})),
+        (RuleSet(OTHERS, AWS), change("aws_s3_bucket.a", ("no-op",), {"a": 1}, {"a": 1})),
+        (RuleSet([*OTHERS, ours], AWS), change("aws_s3_bucket.a", ("update",), {"a": 1}, {"a": 2})),
+    ):
+        assert "terraform-pack-left-out" not in found(judge(item, rules=rules))
+
+
+@given(st.sampled_from(sorted({name for pack in AWS for rule in pack.rules for name in rule.match.types})))
+def test_no_type_of_a_pack_that_is_left_out_is_known(name: str) -> None:
+    assert RuleSet(OTHERS, AWS).leaves_out(name) == "aws"
+    assert not RuleSet(OTHERS, AWS).knows(name)

@@ -65,6 +65,7 @@ def roster(**keys: dict[str, str]) -> Roster:
             "kind": "machine" if person == "robot" else "human",
             "emails": [f"{person}@example.com"],
             "forge": [f"gh-{person}"],
+            "cloud": [f"arn:aws:iam::1:role/{person}"],
             "roles": roles,
             "keys": [{"key": key_of(person).line, **keys.get(person, {})}],
         }
