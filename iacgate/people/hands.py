@@ -134,7 +134,7 @@ def _of_commit(commit: Commit) -> Iterator[str]:
 
 def _email(text: str, whose: str) -> str:
     """Return an e-mail; what does not look like one could pass for a login, and so stays unknown."""
-    return text if "@" in text and text.isprintable() and not text.isspace() else _unknown(f"{whose}, without e-mail")
+    return text if "@" in text and text.isprintable() else _unknown(f"{whose}, without e-mail")
 
 
 def _of_pushes(pull_request: PullRequest, pushes: Sequence[Push]) -> Iterator[str]:

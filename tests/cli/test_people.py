@@ -11,6 +11,7 @@ import pytest
 
 from iacgate.people.roster import read_roster
 from iacgate.shell.clock import today
+from iacgate.shell.settings import MAX_FILE
 from tests.conftest import Run
 from tests.support.github import TOKEN, FakeGitHub
 from tests.support.sshkeys import SoftFido, SoftKey, mpint, string
@@ -243,6 +244,16 @@ def test_other_ways_to_write_a_list_are_appended_to(
     assert add(iacgate, github, "--from-github", "eve", "--write").returncode == 0
     assert path.read_bytes().startswith(text.encode())
     assert [*read_roster(path.read_bytes(), "").principals] == ["ann", "eve"]
+
+
+def test_a_file_that_would_be_too_large_to_be_read_is_left_as_it_is(
+    iacgate: Run, github: FakeGitHub, tmp_path: Path
+) -> None:
+    text = f"{BEFORE}#{'x' * (MAX_FILE - len(BEFORE) - 100)}\n"
+    path = people(tmp_path, text)
+    github.has_user("eve", signing={"k": KEY})
+    done = add(iacgate, github, "--from-github", "eve", "--write")
+    assert (done.returncode, done.stdout, path.read_text() == text) == (3, b"", True)
 
 
 @pytest.mark.parametrize("data", ["people:\n  - id: ann\n".encode("utf-16"), b"people: [", b"people:\n  - id: Ann\n"])

@@ -144,6 +144,11 @@ MERGED = {"merged": True, "merged_by": "bob", "merge_commit_sha": "e" * 40}
         (MERGED, {"event": "push", "actor": "bob", "triggering_actor": "bob", "head_sha": "e" * 40}, ()),
         (MERGED, {"event": "push", "actor": "bob", "triggering_actor": "bob", "head_sha": "f" * 40}, ("bob",)),
         (MERGED, {"event": "push", "actor": "eve", "triggering_actor": "eve", "head_sha": "e" * 40}, ("eve",)),
+        (
+            {**MERGED, "merged": False},
+            {"event": "push", "actor": "bob", "triggering_actor": "bob", "head_sha": "e" * 40},
+            ("bob",),
+        ),
         (MERGED, {"event": "workflow_dispatch", "actor": "bob", "triggering_actor": "bob"}, ("bob",)),
         (
             {**MERGED, "merged_by": ""},
