@@ -24,7 +24,6 @@ _SETTINGS: Final = (
     "core.attributesFile=/dev/null",
     "core.commitGraph=false",
     "diff.relative=false",
-    "color.ui=false",
     "protocol.allow=never",
     "gpg.program=false",
     "gpg.ssh.program=false",

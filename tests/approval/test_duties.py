@@ -42,7 +42,7 @@ def commit(author: str = "ann@x", committer: str = "", key: str = "", name: str 
     signed = f"{author} {committer} {name} {more}".encode()
     signature = key_of(key).sign(signed, NAMESPACE).encode().rstrip(b"\n") if key else b""
     fields = {"signature": signature, "signed": signed, **more}
-    return Commit(id=name.rjust(40, "0"), author=author, committer=committer or author, **fields)
+    return Commit(id=name.ljust(40, "0"), author=author, committer=committer or author, **fields)
 
 
 def hands(*commits: Commit, people: Roster = ROSTER, picked: dict[str, Commit] | None = None, **more: Any) -> Hands:
@@ -193,6 +193,12 @@ def test_who_is_named_is_found_by_id_account_or_e_mail() -> None:
         ("cleo", "e-mail"),
     ]
     assert [item.principal for item in of_accounts(["gh-ann", "ann", "bob@x"], ROSTER)] == ["", "", "ann"]
+
+
+def test_one_of_the_commits_is_named_whatever_their_order() -> None:
+    both = [commit(name="2"), commit(name="1")]
+    assert hands(*both).authors == hands(*reversed(both)).authors
+    assert {author.commit for author in hands(*both).authors} == {"1" + "0" * 11}
 
 
 E_MAILS = [f"{name}@x" for name in PEOPLE] + ["eve@x", "noreply@forge", "renovate@bots", "rebaser@bots", ""]
