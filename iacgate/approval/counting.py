@@ -34,7 +34,7 @@ from iacgate import canonical, instants
 from iacgate.approval import envelope as envelopes
 from iacgate.approval import statement as statements
 from iacgate.approval.envelope import Envelope
-from iacgate.approval.statement import Plan, Statement, Target
+from iacgate.approval.statement import SUBJECTS, Plan, Statement, Target
 from iacgate.errors import IacgateError
 from iacgate.people.roster import Principal, Roster
 from iacgate.vocabulary import ChangeType, Severity
@@ -70,7 +70,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval must be about: one plan of one change, at one target.
 
     ``subjects`` has the digests by name, empty where there is none; ``binding`` says whether they
-    must all be equal, or only the fingerprint and the tree. ``record``, ``tests`` and ``readiness`` are
+    must all be equal, or only the fingerprint and the ``sources``. ``record``, ``tests`` and ``readiness`` are
     digests, empty where there are none. ``authors`` are the principals who had a hand in the change;
     ``used`` has the instants at which statements were used up, by their digests.
     """
@@ -86,6 +86,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     binding: Literal["exact", "fingerprint"]
     valid_hours: int
     authors: frozenset[str]
+    sources: str = ""
     record: str = ""
     tests: str = ""
     readiness: str = ""
@@ -289,8 +290,8 @@ def _differences(statement: Statement, number: int, wanted: Wanted) -> list[str]
     found = [
         field for field in Target.__struct_fields__ if getattr(plan.target, field) != getattr(wanted.target, field)
     ]
-    if statement.digest_of(number, "tree") != wanted.subjects.get("tree", ""):
-        found.append("tree of sources")
+    if plan.sources != wanted.sources:
+        found.append("version of the sources")
     if plan.fingerprint != wanted.fingerprint:
         found.append("plan")
     if plan.readiness != wanted.readiness:
@@ -302,7 +303,7 @@ def _differences(statement: Statement, number: int, wanted: Wanted) -> list[str]
     if wanted.binding == "exact":
         found += [
             f"{name.replace('-', ' ')}, and the policy binds approvals to exactly one"
-            for name in ("plan-file", "plan-json", "lock-file")
+            for name in SUBJECTS
             if statement.digest_of(number, name) != wanted.subjects.get(name, "")
         ]
     return found

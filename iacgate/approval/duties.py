@@ -73,8 +73,16 @@ def of_names(names: Iterable[str], roster: Roster) -> tuple[Author, ...]:
 
 
 def of_accounts(accounts: Iterable[str], roster: Roster) -> tuple[Author, ...]:
-    """Return those whose accounts the forge names: who opened, pushed, or started a run."""
-    return _each_once(_somebody(name, roster.by_account(name), "account", "named by the forge") for name in accounts)
+    """Return those whom the forge names: who opened, pushed, committed, or started a run.
+
+    By account, or by e-mail where it knows no account; never by an id, after which anybody can name an account.
+    """
+    return _each_once(
+        _somebody(name, roster.by_email(name), "e-mail", "named by the forge")
+        if "@" in name
+        else _somebody(name, roster.by_account(name), "account", "named by the forge")
+        for name in accounts
+    )
 
 
 def of_commits(

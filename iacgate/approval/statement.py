@@ -75,13 +75,15 @@ class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One plan that the statement is about.
 
-    ``fingerprint``, ``assessment`` and ``readiness`` are digests; ``readiness`` is empty where nobody asked
+    ``fingerprint``, ``sources``, ``assessment`` and ``readiness`` are digests. ``sources`` is over the folders
+    that the plan was made from, empty outside of a repository; ``readiness`` is empty where nobody asked
     whether the plan can be undone. ``serial`` is recorded, and binds nothing.
     """
 
     target: Target
     serial: int
     fingerprint: Sha256
+    sources: Sha256OrNone
     assessment: Sha256
     readiness: Sha256OrNone
     severity: Severity

@@ -200,6 +200,7 @@ def _about(change: Change) -> Plan:
         target=change.wanted.target,
         serial=change.loaded.plan_file.serial if change.loaded.plan_file else 0,
         fingerprint=change.wanted.fingerprint,
+        sources=change.wanted.sources,
         assessment=assessment_digest(change.assessment),
         readiness=change.wanted.readiness,
         severity=change.wanted.severity,

@@ -60,14 +60,17 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Around(msgspec.Struct, frozen=True):
-    """Where a plan comes from: the tree and commit of its sources, and its folder from their root.
+    """Where a plan comes from: commit, tree and folder, and what of it the plan was made from.
 
-    Empty where nobody knows; ``place`` is ``None`` outside of a repository.
+    Empty where nobody knows; ``place`` is ``None`` outside of a repository. ``places`` are the folders that the
+    plan was made from (none: it cannot be told, and all count), ``sources`` is the digest over them.
     """
 
     tree: str = ""
     commit: str = ""
     place: str | None = None
+    places: tuple[str, ...] = ()
+    sources: str = ""
 
 
 class Change:
@@ -90,7 +93,7 @@ class Change:
                 hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
             )
         repository = None if said else _repository(loaded.folder)
-        self.around = _around(said, repository)
+        self.around = _around(said, repository, loaded)
         demand = environment.demand(self.assessment.severity, asked.change_type)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
@@ -100,13 +103,14 @@ class Change:
             asked = msgspec.structs.replace(asked, authors=(*asked.authors, *said.authors))
         elif applied := last_applied(entries):  # what was merged since then is part of this change, whatever its base
             asked = msgspec.structs.replace(asked, base=applied)
-        self.hands = _hands(asked, loaded, repository, self.roster, demand)
+        self.hands = _hands(asked, repository, self.around.places, self.roster, demand)
         wanted = Wanted(
             change="",
             change_type=asked.change_type,
             target=target,
             subjects=_subjects(loaded, self.around),
             fingerprint=self.assessment.plan.fingerprint,
+            sources=self.around.sources,
             severity=self.assessment.severity,
             bundle=own.settings.digest,
             ledger=self.ledger.genesis if self.ledger else said.ledger if said else "",
@@ -173,15 +177,15 @@ def _repository(folder: str) -> Repository | None:
     return repository
 
 
-def _hands(asked: Asked, loaded: Loaded, repository: Repository | None, roster: Roster, demand: Demand) -> Hands:
+def _hands(
+    asked: Asked, repository: Repository | None, places: tuple[str, ...], roster: Roster, demand: Demand
+) -> Hands:
     """Return who had a hand in the change: those named, and those of the commits since the base."""
     named = (*of_names(asked.authors, roster), *of_accounts(asked.accounts, roster))
     if not asked.base:
         return Hands(named, None)
     if repository is None:
         raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
-    file = loaded.plan_file
-    places = places_of(repository, extent(file.sources), file.variables) if file else ()
     commits = history(repository, asked.base, places)
     found = of_commits(commits, roster, now(), vouched=asked.vouched, must_be_signed=demand.signed_commits)
     return Hands((*named, *found.authors), found.unsigned)
@@ -219,12 +223,15 @@ def _ledger(asked: Asked, own: Own) -> Ledger | None:
     return ledger
 
 
-def _around(said: Said | None, repository: Repository | None) -> Around:
+def _around(said: Said | None, repository: Repository | None, loaded: Loaded) -> Around:
     if said:
-        return Around(tree=said.tree, place=said.place)
+        return Around(tree=said.tree, place=said.place, sources=said.sources)
     if repository is None:
         return Around()
-    return Around(repository.tree, repository.commit, repository.folder)
+    file = loaded.plan_file
+    places = places_of(repository, extent(file.sources), file.variables) if file else ()
+    sources = canonical.digest_named(repository.trees(places))
+    return Around(repository.tree, repository.commit, repository.folder, places, sources)
 
 
 def _target(loaded: Loaded, placed: Placed, around: Around) -> Target:

@@ -15,6 +15,7 @@ from iacgate.cli.changes import Asked, Change
 from iacgate.cli.handed import plans
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Origin
+from iacgate.cli.pullrequests import ask
 from iacgate.errors import TrustInvalid
 from iacgate.evidence.ledger import Entry
 from iacgate.gate import Decision, decide
@@ -44,6 +45,7 @@ def plan_options(command: Any) -> Any:
             ),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
+            click.option("--pull-request", type=int, metavar="N", help="Ask GitHub who had a hand in this one, too."),
             click.option("--ledger", default="", type=click.Path(), metavar="DIR", help="The folder of the ledger."),
         )
     ):
@@ -68,11 +70,14 @@ def read_changes(
         Wanted(config=options["config"], stack=options["stack"], base=options["base"], trusted=options["trusted"])
     )
     origin = Origin(options["plan_json"], options["chdir"], options["program"])
+    told = ask(options["pull_request"], os.environ)
     asked = Asked(
         inbox=options["inbox"],
         change=options["change"],
         authors=options["author"],
         base=options["base"] or "",
+        accounts=told.accounts,
+        vouched=told.vouched,
         change_type=options["change_type"],
         deployer=options.get("deployer", ""),
         ledger=options["ledger"],
@@ -108,6 +113,7 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
       iacgate gate chg-17 --inbox /srv/approvals --base origin/main --ledger /srv/ledger
       iacgate gate tfplan --inbox ./inbox --author ann@example.com --approval comments.txt --format json
       iacgate gate tfplan --inbox ./inbox --base origin/main --type emergency --deployer ann-example
+      GITHUB_REPOSITORY=acme/shop iacgate gate tfplan --inbox ./inbox --base origin/main --pull-request 17
     """
     codes = []
     for change in read_changes(names, options, "gate"):

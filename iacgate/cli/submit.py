@@ -62,6 +62,7 @@ def _contents(change: Change) -> dict[str, bytes]:
         format=FORMAT,
         change=change.wanted.change,
         tree=change.around.tree,
+        sources=change.around.sources,
         place=change.around.place,
         authors=tuple(author.said for author in change.hands.authors),
         ledger=change.wanted.ledger,

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -62,6 +62,13 @@ class Repository:
     def tree(self) -> str:
         """The id of the commit's tree: the content of everything, without who wrote it."""
         return self.ask("rev-parse", "--verify", "--end-of-options", f"{self.commit}^{{tree}}").decode().strip()
+
+    def trees(self, places: Iterable[str]) -> dict[str, str]:
+        """Return the ids of the trees of some folders, as seen from the root; where none is given, of the root."""
+        return {
+            place: self.ask("rev-parse", "--verify", "--end-of-options", f"{self.commit}:{place}").decode().strip()
+            for place in (*places,) or ("",)
+        }
 
     @property
     def folder(self) -> str:

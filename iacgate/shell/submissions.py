@@ -40,13 +40,15 @@ Text = Annotated[str, msgspec.Meta(max_length=512)]
 class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the planner says.
 
-    ``place`` is the stack's folder from the root of its repository, empty for the root itself, null
-    outside of one; ``ledger`` is the digest of the ledger's genesis, empty for none.
+    ``sources`` is the digest of the folders that the plan was made from; ``place`` is the stack's folder
+    from the root of its repository, empty for the root itself, null outside of one; ``ledger`` is the
+    digest of the ledger's genesis, empty for none.
     """
 
     format: str
     change: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")]
     tree: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?\Z")]
+    sources: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
     place: Text | None
     authors: Annotated[tuple[Text, ...], msgspec.Meta(max_length=10_000)]
     ledger: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]

@@ -72,8 +72,8 @@ def changed_target(**more: Any) -> Target:
         (signed("ann", target=changed_target(account="1")), "binding", "another account"),
         (signed("ann", target=changed_target(lineage="")), "binding", "another lineage"),
         (signed("ann", fingerprint="1" * 64), "binding", "another plan"),
-        (signed("ann", subjects={**SUBJECTS, "tree": "1" * 40}), "binding", "another tree"),
-        (signed("ann", subjects={"plan-json": "b" * 64}), "binding", "another tree"),
+        (signed("ann", sources="1" * 64), "binding", "another version of the sources"),
+        (signed("ann", sources=""), "binding", "another version of the sources"),
         (signed("ann", readiness="1" * 64), "binding", "whether it can be undone"),
         (signed("ann", record="1" * 64), "binding", "another change record"),
         (signed("ann", tests="1" * 64), "binding", "another test report"),
@@ -101,8 +101,8 @@ def test_more_severe_than_approved_does_not_count_and_less_severe_does() -> None
 
 def test_an_exact_binding_wants_the_very_bytes() -> None:
     assert verdict(signed("ann"), binding="exact").counts
-    for name in ("plan-file", "plan-json", "lock-file"):
-        other = {**SUBJECTS, name: "1" * 64}
+    for name in SUBJECTS:
+        other = {**SUBJECTS, name: "1" * (40 if name == "tree" else 64)}
         assert verdict(signed("ann"), subjects=other).counts
         assert verdict(signed("ann"), subjects=other, binding="exact").code == "binding"
         missing = {key: value for key, value in SUBJECTS.items() if key != name}
@@ -114,14 +114,14 @@ OTHER_SUBJECTS = {**SUBJECTS, "plan-file": "7" * 64, "tree": "8" * 40}
 
 
 def test_one_signature_is_about_several_plans_and_about_no_mixture_of_them() -> None:
-    other = plan(target=OTHER_TARGET, fingerprint="9" * 64, severity=Severity.MEDIUM)
+    other = plan(target=OTHER_TARGET, fingerprint="9" * 64, sources="6" * 64, severity=Severity.MEDIUM)
     both = signed_for("ann", [plan(), other], [SUBJECTS, OTHER_SUBJECTS])
     assert verdict(both).counts
-    theirs = {"target": OTHER_TARGET, "subjects": OTHER_SUBJECTS, "fingerprint": "9" * 64}
+    theirs = {"target": OTHER_TARGET, "subjects": OTHER_SUBJECTS, "fingerprint": "9" * 64, "sources": "6" * 64}
     assert verdict(both, **theirs, severity=Severity.MEDIUM).counts
     assert verdict(both, **theirs).why == "it approves severity medium, and this is high"
     assert verdict(both, **{**theirs, "fingerprint": "e" * 64}).why == "it is for another plan"
-    assert verdict(both, **{**theirs, "subjects": SUBJECTS}).why == "it is for another tree of sources"
+    assert verdict(both, **{**theirs, "sources": WANTED.sources}).why == "it is for another version of the sources"
     assert verdict(both, **{**theirs, "target": TARGET}).code == "binding"
     assert verdict(signed_for("ann", [other], [OTHER_SUBJECTS])).why == "it is for another stack"
 

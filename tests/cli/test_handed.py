@@ -66,11 +66,11 @@ def test_what_the_planner_says_of_the_sources_and_their_authors_decides_nothing(
     gate = done_by(stack, "gate", "chg-17", *inbox, *stack.base)
     assert gate.returncode == 11
     assert b"does not count (independence): dave had a hand in this change" in gate.stdout
-    said.write_text(json.dumps({**content, "tree": "1" * 40}))
+    said.write_text(json.dumps({**content, "sources": "1" * 64}))
     done = done_by(stack, "approve", "chg-17", *inbox, person="ann")
     assert done.returncode == 0
     gate = done_by(stack, "gate", "chg-17", *inbox, *stack.base)
-    assert b"it is for another tree of sources" in gate.stdout
+    assert b"it is for another version of the sources" in gate.stdout
 
 
 @pytest.mark.parametrize(

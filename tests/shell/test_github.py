@@ -73,7 +73,7 @@ def test_a_pull_request_with_its_commits_over_pages(github: FakeGitHub, reader: 
         "state": "closed",
         "base_ref": "main",
         "base_sha": sha("base"),
-        "head_ref": "work",
+        "head_ref": "topic",
         "head_sha": sha("head"),
         "head_repository": "Fork-er/infra",
         "fork": True,
@@ -122,7 +122,7 @@ def test_who_moved_a_branch_over_pages_and_since_when(github: FakeGitHub, reader
     github.has_push("second", actor="bob", kind="force_push", instant="2026-11-21T10:00:00Z")
     github.has_push("gone", actor=None, instant="2026-11-22T10:00:00Z")
     github.has_push("head", actor="dependabot[bot]")
-    found = reader.pushers(REPOSITORY, "work")
+    found = reader.pushers(REPOSITORY, "topic")
     assert [(push.actor, push.kind, push.after) for push in found] == [
         ("dependabot[bot]", "push", sha("head")),
         ("", "push", sha("gone")),
@@ -130,15 +130,15 @@ def test_who_moved_a_branch_over_pages_and_since_when(github: FakeGitHub, reader
         ("eve", "branch_creation", sha("first")),
     ]
     assert [seen.query for seen in github.seen] == [
-        {"ref": "refs/heads/work", "direction": "desc", "per_page": "100"},
-        {"ref": "refs/heads/work", "direction": "desc", "per_page": "100", "after": "2"},
+        {"ref": "refs/heads/topic", "direction": "desc", "per_page": "100"},
+        {"ref": "refs/heads/topic", "direction": "desc", "per_page": "100", "after": "2"},
     ]
-    assert len(reader.pushers(REPOSITORY, "work", since="2026-11-21T10:00:00Z")) == 3
+    assert len(reader.pushers(REPOSITORY, "topic", since="2026-11-21T10:00:00Z")) == 3
     assert reader.pushers(REPOSITORY, "nothing") == ()
 
 
 def test_a_fork_that_is_gone_cannot_be_asked(github: FakeGitHub, reader: GitHub) -> None:
-    assert "The repository is gone" in refusal(lambda: reader.pushers("", "work"))
+    assert "The repository is gone" in refusal(lambda: reader.pushers("", "topic"))
     assert github.seen == []
 
 
@@ -165,9 +165,9 @@ def test_an_activity_of_another_branch_is_refused(github: FakeGitHub, reader: Gi
         "actor": None,
     }
     github.answers(200, json.dumps([activity]).encode())
-    assert "of another branch" in refusal(lambda: reader.pushers(REPOSITORY, "work"))
-    github.answers(200, json.dumps([{**activity, "ref": "refs/heads/work", "timestamp": "soon"}]).encode())
-    assert "has no time" in refusal(lambda: reader.pushers(REPOSITORY, "work"))
+    assert "of another branch" in refusal(lambda: reader.pushers(REPOSITORY, "topic"))
+    github.answers(200, json.dumps([{**activity, "ref": "refs/heads/topic", "timestamp": "soon"}]).encode())
+    assert "has no time" in refusal(lambda: reader.pushers(REPOSITORY, "topic"))
 
 
 def test_who_started_a_run_and_who_ran_it_again(github: FakeGitHub, reader: GitHub) -> None:
@@ -217,8 +217,8 @@ def whole(github: FakeGitHub) -> dict[str, Any]:
         ({"user": {"login": 5}}, "Expected `str | null`, got `int`"),
         ({"user": {"login": "ann\nbob"}}, "matching regex"),
         ({"user": {"login": "ann@example.com"}}, "matching regex"),
-        ({"head": {"ref": "work", "sha": "HEAD", "repo": None}}, "matching regex"),
-        ({"head": {"ref": "work", "sha": "a" * 40, "repo": {"full_name": "../../user"}}}, "matching regex"),
+        ({"head": {"ref": "topic", "sha": "HEAD", "repo": None}}, "matching regex"),
+        ({"head": {"ref": "topic", "sha": "a" * 40, "repo": {"full_name": "../../user"}}}, "matching regex"),
         ({"commits": "1"}, "Expected `int`, got `str`"),
         ({"merged": None}, "Expected `bool`, got `null`"),
         ({"body": "x" * ((1 << 18) + 1)}, "length <= 262144"),
@@ -240,7 +240,7 @@ def test_answers_of_another_shape_are_refused(value: Any, github: FakeGitHub, re
         lambda: reader.run(REPOSITORY, 7),
     ]
     if value != []:
-        asked += [lambda: reader.pushers(REPOSITORY, "work"), lambda: reader.keys("ann")]
+        asked += [lambda: reader.pushers(REPOSITORY, "topic"), lambda: reader.keys("ann")]
     for ask in asked:
         github.answers(200, json.dumps(value).encode())
         assert "127.0.0.1" in refusal(ask)
@@ -250,7 +250,7 @@ def test_what_is_not_there_is_said(github: FakeGitHub, reader: GitHub) -> None:
     asked: list[Callable[[], Any]] = [
         lambda: reader.pull_request(REPOSITORY, 7),
         lambda: reader.run(REPOSITORY, 7),
-        lambda: reader.pushers("example/nothing", "work"),
+        lambda: reader.pushers("example/nothing", "topic"),
         lambda: reader.keys("nobody"),
     ]
     for ask in asked:

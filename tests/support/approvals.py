@@ -49,6 +49,7 @@ WANTED = Wanted(
     binding="fingerprint",
     valid_hours=168,
     authors=frozenset({"dave"}),
+    sources="5" * 64,
 )
 
 
@@ -80,6 +81,7 @@ def plan(**more: Any) -> Plan:
         target=TARGET,
         serial=3,
         fingerprint=WANTED.fingerprint,
+        sources=WANTED.sources,
         assessment="2" * 64,
         readiness="",
         severity=WANTED.severity,

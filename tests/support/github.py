@@ -96,7 +96,7 @@ class FakeGitHub:
             "user": {"login": author},
             "state": "open",
             "base": {"ref": "main", "sha": sha("base"), "repo": {"full_name": REPOSITORY}},
-            "head": {"ref": "work", "sha": sha(head), "repo": {"full_name": repository}},
+            "head": {"ref": "topic", "sha": sha(head), "repo": {"full_name": repository}},
             "merged": False,
             "merged_by": None,
             "merge_commit_sha": None,
@@ -141,7 +141,7 @@ class FakeGitHub:
         *,
         actor: str | None = "ann-example",
         kind: str = "push",
-        ref: str = "work",
+        ref: str = "topic",
         repository: str = REPOSITORY,
         instant: str = "2026-11-23T10:00:00Z",
     ) -> None:
