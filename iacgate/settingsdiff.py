@@ -105,6 +105,7 @@ def _policy(before: Policy, after: Policy) -> Iterator[str]:
     if before.mode != after.mode:
         yield f"{_mark(after.mode == 'observe')} the mode changes from {before.mode} to {after.mode}"
     yield from _seats("a change of settings", before.trust, after.trust)
+    yield from _ledger(before.ledger, after.ledger)
     if before.rego != after.rego:
         yield "! how Rego is evaluated changes"
     for name in sorted({*before.environments, *after.environments}):
@@ -186,6 +187,11 @@ def _packs(name: str, old: Sequence[str] | None, new: Sequence[str] | None) -> I
     else:
         yield from (f"! {name}: the rule pack {pack} no longer judges" for pack in sorted({*old} - {*new, ALWAYS}))
         yield from (f"  {name}: the rule pack {pack} judges" for pack in sorted({*new} - {*old, ALWAYS}))
+
+
+def _ledger(before: str, after: str) -> Iterator[str]:
+    if before != after:
+        yield f"{_mark(bool(before))} the ledger that counts is {after or 'any'} instead of {before or 'any'}"
 
 
 def _stacks(before: Mapping[str, Stack], after: Mapping[str, Stack]) -> Iterator[str]:

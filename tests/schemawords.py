@@ -35,6 +35,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "environments": "What holds in each environment, by the name that stacks.yaml uses.",
         "rego": "How Rego policies in rules/ are evaluated.",
         "trust": "The seats to be filled before these settings change: how many of which role.",
+        "ledger": "The genesis of the only ledger that counts, as the gate prints it. Left out: any.",
     },
     "Environment": {
         "tier": "prod asks for people where nothing else is said, and is what unknown stacks count as.",

@@ -132,6 +132,13 @@ def test_what_is_taken_back_is_said_too() -> None:
     ]
 
 
+def test_the_ledger_that_counts_is_said() -> None:
+    first, second = (settings(policy=POLICY + f"ledger: '{digit * 64}'\n".encode()) for digit in "12")
+    assert list(in_words(BEFORE, first)) == [f"  the ledger that counts is {'1' * 64} instead of any"]
+    assert list(in_words(first, second)) == [f"! the ledger that counts is {'2' * 64} instead of {'1' * 64}"]
+    assert list(in_words(first, BEFORE)) == [f"! the ledger that counts is any instead of {'1' * 64}"]
+
+
 def test_a_key_in_kms_that_moves_is_said() -> None:
     moved = {**KMS, "kms": ARN.format("moved")}
     lines = list(in_words(settings({**ANN, "keys": [KMS]}), settings({**ANN, "keys": [moved]})))

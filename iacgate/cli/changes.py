@@ -15,7 +15,7 @@ from iacgate.approval.statement import Target
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
-from iacgate.errors import TrustInvalid, UsageInvalid
+from iacgate.errors import EvidenceInvalid, TrustInvalid, UsageInvalid
 from iacgate.evidence.folder import FolderLedger
 from iacgate.evidence.ledger import Ledger, last_applied, used_up
 from iacgate.evidence.ledger import Settings as SettingsSeen
@@ -113,7 +113,7 @@ class Change:
             sources=self.around.sources,
             severity=self.assessment.severity,
             bundle=own.settings.digest,
-            ledger=self.ledger.genesis if self.ledger else said.ledger if said else "",
+            ledger=own.settings.policy.ledger or (self.ledger.genesis if self.ledger else said.ledger if said else ""),
             binding=demand.binding,
             valid_hours=demand.valid_hours,
             authors=frozenset(author.principal for author in self.hands.authors if author.principal),
@@ -199,28 +199,38 @@ def chain_of(target: Target) -> str:
 def _ledger(asked: Asked, own: Own) -> Ledger | None:
     """Return the ledger, where one is named.
 
-    Raises :class:`TrustInvalid` where it has seen newer settings than those that would decide.
+    Raises :class:`EvidenceInvalid` where the settings name another one, :class:`TrustInvalid` where it has seen
+    newer settings than those that would decide.
     """
+    pinned = own.settings.policy.ledger
     if not asked.ledger:
+        if pinned and asked.record:
+            raise EvidenceInvalid("The settings name a ledger, and --ledger names none.", hint="Name its folder.")
         return None
-    ledger = FolderLedger(Path(asked.ledger), create=asked.record)
-    newest, now_used = ledger.newest_settings(), own.trusted
+    ledger = FolderLedger(Path(asked.ledger), create=asked.record and not pinned)
+    if pinned and ledger.genesis != pinned:
+        raise EvidenceInvalid(
+            f"{asked.ledger}: another ledger than the settings name.", hint="Name the folder of the ledger itself."
+        )
+    _check_newest(ledger.newest_settings(), own)
+    return ledger
+
+
+def _check_newest(newest: SettingsSeen | None, own: Own) -> None:
+    used = own.trusted
     if newest is None:
-        return ledger
-    if now_used is None:
+        return
+    if used is None:
         raise TrustInvalid(
             f"The ledger has seen version {newest.version} of signed settings, and these are not signed.",
             hint="Name the protected branch with --trusted.",
         )
-    if newest.version > now_used.version or (
-        newest.version == now_used.version and newest.digest != own.settings.digest
-    ):
+    if newest.version > used.version or (newest.version == used.version and newest.digest != own.settings.digest):
         raise TrustInvalid(
-            f"The settings are version {now_used.version}, and the ledger has seen version {newest.version} "
+            f"The settings are version {used.version}, and the ledger has seen version {newest.version} "
             f"({newest.digest[:12]}): somebody put older ones back.",
             hint="Restore the newest version at the protected branch; changing it back takes a new version.",
         )
-    return ledger
 
 
 def _around(said: Said | None, repository: Repository | None, loaded: Loaded) -> Around:

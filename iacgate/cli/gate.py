@@ -127,7 +127,7 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
             sys.stdout.write(rendered.as_text(decision, label, _how_to_approve(change, options), colour=colour))
         sys.stdout.flush()
         if recorded:
-            click.echo(f"Recorded in the ledger, chain {harmless(change.chain)}: {recorded}", err=True)
+            click.echo(f"Recorded in {change.wanted.ledger}, chain {harmless(change.chain)}: {recorded}", err=True)
         codes.append(decision.exit_code)
     return min((code for code in codes if code), default=0)
 

@@ -71,13 +71,15 @@ class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``policy.yaml`` says; in ``observe`` mode a gate decides and records, and blocks nothing.
 
-    ``trust`` is whose seats must be filled before settings change.
+    ``trust`` is whose seats must be filled before settings change; ``ledger`` is the genesis of the only
+    ledger that counts, empty where none is pinned.
     """
 
     mode: Literal["observe", "enforce"] = "observe"
     environments: dict[str, Environment] = {}
     rego: Rego = Rego()
     trust: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(TRUST))
+    ledger: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
 
     def asked(self, name: str) -> list[Environment]:
         """Return the environment of that name; where nobody says which one it is, every production."""

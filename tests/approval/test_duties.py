@@ -192,7 +192,7 @@ def test_who_is_named_is_found_by_id_account_or_e_mail() -> None:
         ("bob", "account"),
         ("cleo", "e-mail"),
     ]
-    assert [item.principal for item in of_accounts(["gh-ann", "ann", "bob@x"], ROSTER)] == ["", "", "ann"]
+    assert [item.principal for item in of_accounts(["gh-ann", "ann", "bob@x"], ROSTER)] == ["", "ann", "bob"]
 
 
 def test_one_of_the_commits_is_named_whatever_their_order() -> None:

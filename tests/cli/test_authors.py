@@ -309,6 +309,29 @@ def test_a_commit_that_changes_nothing_of_the_stack_is_nobody_s_hand(company: Co
     assert (company.why(), company.hands()) == ([], {"dave"})
 
 
+def test_a_change_of_another_stack_keeps_the_approvals_for_this_one(company: Company) -> None:
+    """A merge queue merges other pull requests first: their trees differ, and what this plan was made from does not."""
+    company.change("dave")
+    for person in ("ann", "bob"):
+        assert company.approve(person)[0] == 0
+    company.commit("ann", other__main=MODULE)
+    code, decision = company.gate()
+    assert (code, decision["allowed"]) == (0, True)
+    company.commit("cleo", stack__notes="# read by path.module, perhaps")
+    code, decision = company.gate()
+    assert code == 11
+    assert [item["why"] for item in decision["approvals"]] == ["it is for another version of the sources"] * 2
+
+
+def test_an_exact_binding_keeps_approvals_for_one_commit_s_tree_only(company: Company) -> None:
+    company.policy(POLICY.replace("{tier: prod}", "{tier: prod, demands: {high: {seats: {infra: 1}, binding: exact}}}"))
+    company.change("dave")
+    assert company.approve("ann")[0] == 0
+    assert company.gate()[1]["approvals"][0]["why"] == ""
+    company.commit("bob", other__main=MODULE)
+    assert "another tree" in company.gate()[1]["approvals"][0]["why"]
+
+
 def test_a_stack_that_reads_elsewhere_has_the_hands_of_all(company: Company) -> None:
     company.change("dave")
     company.commit("bob", application__main="container = 2")

@@ -208,7 +208,7 @@ def test_every_decision_is_recorded(stack: Stack, tmp_path: Path) -> None:  # no
     ledger = ("--ledger", str(tmp_path / "ledger"))
     denied = stack.iacgate("gate", *ledger)
     assert denied.returncode == 11
-    assert b"Recorded in the ledger" in denied.stderr
+    assert b"Recorded in " in denied.stderr
     for person in BOTH:
         assert stack.approve(person).returncode == 0
     gate = stack.iacgate("gate", *ledger)
@@ -286,6 +286,27 @@ def test_another_ledger_is_another_matter(stack: Stack, tmp_path: Path) -> None:
     assert stack.iacgate("gate", *first).returncode == 0
     done = stack.iacgate("gate", *second)
     assert (done.returncode, b"a change in another ledger" in done.stdout) == (11, True)
+
+
+def test_a_ledger_that_the_settings_name_is_the_only_one(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
+    for ledger in (first, second):
+        assert stack.iacgate("gate", *ledger).returncode == 11
+    genesis = FolderLedger(tmp_path / "a").genesis
+    assert genesis.encode() in stack.iacgate("gate", *first).stderr
+    (stack.root / ".iacgate" / "policy.yaml").write_text(f"{POLICY}ledger: {genesis}\n")
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    for person in BOTH:
+        assert stack.approve(person).returncode == 0, "the settings tell which ledger"
+    assert stack.iacgate("gate", *first).returncode == 0
+    for more, says in (
+        (second, b"another ledger than the settings name"),
+        ((), b"--ledger names none"),
+        (("--ledger", str(tmp_path / "c")), b"no ledger"),
+    ):
+        done = stack.iacgate("gate", *more)
+        assert (done.returncode, done.stdout, says in done.stderr) == (4, b"", True)
 
 
 def test_the_command_for_approvers_is_complete(stack: Stack, iacgate: Run) -> None:  # noqa: F811
