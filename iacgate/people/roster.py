@@ -6,7 +6,8 @@ principal, and everything that could make one human two is refused when the file
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 import msgspec
 
@@ -17,6 +18,12 @@ from iacgate.people.keys import PublicKey, parse_key
 from iacgate.people.kms import Arn, KmsKey, parse_pem
 
 HINT = "See docs/approvals.md for the form of people.yaml."
+
+_NO_REPLY: Final = (
+    re.compile(r"(?:[0-9]+\+)?([a-z0-9][a-z0-9-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.ASCII | re.IGNORECASE),
+    re.compile(r"[0-9]+-([a-z0-9_][a-z0-9_.-]*)@users\.noreply\.gitlab\.com", re.ASCII | re.IGNORECASE),
+)
+"""Addresses of those who hide their own: GitHub's ``1234+login@`` (older: ``login@``), GitLab's ``1234-login@``."""
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
 
@@ -122,8 +129,13 @@ class Roster:
         return self._accounts.get(account.casefold())
 
     def by_email(self, email: str) -> Principal | None:
-        """Return whose e-mail it is; an e-mail proves nothing, and only ever counts against somebody."""
-        return self._emails.get(email.casefold())
+        """Return whose e-mail it is; an e-mail proves nothing, and only ever counts against somebody.
+
+        The addresses that forges give those who hide their own name the account, and are its owner's.
+        """
+        listed = self._emails.get(email.casefold())
+        hidden = next(filter(None, (pattern.fullmatch(email) for pattern in _NO_REPLY)), None)
+        return self.by_account(hidden[1]) if hidden and not listed else listed
 
     def find(self, said: str) -> Principal | None:
         """Return whom an id, an account, a cloud identity or an e-mail names.

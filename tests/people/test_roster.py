@@ -40,6 +40,31 @@ def test_people_are_found_by_key_account_and_e_mail() -> None:
 
 
 @pytest.mark.parametrize(
+    ("email", "who"),
+    [
+        ("1234+gh-ann@users.noreply.github.com", "ann"),
+        ("GH-Bob@users.noreply.github.com", "bob"),
+        ("1234-gh-cleo@users.noreply.gitlab.com", "cleo"),
+        ("1234-gh-ann@users.noreply.github.com", ""),
+        ("gh-cleo@users.noreply.gitlab.com", ""),
+        ("1234+gh-ann@users.noreply.example.com", ""),
+        ("x+gh-ann@users.noreply.github.com", ""),
+        ("1234+gh-ann@users.noreply.github.com.evil.example", ""),
+        ("1234+eve@users.noreply.github.com", ""),
+    ],
+)
+def test_an_address_that_a_forge_gives_names_the_account(email: str, who: str) -> None:
+    found = ROSTER.by_email(email)
+    assert (found.id if found else "") == who
+
+
+def test_a_bot_has_such_an_address_too() -> None:
+    bot = {"id": "dependabot", "kind": "machine", "forge": ["dependabot[bot]"]}
+    found = read_roster(msgspec.json.encode({"people": [bot]}), "people.yaml")
+    assert found.by_email("49699333+dependabot[bot]@users.noreply.github.com") is found.principals["dependabot"]
+
+
+@pytest.mark.parametrize(
     ("said", "who"),
     [
         ("ann", "ann"),
