@@ -16,6 +16,7 @@ from iacgate.cli.handed import plans
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Origin
 from iacgate.cli.pullrequests import ask
+from iacgate.cli.surroundings import Named
 from iacgate.errors import TrustInvalid
 from iacgate.evidence.ledger import Entry
 from iacgate.gate import Decision, decide
@@ -74,10 +75,7 @@ def read_changes(
     asked = Asked(
         inbox=options["inbox"],
         change=options["change"],
-        authors=options["author"],
-        base=options["base"] or "",
-        accounts=told.accounts,
-        vouched=told.vouched,
+        named=Named(options["author"], told.accounts, told.vouched, options["base"] or ""),
         change_type=options["change_type"],
         deployer=options.get("deployer", ""),
         ledger=options["ledger"],

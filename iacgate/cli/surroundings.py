@@ -1,0 +1,97 @@
+"""Where a plan comes from: its repository, what of that the plan was made from, and who wrote it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from iacgate import canonical
+from iacgate.approval.duties import Author, Hands, of_accounts, of_commits, of_names
+from iacgate.cli.loading import Loaded
+from iacgate.errors import UsageInvalid
+from iacgate.people.roster import Roster
+from iacgate.plan.source.extent import extent
+from iacgate.shell.clock import now
+from iacgate.shell.commits import history, places_of
+from iacgate.shell.git import Repository, root_of
+from iacgate.shell.submissions import Said
+
+_NOT_NAMED = Author(
+    said="whoever made the commits since the last apply",
+    principal="",
+    why="no commit is named with --base, and no ledger tells what was applied last",
+)
+
+
+class Around(msgspec.Struct, frozen=True):
+    """Where a plan comes from: commit, tree and folder, and what of it the plan was made from.
+
+    Empty where nobody knows; ``place`` is ``None`` outside of a repository. ``places`` are the folders that the
+    plan was made from (none: it cannot be told, and all count), ``sources`` is the digest over them.
+    """
+
+    tree: str = ""
+    commit: str = ""
+    place: str | None = None
+    places: tuple[str, ...] = ()
+    sources: str = ""
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What is said of who had a hand in a change.
+
+    ``authors`` are ids, accounts or e-mails; ``accounts`` are those that the forge names, and ``vouched`` the
+    commits that it made itself; everybody with a commit since ``base`` had a hand in it.
+    """
+
+    authors: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    vouched: frozenset[str] = frozenset()
+    base: str = ""
+
+
+def look_around(loaded: Loaded, said: Said | None) -> tuple[Around, Repository | None]:
+    """Return where a plan comes from: as its planner says where that is believed, else as its repository has it.
+
+    Raises :class:`UsageInvalid` where the repository has not committed what stands in its working tree.
+    """
+    if said:
+        return Around(tree=said.tree, place=said.place, sources=said.sources), None
+    repository = _repository(loaded.folder)
+    if repository is None:
+        return Around(), None
+    file = loaded.plan_file
+    places = places_of(repository, extent(file.sources), file.variables) if file else ()
+    sources = canonical.digest_named(repository.trees(places))
+    return Around(repository.tree, repository.commit, repository.folder, places, sources), repository
+
+
+def _repository(folder: str) -> Repository | None:
+    if root_of(Path(folder)) is None:
+        return None
+    repository = Repository(Path(folder), "HEAD")
+    if not repository.clean:
+        raise UsageInvalid(
+            f"{folder}: the working tree has changes that no commit has, so that an approval would bind another tree.",
+            hint="Commit them, or check out the commit that was planned.",
+        )
+    return repository
+
+
+def hands_of(
+    named: Named, repository: Repository | None, places: tuple[str, ...], roster: Roster, *, must_be_signed: bool
+) -> Hands:
+    """Return who had a hand in a change: those named, and those of the commits since the base.
+
+    In a repository its commits tell, and nobody's word replaces them. Raises :class:`UsageInvalid` where a base is
+    named and there is no repository.
+    """
+    authors = (*of_names(named.authors, roster), *of_accounts(named.accounts, roster))
+    if not named.base:
+        return Hands(authors if repository is None else (*authors, _NOT_NAMED), None)
+    if repository is None:
+        raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
+    commits = history(repository, named.base, places)
+    found = of_commits(commits, roster, now(), vouched=named.vouched, must_be_signed=must_be_signed)
+    return Hands((*authors, *found.authors), found.unsigned)
