@@ -310,10 +310,12 @@ def test_an_approval_for_one_account_does_not_count_in_another(stack: Stack) -> 
         done = stack.approve(person)
         assert (done.returncode, b"account     111" in done.stderr) == (0, True)
     assert stack.decision()[0] == 0
-    (path,) = [path for path in stack.inbox.glob("approvals/*/*.json") if b"ann" in envelope.parse(path.read_bytes()).payload]
+    (path,) = [
+        path for path in stack.inbox.glob("approvals/*/*.json") if b"ann" in envelope.parse(path.read_bytes()).payload
+    ]
     statement = json.loads(envelope.parse(path.read_bytes()).payload)
-    assert statement["predicate"]["target"]["account"] == "111"
-    statement["predicate"]["target"]["account"] = "222"
+    assert statement["predicate"]["plans"][0]["target"]["account"] == "111"
+    statement["predicate"]["plans"][0]["target"]["account"] = "222"
     payload = json.dumps(statement).encode()
     signature = sign(stack.keys / "ann", envelope.pre_authentication(payload), envelope.NAMESPACE)
     path.write_bytes(envelope.seal(payload, signature))
