@@ -165,21 +165,7 @@ def _picked(repository: Repository, commits: Iterable[Commit]) -> dict[str, Comm
 
 def _commits(repository: Repository, names: Sequence[str]) -> dict[str, Commit]:
     """Return those of some objects that are there and commits, by their ids."""
-    sizes = {}
-    for line in repository.ask("cat-file", "--batch-check", given=_lines(names)).decode(errors="replace").splitlines():
-        name, kind, *rest = line.split()
-        if kind == "commit" and rest:
-            sizes[name] = int(rest[0])
+    sizes = repository.sizes(names, "commit")
     if max(sizes.values(), default=0) > MAX_COMMIT:
         raise UsageInvalid(f"A commit has more than {MAX_COMMIT >> 10} KiB.", hint="Shorten its message.")
-    output = repository.ask("cat-file", "--batch", given=_lines(sizes))
-    found, at = {}, 0
-    for name, size in sizes.items():
-        begin = output.index(b"\n", at) + 1
-        found[name] = read_commit(name, output[begin : begin + size])
-        at = begin + size + 1
-    return found
-
-
-def _lines(names: Iterable[str]) -> bytes:
-    return "".join(f"{name}\n" for name in names).encode()
+    return {name: read_commit(name, data) for name, data in repository.contents(sizes).items()}

@@ -6,7 +6,7 @@ import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -88,21 +88,51 @@ class Repository:
         place = inside(self._prefix / folder)
         if place is None:
             return
-        for path, blob in self._blobs(place):
-            if path.endswith(endings):
-                size = int(self.ask("cat-file", "-s", blob))
-                yield path, self.ask("cat-file", "blob", blob) if size <= limit else b" " * (limit + 1)
+        chosen = {path: blob for path, blob in self._blobs(place) if path.endswith(endings)}
+        there = self.contents({blob: size for blob, size in self._all_sizes(chosen).items() if size <= limit})
+        for path, blob in chosen.items():
+            yield path, there.get(blob, b" " * (limit + 1))
 
     def below(self, folder: str, limit: int) -> dict[str, bytes]:
         """Return everything below a folder of the repository's root, by path from there; links are left out.
 
         Raises :class:`UsageInvalid` where a file has more than ``limit`` bytes.
         """
-        found = {}
-        for path, blob in self._blobs(folder, "-r"):
-            if int(self.ask("cat-file", "-s", blob)) > limit:
+        chosen = dict(self._blobs(folder, "-r"))
+        sizes = self._all_sizes(chosen)
+        for path, blob in chosen.items():
+            if sizes[blob] > limit:
                 raise UsageInvalid(f"{folder}/{path}: too large.", hint="Make it smaller.")
-            found[path] = self.ask("cat-file", "blob", blob)
+        there = self.contents(sizes)
+        return {path: there[blob] for path, blob in chosen.items()}
+
+    def _all_sizes(self, chosen: Mapping[str, str]) -> dict[str, int]:
+        """Return the sizes of files, given as ids by path; raises where a partial clone has not all of them."""
+        sizes = self.sizes(chosen.values(), "blob")
+        absent = next((path for path, blob in chosen.items() if blob not in sizes), None)
+        if absent is not None:
+            raise UsageInvalid(
+                f"git does not have {absent!r} of {self._ref!r}: this is a partial clone.", hint="Clone all of it."
+            )
+        return sizes
+
+    def sizes(self, names: Iterable[str], kind: str) -> dict[str, int]:
+        """Return the sizes of those of some objects, by their ids, that are there and of a kind."""
+        found = {}
+        for line in self.ask("cat-file", "--batch-check", given=_lines(names)).decode(errors="replace").splitlines():
+            name, what, *rest = line.split()
+            if what == kind and rest:
+                found[name] = int(rest[0])
+        return found
+
+    def contents(self, sizes: Mapping[str, int]) -> dict[str, bytes]:
+        """Return the contents of objects of which the sizes are known."""
+        output = self.ask("cat-file", "--batch", given=_lines(sizes)) if sizes else b""
+        found, at = {}, 0
+        for name, size in sizes.items():
+            begin = output.index(b"\n", at) + 1
+            found[name] = output[begin : begin + size]
+            at = begin + size + 1
         return found
 
     def _blobs(self, folder: str, *options: str) -> Iterator[tuple[str, str]]:
@@ -189,6 +219,10 @@ def root_of(folder: Path) -> Path | None:
     """Return the nearest folder above that holds a ``.git``, which no commit can hold; ``None`` where there is none."""
     folder = folder.resolve()
     return next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
+
+
+def _lines(names: Iterable[str]) -> bytes:
+    return "".join(f"{name}\n" for name in names).encode()
 
 
 def inside(path: PurePosixPath) -> str | None:
