@@ -6,7 +6,7 @@ It reads like the policy:
 1. The plan is whole, and where somebody must sign, it is the saved plan file and not only its JSON,
    unless the policy does with that.
 2. Its severity is not one that the policy denies whoever signs.
-3. Where somebody must sign, it is known who had a hand in the change.
+3. Where somebody must sign, it is known who had a hand in the change, and the plan was made from commits.
 4. Where its severity demands signed commits, somebody known signed every one that made the change.
 5. Nobody who could sign it rejects it.
 6. Every seat that its severity and its type demand here is filled, by people who had no hand in it.
@@ -26,6 +26,7 @@ import msgspec
 from iacgate.approval.counting import Received, Verdict, Wanted, count
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated, fill
+from iacgate.approval.statement import Target
 from iacgate.people.roster import Principal, Roster
 from iacgate.policy.demands import Demand
 from iacgate.risk.assessment import Assessment
@@ -33,6 +34,8 @@ from iacgate.vocabulary import ChangeType, Severity
 
 DENIED_BY_RISK: Final = 10
 DENIED_BY_APPROVALS: Final = 11
+_SHOWN: Final = 5
+"""So many names stand in one sentence."""
 
 NOT_IN_JSON: Final = ("backend", "workspace", "state lineage", "sources", "lock file", "variables")
 """What a plan's JSON alone cannot bind a decision to."""
@@ -59,9 +62,9 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     ``deny`` is the severity from which the policy denies whoever signs; ``plan_file`` says whether the
     saved plan file was read, or only its JSON; ``json_only_allowed`` whether that will do where somebody
     must sign; ``trusted`` whether the settings are. ``unsigned`` are the commits that nobody known signed;
-    ``None`` where it is not known which commits made the change. ``deployer`` is what is known of whoever
-    deploys, empty where nobody says; ``deployers`` are the principals, by id or role, who may: somebody in
-    each of these.
+    ``None`` where it is not known which commits made the change. ``uncommitted`` are the sources of the plan
+    that the commit does not have so. ``deployer`` is what is known of whoever deploys, empty where nobody says;
+    ``deployers`` are the principals, by id or role, who may: somebody in each of these.
     """
 
     assessment: Assessment
@@ -78,6 +81,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     deployers: tuple[frozenset[str], ...] = ()
     trusted: bool = False
     unsigned: tuple[Unsigned, ...] | None = None
+    uncommitted: tuple[str, ...] = ()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,11 +92,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``trusted`` is false where nobody's signature over the settings was checked: then whoever can
     change them can change the decision. ``not_bound`` names what the decision is not bound to, because
     only the plan's JSON was there. ``deployer`` is the principal who deploys, empty where that is not known.
+    ``subjects``, ``fingerprint``, ``sources`` and ``target`` say which plan was judged, ``bundle`` by which settings.
     """
 
     allowed: bool
     blocks: bool
     change: str
+    subjects: dict[str, str]
+    fingerprint: str
+    sources: str
+    target: Target
+    bundle: str
     change_type: ChangeType
     severity: Severity
     reasons: tuple[Reason, ...]
@@ -119,7 +129,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
     roles = {person: frozenset(roster.principals[person].roles) for person in counted.approving}
     quorum = fill(demand.seats, roles)
     missing = tuple(
-        Missing(role, _could(role, wanted, roster, {seated.principal for seated in quorum.filled}))
+        Missing(role, _could(role, wanted, roster, {seated.principal for seated in quorum.filled}, inputs.now))
         for role in quorum.missing
     )
     deployer = roster.find(inputs.deployer)
@@ -128,7 +138,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *_not_denied_by_risk(inputs),  # 2
         *_authors_are_known(inputs),  # 3
         *_commits_are_signed(inputs),  # 4
-        *_nobody_rejects(counted.rejecting),  # 5
+        *_nobody_rejects(counted.rejections),  # 5
         *_seats_are_filled(missing),  # 6
         *_deployer_may(inputs, deployer),  # 7
     )
@@ -136,6 +146,11 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         allowed=not reasons,
         blocks=bool(reasons) and inputs.mode == "enforce",
         change=wanted.change,
+        subjects=dict(sorted(wanted.subjects.items())),
+        fingerprint=wanted.fingerprint,
+        sources=wanted.sources,
+        target=wanted.target,
+        bundle=wanted.bundle,
         change_type=wanted.change_type,
         severity=inputs.assessment.severity,
         reasons=reasons,
@@ -170,15 +185,28 @@ def _not_denied_by_risk(inputs: Inputs) -> Iterator[Reason]:
 def _authors_are_known(inputs: Inputs) -> Iterator[Reason]:
     if not inputs.demand.seats:
         return
-    if not inputs.authors:
+    if not inputs.authors and inputs.unsigned is None:
         text = "It is not known who wrote the change: gate it in its git repository, or name people with --author."
         yield Reason("authors-unknown", DENIED_BY_APPROVALS, text)
+    elif not inputs.authors:
+        text = "No commit since the base touches what the plan was made from: name whoever asked for it with --author."
+        yield Reason("authors-unknown", DENIED_BY_APPROVALS, text)
+    if inputs.uncommitted:
+        text = (
+            f"Nobody committed these sources of the plan so: {_some(inputs.uncommitted)}. Commit them and plan again."
+        )
+        yield Reason("sources-uncommitted", DENIED_BY_APPROVALS, text)
     for author in inputs.authors:
         if not author.principal:
             where = f"commit {author.commit}" if author.commit else "the change"
             why = author.why or f"nobody in people.yaml is {author.said}: add the person"
             text = f"It is not known who had a hand in {where}: {why}."
             yield Reason("author-unknown", DENIED_BY_APPROVALS, text)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f", and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _commits_are_signed(inputs: Inputs) -> Iterator[Reason]:
@@ -192,10 +220,12 @@ def _commits_are_signed(inputs: Inputs) -> Iterator[Reason]:
         yield Reason("commit-unsigned", DENIED_BY_APPROVALS, text)
 
 
-def _nobody_rejects(rejecting: tuple[str, ...]) -> Iterator[Reason]:
-    for person in rejecting:
-        text = f"{person} rejects the change, and has not withdrawn that."
-        yield Reason("rejected", DENIED_BY_APPROVALS, text)
+def _nobody_rejects(rejections: tuple[tuple[str, str], ...]) -> Iterator[Reason]:
+    for person, said in rejections:
+        because = f" ({said})" if said else ""
+        yield Reason(
+            "rejected", DENIED_BY_APPROVALS, f"{person} rejects the change, and has not withdrawn that{because}."
+        )
 
 
 def _seats_are_filled(missing: tuple[Missing, ...]) -> Iterator[Reason]:
@@ -219,7 +249,12 @@ def _deployer_may(inputs: Inputs, deployer: Principal | None) -> Iterator[Reason
         yield Reason("deployer-not-allowed", DENIED_BY_APPROVALS, text)
 
 
-def _could(role: str, wanted: Wanted, roster: Roster, seated: set[str]) -> tuple[str, ...]:
-    """Return who could fill a seat: holds the role and a key, had no hand in the change, sits nowhere yet."""
-    able = (person for person in roster.holding(role) if person.keys and person.id not in wanted.authors | seated)
+def _could(role: str, wanted: Wanted, roster: Roster, seated: set[str], now: str) -> tuple[str, ...]:
+    """Return who could fill a seat: holds the role and a valid key, had no hand in the change, sits nowhere yet."""
+    able = (
+        person
+        for person in roster.holding(role)
+        if person.id not in wanted.authors | seated
+        and any(key.valid_at(now) and not (key.revoked and key.revoked <= now) for key in person.keys)
+    )
     return tuple(sorted(person.id for person in able))

@@ -46,6 +46,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "deny": "A plan of this severity or above is denied, whoever signs.",
         "deployers": "Who may deploy: ids or roles of people.yaml. Left out: anybody.",
         "packs": "The rule packs that judge, besides terraform. Left out: all that ship.",
+        "generated": "Names of sources (* for any text) that a tool writes before the plan: no commit has them.",
         "json_only": "Whether seats can be filled for a plan of which only the JSON is there. It binds no backend, "
         "workspace, state, sources, lock file or variables, and the caller says which stack it is of.",
     },
@@ -116,6 +117,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "Said": {
         "format": "The name and version of this form.",
+        "change_type": "The type of change that the planner proposes.",
         "change": "The change's id.",
         "tree": "The id of the git tree of the sources; empty outside of a repository.",
         "sources": "The digest of the folders that the plan was made from; empty outside of a repository.",
@@ -156,6 +158,11 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "Decision": {
         "allowed": "Whether the plan may be applied.",
+        "subjects": "The digests of the plan file, its JSON, the lock file, and the id of the tree; empty for none.",
+        "fingerprint": "The digest of everything that decides what the plan does.",
+        "sources": "The digest of the folders that the plan was made from; empty outside of a repository.",
+        "target": "Where the plan will be applied.",
+        "bundle": "The digest of the settings that decided.",
         "blocks": "Whether the policy's mode makes a denial count.",
         "change": "The change's id.",
         "change_type": "The type as which the change was decided.",
@@ -191,6 +198,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "principal": "Who signed; before that is verified, who it says.",
         "decision": "What was signed: approve, reject or withdraw.",
         "code": "counts, or the check that failed.",
+        "said": "The signer's reason, where the signature is known to be his.",
         "why": "Why it does not count.",
     },
 }

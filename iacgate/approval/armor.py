@@ -33,7 +33,8 @@ def armored(envelope: bytes) -> str:
 def envelopes_in(data: bytes, name: str) -> list[bytes]:
     """Return the envelopes in a file: the file itself where it is one, or every block in its text.
 
-    Raises :class:`SignatureInvalid`, naming the file, where there is none, or a block is not one whole.
+    A text without any is one without approvals. Raises :class:`SignatureInvalid`, naming the file, where a block
+    is not whole, or there are too many.
     """
     if len(data) > MAX_TEXT:
         raise SignatureInvalid(f"{name}: too large.", hint="Give the approvals in several files.")
@@ -41,10 +42,10 @@ def envelopes_in(data: bytes, name: str) -> list[bytes]:
         return [data.strip()]
     text = data.decode("utf-8", errors="replace")
     blocks = _BLOCK.findall(text)
-    if not blocks or len(blocks) > MAX_BLOCKS or text.count(BEGIN) != len(blocks):
-        raise SignatureInvalid(
-            f"{name}: no envelope, too many, or one that is cut off.", hint=f"Copy whole blocks, from {BEGIN} on."
-        )
+    if len(blocks) > MAX_BLOCKS:
+        raise SignatureInvalid(f"{name}: more than {MAX_BLOCKS} envelopes.", hint="Give them in several files.")
+    if text.count(BEGIN) != len(blocks):
+        raise SignatureInvalid(f"{name}: an envelope that is cut off.", hint=f"Copy whole blocks, from {BEGIN} on.")
     return [_decoded(block, name) for block in blocks]
 
 

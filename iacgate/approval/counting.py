@@ -97,7 +97,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """What became of one envelope: whose it is, whether it counts, and why not.
 
     ``digest`` names the envelope's bytes, ``statement`` the bytes that were signed, which stay the
-    same when an envelope is written another way; empty where there are none.
+    same when an envelope is written another way; empty where there are none. ``said`` is the signer's reason.
     """
 
     digest: str
@@ -106,6 +106,7 @@ class Verdict(msgspec.Struct, frozen=True):
     decision: str
     code: Code
     why: str
+    said: str = ""
 
     @property
     def counts(self) -> bool:
@@ -130,6 +131,12 @@ class Counted(msgspec.Struct, frozen=True):
     def approving(self) -> tuple[str, ...]:
         """The principals whose approvals count, each once."""
         return tuple(sorted({item.principal for item in self.verdicts if item.counts and item.decision == "approve"}))
+
+    @property
+    def rejections(self) -> tuple[tuple[str, str], ...]:
+        """Who rejects the change, with the reason that each gave."""
+        found = {item.principal: item.said for item in self.verdicts if item.counts and item.decision == "reject"}
+        return tuple(sorted(found.items()))
 
     @property
     def rejecting(self) -> tuple[str, ...]:
@@ -202,7 +209,8 @@ def _judge(item: Received, wanted: Wanted, roster: Roster, now: str) -> tuple[Ve
             raise _Refused("principal", f"{person.id} could fill no seat", person.id, decision)
     except _Refused as refused:
         return msgspec.structs.replace(refused.verdict, digest=digest, statement=signed), ()
-    return Verdict(digest, signed, person.id, decision, "counts", ""), statement.predicate.withdraws
+    said = statement.predicate.reason
+    return Verdict(digest, signed, person.id, decision, "counts", "", said), statement.predicate.withdraws
 
 
 def _parsed(item: Received) -> Envelope:
@@ -246,7 +254,10 @@ def _about_this_change(statement: Statement, wanted: Wanted, person: Principal) 
     if predicate.change != wanted.change:
         raise _Refused("change", "it is about another change", person.id, predicate.decision)
     if predicate.ledger != wanted.ledger:
-        raise _Refused("change", "it is about a change in another ledger", person.id, predicate.decision)
+        named = (
+            "it is about a change in another ledger" if predicate.ledger else "it names no ledger, and must name one"
+        )
+        raise _Refused("change", f"{named}: sign again with --ledger", person.id, predicate.decision)
 
 
 def _approves(statement: Statement, wanted: Wanted, person: Principal, arrived: str, now: str) -> None:

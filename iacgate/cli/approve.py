@@ -26,6 +26,9 @@ DENIED: Final = 11
 Said: TypeAlias = Literal["approve", "reject", "withdraw"]
 
 
+_DONE: Final = {"approve": "approves", "reject": "rejects", "withdraw": "withdraws what he signed about"}
+
+
 def signing_options(command: Any) -> Any:
     """Add the options of whoever signs."""
     for option in reversed(
@@ -90,6 +93,8 @@ def withdraw(names: tuple[str, ...], **options: Any) -> int:
 def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> int:
     if not options["inbox"] and (not options["output"] or decision == "withdraw"):
         raise UsageInvalid("Nobody would get what you sign.", hint="Name --inbox, or --output to send it yourself.")
+    if not _is_utf8(options["reason"]):
+        raise UsageInvalid("The reason is not UTF-8.", hint="Write it in plain text.")
     changes = _of_one_change(list(read_changes(names, options, "sign")))
     first = changes[0]
     person = first.roster.principals.get(options["principal"])
@@ -111,6 +116,14 @@ def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> in
                 raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
         _deliver(first, decision, person, data, options)
     return 0
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_one_change(changes: list[Change]) -> list[Change]:
@@ -136,8 +149,10 @@ def _check_signer(change: Change, person: Principal) -> None:
         why = f"{person.id} is a machine, and machines fill no seat"
     elif change.demand.seats and not set(person.roles) & set(change.demand.seats):
         why = f"{change.loaded.plan.name} asks for {', '.join(change.demand.seats)}, and {person.id} holds none of it"
+    elif change.demand.seats and change.loaded.plan_file is None and not change.json_only:
+        why = f"{change.loaded.plan.name} is a plan's JSON alone, which nobody can approve here"
     if why:
-        raise CannotCount(f"{why}.", hint="Ask somebody else; nothing was signed.")
+        raise CannotCount(f"{why}.", hint="Nothing was signed.")
 
 
 def _batches(change: Change, person: Principal) -> list[tuple[str, ...]]:
@@ -168,6 +183,9 @@ def _show(change: Change) -> None:
         click.echo(f"account     {harmless(target.account)}", err=True)
     click.echo(f"sources     {change.around.tree or 'in no repository'}{whose}", err=True)
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
+    inputs = change.inputs()
+    for rejects, said in count(inputs.received, change.wanted, change.roster, inputs.now).rejections:
+        click.echo(f"rejected by {harmless(rejects)}{f': {harmless(said)}' if said else ''}", err=True)
 
 
 def _statement(
@@ -208,7 +226,7 @@ def _about(change: Change) -> Plan:
 
 
 def _deliver(change: Change, decision: str, person: Principal, data: bytes, options: dict[str, Any]) -> None:
-    done = f"{decision.capitalize()}: {change.wanted.change} as {person.id}"
+    done = f"Signed: {person.id} {_DONE[decision]} {change.wanted.change}"
     if options["inbox"]:
         path = change.inbox.put(change.wanted.change, data)
         click.echo(f"{done}, in {harmless(str(path))}", err=options["output"] == "-")

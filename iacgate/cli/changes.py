@@ -36,16 +36,18 @@ _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 class Asked(msgspec.Struct, frozen=True):
     """What is said of a change; empty where nothing is.
 
-    ``record`` is for the gate, which makes a ledger where there is none. ``believe`` is for who signs: what
+    ``hand_over`` is for who submits, which makes an inbox where there is none; ``record`` for the gate, which
+    makes a ledger where there is none. ``believe`` is for who signs: what
     the planner says of sources and authors is taken as it is, shown and signed. The gate looks for itself.
     """
 
     inbox: str
     change: str = ""
     named: Named = Named()
-    change_type: ChangeType = "normal"
+    change_type: ChangeType | None = None
     deployer: str = ""
     ledger: str = ""
+    hand_over: bool = False
     record: bool = False
     believe: bool = False
 
@@ -61,7 +63,7 @@ class Change:
         own, self.loaded = judge.own, loaded
         said = loaded.said if asked.believe else None
         self.roster = _roster(own.settings.roster, own.settings.folder)
-        self.inbox = FolderInbox(Path(asked.inbox))
+        self.inbox = FolderInbox(Path(asked.inbox), create=asked.hand_over and bool(asked.inbox))
         self.assessment = judge.judge(loaded, with_differences=with_differences)
         placed, self._environment = own.place(loaded)
         if loaded.plan_file is None and judge.stack and not self._environment.json_only:
@@ -69,8 +71,9 @@ class Change:
                 "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
                 hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
             )
-        self.demand = self._environment.demand(self.assessment.severity, asked.change_type)
-        self.around, repository = look_around(loaded, said)
+        self._type: ChangeType = asked.change_type or (said.change_type if said else "normal")
+        self.demand = self._environment.demand(self.assessment.severity, self._type)
+        self.around, repository = look_around(loaded, said, self._environment.generated)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
         self.ledger = open_ledger(asked.ledger, own, record=asked.record)
@@ -80,6 +83,7 @@ class Change:
         self.hands = hands_of(named, repository, self.around.places, self.roster, must_be_signed=must_be_signed)
         self.wanted = self._wanted(asked, target, own, used_up(entries))
         self.settings = SettingsSeen(own.settings.digest, own.trusted.version if own.trusted else 0)
+        self.pinned = bool(own.settings.policy.ledger)
         self._mode, self._trusted = own.settings.policy.mode, own.trusted is not None
         self._deployer = asked.deployer
         self._deployers = deployers(own.settings.policy, placed.environment)
@@ -90,7 +94,7 @@ class Change:
         ledger = self.ledger.genesis if self.ledger else said.ledger if said and asked.believe else ""
         wanted = Wanted(
             change="",
-            change_type=asked.change_type,
+            change_type=self._type,
             target=target,
             subjects=_subjects(self.loaded, self.around),
             fingerprint=self.assessment.plan.fingerprint,
@@ -107,6 +111,11 @@ class Change:
             wanted, change=asked.change or (said.change if said else "") or _change_id(wanted)
         )
 
+    @property
+    def json_only(self) -> bool:
+        """Whether the policy lets a plan be gated here of which only the JSON is there."""
+        return self._environment.json_only
+
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
         return Inputs(
@@ -116,6 +125,7 @@ class Change:
             deny=self._environment.deny,
             authors=self.hands.authors,
             unsigned=self.hands.unsigned,
+            uncommitted=self.around.uncommitted,
             received=tuple(self.inbox.received(self.wanted.change)),
             mode=self._mode,
             now=now(),

@@ -42,7 +42,7 @@ def plan_options(command: Any) -> Any:
             click.option("--stack", default="", metavar="NAME", help="The plan's stack in stacks.yaml."),
             click.option("--change", default="", metavar="ID", help="The change.  [default: named after the plan]"),
             click.option(
-                "--type", "change_type", type=click.Choice(CHANGE_TYPES), default="normal", help="The type of change."
+                "--type", "change_type", type=click.Choice(CHANGE_TYPES), help="The type of change.  [default: normal]"
             ),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
@@ -79,6 +79,7 @@ def read_changes(
         change_type=options["change_type"],
         deployer=options.get("deployer", ""),
         ledger=options["ledger"],
+        hand_over=purpose == "submit",
         record=purpose == "gate",
         believe=purpose == "sign",
     )
@@ -171,7 +172,8 @@ def _how_to_approve(change: Change, options: dict[str, Any]) -> str:
         "--inbox": str(Path(options["inbox"]).absolute()),
         "--trusted": options["trusted"],
         "--type": "" if kind == "normal" else kind,
-        **({} if said else {"--base": options["base"], "--change": options["change"], "--ledger": options["ledger"]}),
+        **({} if said else {"--base": options["base"], "--change": options["change"]}),
+        "--ledger": "" if change.pinned or (said and said.ledger) else options["ledger"],
     }
     words = ["iacgate", "approve", said.change if said else change.loaded.plan.name]
     words += [word for name, value in carried.items() if value for word in (name, value)]

@@ -6,11 +6,15 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 from iacgate.cli.loading import Loaded, Origin, load
 from iacgate.errors import UsageInvalid
+from iacgate.render.plain import harmless
 from iacgate.shell.download import download, is_link
+from iacgate.shell.git import root_of
 from iacgate.shell.inputs import STDIN, read_input
-from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, is_zipped, read_said, submissions, unzip
+from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, Said, is_zipped, read_said, submissions, unzip
 
 
 def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[Loaded]:
@@ -54,12 +58,30 @@ def _unzipped(data: bytes, name: str, origin: Origin, change: str) -> Iterator[L
 
 
 def _handed_over(path: Path, origin: Origin, change: str) -> Iterator[Loaded]:
+    """Yield the newest plan of each state; what was planned before for the same one is left aside."""
+    seen: set[tuple[str | None, str, str]] = set()
     for folder in submissions(path):
         said = read_said(folder)
         if change and said.change != change:
             raise UsageInvalid(f"{folder} is about {said.change}, not about {change}.", hint="Mend --change.")
         beside = Origin(str(folder / PLAN_JSON), None, origin.program)
         for loaded in load(str(folder / PLAN_FILE), beside):
+            file = loaded.plan_file
+            if file is None:
+                raise UsageInvalid(f"{folder} holds no saved plan file.", hint="Make it with `iacgate submit`.")
+            state = (said.place, repr(sorted(file.backend_config.items())), file.workspace)
+            if state in seen:
+                click.echo(f"Left aside: {harmless(str(folder))}, an older plan of the same state.", err=True)
+                continue
+            seen.add(state)
             loaded.said = said
-            loaded.folder = origin.chdir or "."
+            loaded.folder = origin.chdir or _folder_of(said)
             yield loaded
+
+
+def _folder_of(said: Said) -> str:
+    """Return the stack's folder in the repository of the current folder, where it has that."""
+    root = root_of(Path())
+    folder = root / said.place if root and said.place is not None else None
+    inside = folder is not None and root is not None and root in (folder.resolve(), *folder.resolve().parents)
+    return str(folder) if folder and inside and folder.is_dir() else "."

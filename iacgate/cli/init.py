@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from iacgate.errors import UsageInvalid
-from iacgate.shell.folders import SETTINGS
+from iacgate.shell.folders import SETTINGS, find_settings
 
 POLICY: Final = """# What a severity weighs and demands, in which environment. docs/settings.md, docs/approvals.md
 mode: observe                 # decides, says so, and blocks nothing; `enforce` when you are ready
@@ -89,6 +89,10 @@ def command(folder: Path) -> None:
     there = [name for name in FILES if (place / name).exists() or (place / name).is_symlink()]
     if there:
         raise UsageInvalid(f"{place / there[0]} is there already.", hint="Edit it, or take it away.")
+    parent = folder.resolve().parent
+    outer = "" if (folder / ".git").exists() else find_settings(str(parent))
+    if outer:
+        raise UsageInvalid(f"{parent / outer} is there already, and holds for this folder.", hint="Edit it.")
     place.mkdir(parents=True, exist_ok=True)
     for name, text in FILES.items():
         (place / name).write_text(text, encoding="utf-8")

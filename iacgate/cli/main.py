@@ -97,14 +97,17 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail(error.format_message(), hint, 2)
     except (click.Abort, KeyboardInterrupt):
         return _fail("Interrupted.", "", 130)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the second is click's own answer to a closed pipe
         return _closed_pipe()
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{place}{error.strerror or type(error).__name__}.", "What was to be written is not.", 4)
     except RecursionError:
         return _fail("The input is nested too deeply to be read safely.", "Look at what produces it.", 3)
     except MemoryError:
         return _fail("There is not enough memory for this plan.", "Run it on a larger machine, or split the stack.", 3)
     except Exception as error:  # a traceback could show values; where it stopped is what we need
-        return _fail(f"A defect in iacgate: {_where_from(error)}.", "Nothing was decided. Please report this line.", 1)
+        return _fail(f"A defect in iacgate: {_where_from(error)}.", "Please report this line.", 1)
     return code if isinstance(code, int) else 0
 
 

@@ -60,11 +60,12 @@ def _contents(change: Change) -> dict[str, bytes]:
         )
     said = Said(
         format=FORMAT,
+        change_type=change.wanted.change_type,
         change=change.wanted.change,
         tree=change.around.tree,
         sources=change.around.sources,
         place=change.around.place,
-        authors=tuple(author.said for author in change.hands.authors),
+        authors=tuple(author.principal or author.said for author in change.hands.authors),
         ledger=change.wanted.ledger,
     )
     plan_file = read_input(change.loaded.plan.name)

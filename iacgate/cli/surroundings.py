@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,9 +12,9 @@ from iacgate.approval.duties import Author, Hands, of_accounts, of_commits, of_n
 from iacgate.cli.loading import Loaded
 from iacgate.errors import UsageInvalid
 from iacgate.people.roster import Roster
-from iacgate.plan.source.extent import extent
+from iacgate.plan.source.extent import extent, local_files
 from iacgate.shell.clock import now
-from iacgate.shell.commits import history, places_of
+from iacgate.shell.commits import history, places_of, uncommitted
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.submissions import Said
 
@@ -28,7 +29,8 @@ class Around(msgspec.Struct, frozen=True):
     """Where a plan comes from: commit, tree and folder, and what of it the plan was made from.
 
     Empty where nobody knows; ``place`` is ``None`` outside of a repository. ``places`` are the folders that the
-    plan was made from (none: it cannot be told, and all count), ``sources`` is the digest over them.
+    plan was made from (none: it cannot be told, and all count), ``sources`` is the digest over them;
+    ``uncommitted`` are the sources of the plan that the commit does not have so.
     """
 
     tree: str = ""
@@ -36,6 +38,7 @@ class Around(msgspec.Struct, frozen=True):
     place: str | None = None
     places: tuple[str, ...] = ()
     sources: str = ""
+    uncommitted: tuple[str, ...] = ()
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -51,10 +54,11 @@ class Named(msgspec.Struct, frozen=True):
     base: str = ""
 
 
-def look_around(loaded: Loaded, said: Said | None) -> tuple[Around, Repository | None]:
+def look_around(loaded: Loaded, said: Said | None, generated: Sequence[str]) -> tuple[Around, Repository | None]:
     """Return where a plan comes from: as its planner says where that is believed, else as its repository has it.
 
-    Raises :class:`UsageInvalid` where the repository has not committed what stands in its working tree.
+    ``generated`` are names of sources that no commit has. Raises :class:`UsageInvalid` where the repository
+    has not committed what stands in its working tree.
     """
     if said:
         return Around(tree=said.tree, place=said.place, sources=said.sources), None
@@ -64,7 +68,8 @@ def look_around(loaded: Loaded, said: Said | None) -> tuple[Around, Repository |
     file = loaded.plan_file
     places = places_of(repository, extent(file.sources), file.variables) if file else ()
     sources = canonical.digest_named(repository.trees(places))
-    return Around(repository.tree, repository.commit, repository.folder, places, sources), repository
+    differing = uncommitted(repository, local_files(file.sources), generated) if file else ()
+    return Around(repository.tree, repository.commit, repository.folder, places, sources, differing), repository
 
 
 def _repository(folder: str) -> Repository | None:

@@ -71,7 +71,11 @@ def _deciding(folder: Path, files: dict[str, bytes], digest: str, previous: str)
         return bundle_of(digest, files)
     found = earlier(folder.resolve().parent, "HEAD", {previous}).get(previous)
     if found is None:
-        raise TrustInvalid("The version before is not in this branch's history.", hint="Fetch all of the history.")
+        raise TrustInvalid(
+            "No commit of this branch has the version before.",
+            hint="Were these settings edited after somebody signed? Take the newest folder in .iacgate/trust/ away, "
+            "and sign again. Else commit that version, or fetch all of the history.",
+        )
     return found
 
 

@@ -5,16 +5,21 @@ Settings as in Terraform's documentation of each backend.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 from iacgate.errors import SettingsInvalid
+
+_USER: Final = re.compile(r"(?<=:)//[^/@?#]*@")
+"""Name and password in an address, which are no part of what it names."""
 
 _IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     "azurerm": ("storage_account_name", "container_name", "key", "environment"),
     "consul": ("address", "datacenter", "path"),
     "cos": ("region", "bucket", "prefix", "key"),
     "gcs": ("bucket", "prefix"),
+    "http": ("address",),
     "kubernetes": ("host", "namespace", "secret_suffix"),
     "local": ("path", "workspace_dir"),
     "oci": ("namespace", "bucket", "key", "region"),
@@ -43,6 +48,10 @@ def identity(backend_type: str, config: Mapping[str, Any], place: str | None) ->
             hint="Keep the stack in git, or its state in a backend.",
         )
     found = {name: _text(config.get(name)) for name in _IDENTITY[backend_type]}
+    if backend_type == "http" and not found["address"]:
+        raise SettingsInvalid(
+            "The plan does not name the address of its http backend.", hint="Set it in the configuration."
+        )
     here = {"folder": place or "."} if backend_type == "local" else {}
     return {"type": backend_type, **here, **{name: text for name, text in found.items() if text}}
 
@@ -52,4 +61,4 @@ def _text(value: Any) -> str:
         return " ".join(f"{name}={_text(inner)}" for name, inner in sorted(value.items()) if inner)
     if isinstance(value, list):
         return " ".join(map(_text, value))
-    return "" if value is None else str(value)
+    return "" if value is None else _USER.sub("//", str(value))

@@ -18,19 +18,23 @@ DEFAULT_HOURS: Final = 7 * 24
 
 
 class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``policy.yaml`` says of one severity; what it leaves out is the default."""
+    """What ``policy.yaml`` says of one severity.
+
+    What it leaves out (``None``) is the default: 168 hours, ``fingerprint``, no signed commits; for a type of
+    change that is not normal, what is demanded of a normal one.
+    """
 
     seats: dict[Role, Seats]
-    valid_hours: Hours = DEFAULT_HOURS
-    binding: Binding = "fingerprint"
-    signed_commits: bool = False
+    valid_hours: Hours | None = None
+    binding: Binding | None = None
+    signed_commits: bool | None = None
 
 
 class TypeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``policy.yaml`` says of one type of change.
 
-    A severity that it leaves out demands what it does of normal changes. One that names no seats asks for
-    nobody: for a type, that is said, and not forgotten.
+    A severity that it leaves out demands what it does of normal changes, and so does each setting that a
+    severity leaves out. One that names no seats asks for nobody: for a type, that is said, and not forgotten.
     """
 
     demands: dict[Severity, DemandText]
@@ -63,13 +67,30 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
 
     So a further finding can only add to what is asked for. What asks for nobody adds nothing.
     """
-    seats: dict[str, int] = {}
-    hours, binding = DEFAULT_HOURS * 100, NOTHING.binding
     asked = [demand for level, demand in demands.items() if level.rank <= severity.rank and demand.seats]
+    if not asked:
+        return NOTHING
+    seats: dict[str, int] = {}
     for demand in asked:
-        hours = min(hours, demand.valid_hours)
-        binding = "exact" if "exact" in (binding, demand.binding) else "fingerprint"
         for role, count in demand.seats.items():
             seats[role] = max(seats.get(role, 0), count)
-    signed = any(demand.signed_commits for demand in asked)
-    return Demand(seats, hours, binding, signed) if asked else NOTHING
+    return Demand(
+        seats=seats,
+        valid_hours=min(demand.valid_hours or DEFAULT_HOURS for demand in asked),
+        binding="exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint",
+        signed_commits=any(demand.signed_commits for demand in asked),
+    )
+
+
+def for_type(normal: Mapping[Severity, DemandText], own: Mapping[Severity, DemandText]) -> dict[Severity, DemandText]:
+    """Return what a type of change demands: what is demanded of a normal one, and instead of it what it says itself."""
+    found = dict(normal)
+    for severity, text in own.items():
+        base = demanded(normal, severity)
+        found[severity] = DemandText(
+            seats=text.seats,
+            valid_hours=base.valid_hours if text.valid_hours is None else text.valid_hours,
+            binding=base.binding if text.binding is None else text.binding,
+            signed_commits=base.signed_commits if text.signed_commits is None else text.signed_commits,
+        )
+    return found

@@ -9,7 +9,7 @@ import msgspec
 
 from iacgate import strictyaml
 from iacgate.errors import SettingsInvalid
-from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, Role, Seats, TypeText, demanded
+from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, Role, Seats, TypeText, demanded, for_type
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 TRUST: Final = {"infra": 1, "security": 1}
@@ -36,7 +36,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     that is at least as severe as ``deny`` is denied, whoever signs. ``deployers`` are the principals,
     by id or role, who may deploy; empty for anybody. ``packs`` are the shipped rules that judge,
     besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
-    plan of which only the JSON is there.
+    plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a
+    tool writes before the plan is made, so that no commit has them.
     """
 
     tier: Literal["prod", "other"]
@@ -48,12 +49,13 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deployers: list[Role] = []
     packs: list[ShippedPack] | None = None
     json_only: bool = False
+    generated: list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]] = []
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""
-        defaults = DEFAULTS if self.tier == "prod" else {}
+        normal = {**(DEFAULTS if self.tier == "prod" else {}), **self.demands}
         own = None if change_type == "normal" else self.change_types.get(change_type)
-        return demanded({**defaults, **self.demands, **(own.demands if own else {})}, severity)
+        return demanded(for_type(normal, own.demands) if own else normal, severity)
 
 
 class Rego(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

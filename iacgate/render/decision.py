@@ -9,6 +9,7 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.approval.duties import Author
+from iacgate.approval.statement import Target
 from iacgate.gate import Decision
 from iacgate.render.plain import harmless, harmless_json
 
@@ -41,6 +42,7 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     painted = f"\x1b[{'1;32' if decision.allowed else '1;31'}m{word}\x1b[0m" if colour else word
     kind = "" if decision.change_type == "normal" else f"{decision.change_type} "
     yield f"{painted}  {harmless(plan)}  (severity {decision.severity}, {kind}change {harmless(decision.change)})"
+    yield f"Judged for {_where(decision.target)}, by the settings {harmless(decision.bundle[:12])}."
     yield from _what_it_is_worth(decision)
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
@@ -58,10 +60,18 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
         yield "What arrived:"
     for item in decision.approvals:
         verdict = "counts" if item.counts else f"does not count ({item.code}): {harmless(item.why)}"
-        yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}"
+        because = f': "{harmless(item.said)}"' if item.said and item.counts else ""
+        yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}{because}"
     if decision.missing:
         yield ""
         yield f"To fill a seat: {harmless(command)}"
+
+
+def _where(target: Target) -> str:
+    stack = f"the stack {target.stack}" if target.stack else "a stack that stacks.yaml does not have"
+    environment = target.environment or "production, since nobody says"
+    workspace = f", workspace {target.workspace}" if target.workspace else ""
+    return harmless(f"{stack}, environment {environment}{workspace}")
 
 
 def _authors(authors: Sequence[Author]) -> Iterator[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -59,6 +60,29 @@ def places_of(repository: Repository, extent: Extent | None, variables: Iterable
     return tuple(sorted(places)) if set_here.issuperset(variables) else ()
 
 
+def uncommitted(repository: Repository, files: Mapping[str, bytes], generated: Sequence[str]) -> tuple[str, ...]:
+    """Return the sources of a plan that the commit does not have so, as seen from the root.
+
+    ``files`` are those that stand in the repository, by path from the stack's folder; ``generated`` are names of
+    files (``*`` for any text) that a tool writes, so that no commit has them. Line ends do not count.
+    """
+    folder = PurePosixPath(repository.folder)
+    wanted = {path: data for path, data in files.items() if not _matches(path, generated)}
+    places = {path: inside(folder / path) for path in wanted}
+    there = _entries(repository, sorted({place.rpartition("/")[0] for place in places.values() if place}))
+    found = []
+    for path, data in wanted.items():
+        place = places[path]
+        ids = {_blob_id(text, repository) for text in (data, data.replace(b"\r\n", b"\n"))}
+        if place is None or there.get(place, ("", ""))[1] not in ids:
+            found.append(place or path)
+    return tuple(sorted(found))
+
+
+def _matches(path: str, generated: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatchcase(PurePosixPath(path).name, pattern) for pattern in generated)
+
+
 def _entries(repository: Repository, places: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return mode and id of everything below some folders, by path."""
     listed = repository.ask(
@@ -69,8 +93,7 @@ def _entries(repository: Repository, places: Sequence[str]) -> dict[str, tuple[s
         "--full-tree",
         "--end-of-options",
         repository.commit,
-        "--",
-        *places,
+        *(("--", *places) if "" not in places else ()),
     )
     found = {}
     for entry in listed.split(b"\0"):

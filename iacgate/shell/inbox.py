@@ -24,10 +24,17 @@ MAX_FILES: Final = 1_000
 
 
 class FolderInbox:
-    """The inbox of all changes: one folder for the envelopes of each change."""
+    """The inbox of all changes: one folder for the envelopes of each change.
 
-    def __init__(self, root: Path) -> None:
+    Raises :class:`UsageInvalid` where it is not there: in a mistyped one, no rejection is ever found.
+    """
+
+    def __init__(self, root: Path, *, create: bool = False) -> None:
         self.root = root
+        if create:
+            root.mkdir(parents=True, exist_ok=True)
+        if not root.is_dir():
+            raise UsageInvalid(f"{root}: there is no such inbox.", hint="Mend --inbox, or make the folder.")
 
     def received(self, change: str) -> list[Received]:
         """Return everything that arrived for a change.

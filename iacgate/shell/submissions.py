@@ -21,6 +21,7 @@ import msgspec
 
 from iacgate import canonical, strictjson
 from iacgate.errors import UsageInvalid
+from iacgate.vocabulary import ChangeType
 
 PLAN_FILE: Final = "tfplan"
 PLAN_JSON: Final = "plan.json"
@@ -42,10 +43,11 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``sources`` is the digest of the folders that the plan was made from; ``place`` is the stack's folder
     from the root of its repository, empty for the root itself, null outside of one; ``ledger`` is the
-    digest of the ledger's genesis, empty for none.
+    digest of the ledger's genesis, empty for none. The type of change is a proposal.
     """
 
     format: str
+    change_type: ChangeType
     change: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")]
     tree: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?\Z")]
     sources: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
@@ -60,11 +62,14 @@ def is_submission(folder: Path) -> bool:
 
 
 def submissions(folder: Path) -> list[Path]:
-    """Return the plans in a folder: itself, or those below it, in the order of their names.
+    """Return the plans in a folder: itself, or those below it, the newest first.
 
     Raises :class:`UsageInvalid` where there is none, or more than anybody can have planned.
     """
-    found = [folder] if is_submission(folder) else sorted(path for path in folder.iterdir() if is_submission(path))
+    below = [path for path in folder.iterdir() if is_submission(path)]
+    found = sorted(below, key=lambda path: (-(path / SAID).stat().st_mtime_ns, path.name))
+    if is_submission(folder):
+        found = [folder]
     if not found or len(found) > MAX_PLANS:
         raise UsageInvalid(f"{folder}: no plan as it is handed over, or too many.", hint=_HINT)
     return found

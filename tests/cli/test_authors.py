@@ -58,6 +58,7 @@ class Company(GitRepo):
         super().__init__(root / "repository")
         self.keys, self.inbox, self.base = keys, root / "inbox", "base"
         self._run, self._terraform = run, terraform
+        self.inbox.mkdir()
         people: list[dict[str, Any]] = [self._person(name, roles=roles) for name, roles in ROLES.items()]
         people += [self._person(name, kind="machine", **more) for name, more in MACHINES.items()]
         people[1]["emails"].append("bob@home.example.com")

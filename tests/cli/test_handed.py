@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import os
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,7 +214,7 @@ def test_every_decision_is_recorded(stack: Stack, tmp_path: Path) -> None:  # no
     for person in BOTH:
         assert stack.approve(person).returncode == 0
     gate = stack.iacgate("gate", *ledger)
-    assert (gate.returncode, b"another ledger" in gate.stdout) == (11, True), "signed without the ledger's name"
+    assert (gate.returncode, b"it names no ledger" in gate.stdout) == (11, True), "signed without the ledger's name"
     for person in BOTH:
         assert stack.approve(person, *ledger).returncode == 0
     assert stack.iacgate("gate", *ledger, "--format", "json").returncode == 0
@@ -318,3 +320,101 @@ def test_the_command_for_approvers_is_complete(stack: Stack, iacgate: Run) -> No
     )
     done = iacgate(*command.split(), "--yes", cwd=stack.root)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_plan_of_sources_that_nobody_committed_is_denied(stack: Stack) -> None:  # noqa: F811
+    """The working tree is clean again at the gate, and the plan was made from something else."""
+    committed = (stack.root / "main.tf").read_text()
+    (stack.root / "main.tf").write_text(committed + 'output "more" {\n  value = 1\n}\n')
+    stack.plan()
+    (stack.root / "main.tf").write_text(committed)
+    for person in BOTH:
+        assert stack.approve(person).returncode == 0
+    code, decision = stack.decision()
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["sources-uncommitted"])
+    assert "main.tf" in decision["reasons"][0]["text"]
+
+
+def test_sources_that_a_tool_generates_are_named_by_the_policy(stack: Stack) -> None:  # noqa: F811
+    (stack.root / ".gitignore").write_text(".terraform/\n*.tfstate*\ntfplan*\nbackend_generated.tf\n")
+    (stack.root / "backend_generated.tf").write_text("# written by a tool\r\n")
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    decision = stack.decision()[1]
+    assert decision["reasons"][0]["code"] == "sources-uncommitted"
+    (stack.root / ".iacgate" / "policy.yaml").write_text(
+        POLICY.replace("{tier: prod}", "{tier: prod, generated: ['*_generated.tf']}")
+    )
+    (stack.root / ".iacgate" / "stacks.yaml").write_text(
+        "stacks: [{name: shop, environment: prod, backend: {type: local, path: terraform.tfstate}}]\n"
+    )
+    backend = 'terraform {\n  backend "local" {\n    path = "terraform.tfstate"\n  }\n}\n'
+    stack.commit(backend + HIGH.replace("INPUT", "changed"))
+    stack.command(stack._terraform, "init", "-input=false", "-reconfigure")
+    stack.plan()
+    code, decision = stack.decision()
+    assert (code, {reason["code"] for reason in decision["reasons"]}) == (11, {"seat-missing"})
+
+
+def test_the_newest_plan_of_a_state_is_the_one_that_is_handed_over(stack: Stack) -> None:  # noqa: F811
+    submitted(stack)
+    stack.commit(HIGH.replace("INPUT", "changed again"))
+    stack.plan()
+    newest = submitted(stack)
+    os.utime(newest / "change.json", (time.time() + 5,) * 2)
+    inbox = ("--inbox", str(stack.inbox))
+    for person in BOTH:
+        done = done_by(stack, "approve", "chg-17", *inbox, person=person)
+        assert (done.returncode, done.stderr.count(b"state       ")) == (0, 1), done.stderr
+        assert b"an older plan of the same state" in done.stderr
+    assert done_by(stack, "gate", "chg-17", *inbox, *stack.base).returncode == 0
+
+
+def test_a_change_is_gated_from_anywhere_in_its_repository(stack: Stack) -> None:  # noqa: F811
+    deep = stack.root / "stacks" / "shop"
+    deep.mkdir(parents=True)
+    (deep / "main.tf").write_text(HIGH.replace("INPUT", "deep"))
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.command(stack._terraform, f"-chdir={deep}", "init", "-input=false")
+    stack.command(stack._terraform, f"-chdir={deep}", "plan", "-input=false", "-out=tfplan")
+    options = ("--inbox", str(stack.inbox), *stack.base)
+    done = done_by(stack, "submit", "stacks/shop/tfplan", *options, "--change", "chg-3", "--program", stack._terraform)
+    assert done.returncode == 0, done.stderr
+    for person in BOTH:
+        assert done_by(stack, "approve", "chg-3", "--inbox", str(stack.inbox), person=person).returncode == 0
+    for folder in (stack.root, deep, stack.root / "stacks"):
+        gate = done_by(stack, "gate", "chg-3", *options, cwd=folder)
+        assert gate.returncode == 0, gate.stdout + gate.stderr
+
+
+def test_the_type_of_a_change_is_handed_over(stack: Stack) -> None:  # noqa: F811
+    assert stack.iacgate("submit", "--change", "chg-4", "--type", "standard").returncode == 0
+    inbox = ("--inbox", str(stack.inbox))
+    for person in BOTH:
+        done = done_by(stack, "approve", "chg-4", *inbox, person=person)
+        assert (done.returncode, b"chg-4, standard" in done.stderr) == (0, True)
+    assert done_by(stack, "gate", "chg-4", *inbox, *stack.base, "--type", "standard").returncode == 0
+    gate = done_by(stack, "gate", "chg-4", *inbox, *stack.base)
+    assert (gate.returncode, b"it approves a change of type standard" in gate.stdout) == (11, True)
+
+
+def test_an_inbox_that_is_not_there_holds_no_rejection_and_decides_nothing(stack: Stack) -> None:  # noqa: F811
+    done = done_by(stack, "gate", "tfplan", "--inbox", "mistyped", *stack.base)
+    assert (done.returncode, done.stdout, b"there is no such inbox" in done.stderr) == (2, b"", True)
+
+
+def test_a_rejection_says_why(stack: Stack) -> None:  # noqa: F811
+    done = stack.iacgate("reject", "--as", "bob", "--key", str(stack.keys / "bob"), "--yes", "--reason", "drops it")
+    assert done.returncode == 0
+    assert b"bob rejects the change, and has not withdrawn that (drops it)." in stack.iacgate("gate").stdout
+    assert b"rejected by bob: drops it" in stack.approve("ann").stderr
+
+
+def test_what_cannot_be_written_is_said(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    (tmp_path / "file").write_text("x")
+    done = done_by(stack, "approve", "tfplan", *stack.base, "--output", str(tmp_path / "file" / "x"), person="ann")
+    assert (done.returncode, b"defect" in done.stderr, b"What was to be written is not." in done.stderr) == (
+        4,
+        False,
+        True,
+    )

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iacgate.policy.demands import DEFAULTS, NOTHING, Demand, DemandText, demanded
+from iacgate.policy.demands import DEFAULT_HOURS, DEFAULTS, NOTHING, Demand, DemandText, demanded, for_type
 from iacgate.vocabulary import Severity
 
 texts = st.builds(
@@ -34,7 +34,7 @@ def test_each_severity_gets_what_it_was_given(given_demands: dict[Severity, Dema
     for severity, demand in given_demands.items():
         asked = demanded(given_demands, severity)
         assert all(asked.seats[role] >= count for role, count in demand.seats.items())
-        assert asked.valid_hours <= demand.valid_hours
+        assert asked.valid_hours <= (demand.valid_hours or DEFAULT_HOURS)
         assert asked.signed_commits or not demand.signed_commits
 
 
@@ -48,3 +48,11 @@ def test_what_nobody_demands_is_nothing() -> None:
     assert demanded(DEFAULTS, Severity.LOW) == NOTHING
     assert demanded({}, Severity.CRITICAL) == NOTHING
     assert demanded(DEFAULTS, Severity.CRITICAL).seats == {"infra": 1, "security": 1, "operations": 1, "business": 1}
+
+
+def test_a_type_keeps_what_it_does_not_say() -> None:
+    normal = {Severity.HIGH: DemandText({"infra": 1, "security": 1}, 72, "exact", signed_commits=True)}
+    own = {Severity.HIGH: DemandText({"infra": 1})}
+    assert demanded(for_type(normal, own), Severity.HIGH) == Demand({"infra": 1}, 72, "exact", signed_commits=True)
+    said = {Severity.HIGH: DemandText({"infra": 1}, 168, "fingerprint", signed_commits=False)}
+    assert demanded(for_type(normal, said), Severity.HIGH) == Demand({"infra": 1}, 168, "fingerprint")

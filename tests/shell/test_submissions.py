@@ -12,7 +12,14 @@ from iacgate.errors import UsageInvalid
 from iacgate.shell.submissions import FORMAT, Said, contents, is_zipped, put, read_said, submissions, unzip, zipped
 
 SAID = Said(
-    format=FORMAT, change="chg-1", tree="a" * 40, sources="b" * 64, place="", authors=("ann@example.com",), ledger=""
+    format=FORMAT,
+    change_type="normal",
+    change="chg-1",
+    tree="a" * 40,
+    sources="b" * 64,
+    place="",
+    authors=("ann@example.com",),
+    ledger="",
 )
 PLAN = contents(SAID, b"PK\x03\x04plan", b"{}")
 

@@ -58,6 +58,20 @@ def extent(sources: Mapping[str, bytes]) -> Extent | None:
     return Extent(tuple(sorted(local)), files) if files else None
 
 
+def local_files(sources: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the sources of a plan that stand in a repository, by path as seen from the stack's folder.
+
+    Those of fetched modules are left out. Where the manifest of modules cannot be read, these are the root's.
+    """
+    folders = _folders(sources.get(MANIFEST, b"")) or {"": "."}
+    found: dict[str, bytes] = {}
+    for name, data in sources.items():
+        key, slash, file = name.removeprefix("tfconfig/m-").partition("/")
+        if name != MANIFEST and slash and key in folders and not folders[key].startswith(_FETCHED):
+            found[posixpath.normpath(posixpath.join(folders[key], file))] = data
+    return found
+
+
 def _folders(manifest: bytes) -> dict[str, str]:
     """Return the folder of each module by its key; nothing where one cannot be told."""
     try:
