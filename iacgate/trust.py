@@ -134,13 +134,19 @@ def verify_chain(
         signed.setdefault(found.statement.predicate.version, []).append(found)
     if sorted(signed) != list(range(1, len(signed) + 1)) or not signed:
         raise TrustInvalid("The versions of the settings have a gap, or there is none.", hint="`iacgate trust sign`.")
-    digest = ""
+    digest, newest_before = "", ""
     for version in sorted(signed):
         digests = {item.statement.bundle for item in signed[version]}
         if len(digests) != 1:
             raise TrustInvalid(f"Version {version} was signed for different settings.", hint="Keep one of them.")
         previous, digest = digest, digests.pop()
         _check(version, digest, previous, root, signed[version], bundles, now)
+        times = [item.statement.predicate.issued for item in signed[version]]
+        if min(times) < newest_before:  # else a key that has ended could sign, by claiming an earlier time
+            raise TrustInvalid(
+                f"A signature of version {version} claims to be older than version {version - 1}.", hint="Sign again."
+            )
+        newest_before = max(times)
     if digest != newest:
         raise TrustInvalid(
             "The settings at the trusted branch are not the newest version that was signed.",

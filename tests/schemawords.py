@@ -118,6 +118,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "Said": {
         "format": "The name and version of this form.",
         "change_type": "The type of change that the planner proposes.",
+        "severity": "The severity as the planner finds it.",
         "change": "The change's id.",
         "tree": "The id of the git tree of the sources; empty outside of a repository.",
         "sources": "The digest of the folders that the plan was made from; empty outside of a repository.",

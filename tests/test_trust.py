@@ -140,3 +140,15 @@ def test_no_flipped_bit_of_the_settings_is_what_was_pinned(name: str) -> None:
         digest = trust.bundle_digest({**FIRST, name: bytes(flipped)})
         with pytest.raises(TrustInvalid, match="not the newest version"):
             trust.verify_chain({"trust/a": GENESIS[0], "trust/b": GENESIS[1]}, {ROOT: bundle(FIRST)}, digest, ROOT, NOW)
+
+
+def test_a_key_that_has_ended_does_not_sign_by_claiming_an_earlier_time() -> None:
+    first = files(ann={"until": "2026-10-31"}, cleo={})
+    root = trust.bundle_digest(first)
+    begin = [signature(first, 1, "", person) for person in ("bob", "cleo")]
+    late = [signature(SECOND, 2, root, person, issued="2026-10-01T12:00:00Z") for person in ("ann", "bob")]
+    with pytest.raises(TrustInvalid, match="claims to be older than version 1"):
+        verify([*begin, *late], first, SECOND, root=root)
+    in_time = [signature(SECOND, 2, root, person, issued="2026-11-02T12:00:00Z") for person in ("ann", "bob")]
+    with pytest.raises(TrustInvalid, match="lacks signatures: infra"):
+        verify([*begin, *in_time], first, SECOND, root=root)

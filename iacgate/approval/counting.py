@@ -235,7 +235,7 @@ def _verified(envelope: Envelope, roster: Roster, arrived: str, now: str) -> tup
     if found is None:  # 4
         raise _Refused("key", "the key is nobody's in people.yaml", claimed, decision)
     person, key = found
-    if not key.valid_at(arrived):
+    if decision == "approve" and not key.valid_at(arrived):
         raise _Refused("key", f"the key of {person.id} was not valid when it arrived", person.id, decision)
     if key.revoked and key.revoked <= now:
         raise _Refused("key", f"the key of {person.id} is revoked", person.id, decision)
@@ -253,7 +253,7 @@ def _about_this_change(statement: Statement, wanted: Wanted, person: Principal) 
     predicate = statement.predicate
     if predicate.change != wanted.change:
         raise _Refused("change", "it is about another change", person.id, predicate.decision)
-    if predicate.ledger != wanted.ledger:
+    if predicate.decision == "approve" and predicate.ledger != wanted.ledger:  # a no stands whatever it names
         named = (
             "it is about a change in another ledger" if predicate.ledger else "it names no ledger, and must name one"
         )

@@ -181,6 +181,8 @@ def _show(change: Change) -> None:
     click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
     if target.account:
         click.echo(f"account     {harmless(target.account)}", err=True)
+    if change.severity is not change.assessment.severity:
+        click.echo(f"severity    {change.severity}, by what its planner sees of the sources before{whose}", err=True)
     click.echo(f"sources     {change.around.tree or 'in no repository'}{whose}", err=True)
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
     inputs = change.inputs()

@@ -72,7 +72,9 @@ class Change:
                 hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
             )
         self._type: ChangeType = asked.change_type or (said.change_type if said else "normal")
-        self.demand = self._environment.demand(self.assessment.severity, self._type)
+        found = (self.assessment.severity, *((said.severity,) if said else ()))
+        self.severity = max(found, key=lambda severity: severity.rank)
+        self.demand = self._environment.demand(self.severity, self._type)
         self.around, repository = look_around(loaded, said, self._environment.generated)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
@@ -99,7 +101,7 @@ class Change:
             subjects=_subjects(self.loaded, self.around),
             fingerprint=self.assessment.plan.fingerprint,
             sources=self.around.sources,
-            severity=self.assessment.severity,
+            severity=self.severity,
             bundle=own.settings.digest,
             ledger=own.settings.policy.ledger or ledger,
             binding=self.demand.binding,
@@ -158,7 +160,7 @@ def _named(named: Named, said: Said | None, applied: str) -> Named:
     """Return who is named, with what the planner says, or from what was applied last on: whatever the base is."""
     if said:
         return msgspec.structs.replace(named, authors=(*named.authors, *said.authors))
-    return msgspec.structs.replace(named, base=applied) if applied else named
+    return msgspec.structs.replace(named, base=applied, applied=True) if applied else named
 
 
 def _target(loaded: Loaded, placed: Placed, around: Around) -> Target:

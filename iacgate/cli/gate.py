@@ -17,9 +17,10 @@ from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Origin
 from iacgate.cli.pullrequests import ask
 from iacgate.cli.surroundings import Named
-from iacgate.errors import TrustInvalid
+from iacgate.errors import SignatureInvalid, TrustInvalid
 from iacgate.evidence.ledger import Entry
 from iacgate.gate import Decision, decide
+from iacgate.people.roster import Roster
 from iacgate.render import decision as rendered
 from iacgate.render.plain import harmless
 from iacgate.shell import console
@@ -139,8 +140,21 @@ def _deliver(change: Change, files: tuple[str, ...]) -> None:
     from iacgate.shell.inputs import read_input  # noqa: PLC0415 - as above
 
     for name in files:
-        for envelope in envelopes_in(read_input(name), name):
-            change.inbox.put(change.wanted.change, envelope)
+        for data in envelopes_in(read_input(name), name):
+            if _is_somebodys(data, change.roster):
+                change.inbox.put(change.wanted.change, data)
+            else:
+                click.echo(f"Left out of {harmless(name)}: an envelope that nobody in people.yaml signed.", err=True)
+
+
+def _is_somebodys(data: bytes, roster: Roster) -> bool:
+    """Return whether somebody known signed: whoever can write a comment fills no inbox."""
+    from iacgate.approval import envelope  # noqa: PLC0415 - most approvals are in the inbox
+
+    try:
+        return envelope.verify(envelope.parse(data), roster) is not None
+    except SignatureInvalid:
+        return False
 
 
 def _record(change: Change, decision: Decision) -> str:

@@ -61,6 +61,7 @@ def _contents(change: Change) -> dict[str, bytes]:
     said = Said(
         format=FORMAT,
         change_type=change.wanted.change_type,
+        severity=change.assessment.severity,
         change=change.wanted.change,
         tree=change.around.tree,
         sources=change.around.sources,

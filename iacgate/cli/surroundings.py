@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -18,10 +19,17 @@ from iacgate.shell.commits import history, places_of, uncommitted
 from iacgate.shell.git import Repository, root_of
 from iacgate.shell.submissions import Said
 
-_NOT_NAMED = Author(
+_NOT_NAMED: Final = Author(
     said="whoever made the commits since the last apply",
     principal="",
     why="no commit is named with --base, and no ledger tells what was applied last",
+)
+
+
+_NO_COMMITS: Final = Author(
+    said="whoever made the commits since the last apply",
+    principal="",
+    why="the base is the commit itself: name the one that was applied last",
 )
 
 
@@ -45,13 +53,15 @@ class Named(msgspec.Struct, frozen=True):
     """What is said of who had a hand in a change.
 
     ``authors`` are ids, accounts or e-mails; ``accounts`` are those that the forge names, and ``vouched`` the
-    commits that it made itself; everybody with a commit since ``base`` had a hand in it.
+    commits that it made itself; everybody with a commit since ``base`` had a hand in it. ``applied`` says that
+    the ledger names the base, as what was applied last.
     """
 
     authors: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     vouched: frozenset[str] = frozenset()
     base: str = ""
+    applied: bool = False
 
 
 def look_around(loaded: Loaded, said: Said | None, generated: Sequence[str]) -> tuple[Around, Repository | None]:
@@ -97,6 +107,8 @@ def hands_of(
         return Hands(authors if repository is None else (*authors, _NOT_NAMED), None)
     if repository is None:
         raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
+    if not named.applied and Repository(repository.place, named.base).commit == repository.commit:
+        return Hands((*authors, _NO_COMMITS), None)
     commits = history(repository, named.base, places)
     found = of_commits(commits, roster, now(), vouched=named.vouched, must_be_signed=must_be_signed)
     return Hands((*authors, *found.authors), found.unsigned)

@@ -120,6 +120,7 @@ def _make(path: Path, data: bytes) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
         try:
+            os.fchmod(handle, 0o644)  # others read it, and whoever may write it is said by the folder
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
                 stream.flush()

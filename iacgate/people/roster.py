@@ -20,7 +20,7 @@ from iacgate.people.kms import Arn, KmsKey, parse_pem
 HINT = "See docs/approvals.md for the form of people.yaml."
 
 _NO_REPLY: Final = (
-    re.compile(r"(?:[0-9]+\+)?([a-z0-9][a-z0-9-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.ASCII | re.IGNORECASE),
+    re.compile(r"(?:[0-9]+\+)?([a-z0-9][a-z0-9_-]*(?:\[bot\])?)@users\.noreply\.github\.com", re.ASCII | re.IGNORECASE),
     re.compile(r"[0-9]+-([a-z0-9_][a-z0-9_.-]*)@users\.noreply\.gitlab\.com", re.ASCII | re.IGNORECASE),
 )
 """Addresses of those who hide their own: GitHub's ``1234+login@`` (older: ``login@``), GitLab's ``1234-login@``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
@@ -13,13 +14,16 @@ import msgspec
 
 from iacgate.approval.gitcommit import Commit, History, read_commit
 from iacgate.errors import UsageInvalid
-from iacgate.plan.source.extent import Extent, assigned
-from iacgate.plan.source.hcl import MAX_FILE
+from iacgate.plan.source.extent import Extent
 from iacgate.shell.git import Repository, inside
 
 MAX_COMMITS: Final = 5_000
 MAX_COMMIT: Final = 1 << 20
 """Bytes of one commit object; a message of some pages has a hundredth of it."""
+
+MAX_MERGES: Final = 200
+MAX_PATHS: Final = 200
+"""So many merges, and so many paths of one, are looked at closely; further ones count."""
 
 MAX_PICKS: Final = 8
 """How often a commit may have been picked on; an older source counts as one that is not there."""
@@ -43,7 +47,7 @@ def places_of(repository: Repository, extent: Extent | None, variables: Iterable
     """Return the folders that a plan was made from, as seen from the root; none where that cannot be told.
 
     It can where the commit has exactly the sources that the plan has, without links that lead elsewhere, and
-    where every variable that was set is set by a file that Terraform finds in the stack's folder.
+    where no variable was set from outside of them.
     """
     if extent is None:
         return ()
@@ -56,8 +60,7 @@ def places_of(repository: Repository, extent: Extent | None, variables: Iterable
     links = any(mode not in ("100644", "100755") for mode, _ in there.values())
     if links or any(there.get(path, ("", ""))[1] != blob for path, blob in files.items()):
         return ()
-    set_here = assigned(dict(repository.files(".", (".tfvars", ".tfvars.json"), MAX_FILE)))
-    return tuple(sorted(places)) if set_here.issuperset(variables) else ()
+    return () if set(variables) else tuple(sorted(places))  # a file of variables can stand anywhere
 
 
 def uncommitted(repository: Repository, files: Mapping[str, bytes], generated: Sequence[str]) -> tuple[str, ...]:
@@ -125,11 +128,53 @@ def history(repository: Repository, base: str, places: Sequence[str]) -> History
     merges = [name for name, step in steps.items() if step.parents > 1 and not step.own]
     if merges:
         unexplained = _changed(repository, since, pathspecs) - explained
-        counting += [name for name in merges if not unexplained.isdisjoint(steps[name].differs)]
+        counting += [
+            name
+            for number, name in enumerate(merges)
+            if not unexplained.isdisjoint(steps[name].differs)
+            or (steps[name].differs and (number >= MAX_MERGES or _takes_back(repository, name, steps[name])))
+        ]
     found = _commits(repository, counting)
     if len(found) != len(counting):
         raise UsageInvalid(f"git does not have all commits since {base!r}.", hint="Fetch more of the history.")
     return History(tuple(found.values()), _picked(repository, found.values()))
+
+
+def _takes_back(repository: Repository, name: str, step: _Step) -> bool:
+    """Return whether a merge dropped what one side had changed: for a path, it has the other's unchanged content.
+
+    No merge that git makes by itself does. Where that cannot be told (several bases, more than two parents, very
+    many paths), it counts as if.
+    """
+    if step.parents != 2 or len(step.differs) > MAX_PATHS:
+        return True
+    sides = [f"{name}^1", f"{name}^2"]
+    bases = repository.ask("rev-parse", *sides).decode().split()
+    try:
+        found = repository.ask("merge-base", "--all", *bases).decode().split()
+    except UsageInvalid:
+        return True
+    if len(found) != 1:
+        return True
+    paths = [os.fsdecode(path) for path in step.differs]
+    base, first, second, merged = (_ids(repository, commit, paths) for commit in (*found, *bases, name))
+    for path in paths:
+        kept = merged.get(path, "")
+        left, right, origin = first.get(path, ""), second.get(path, ""), base.get(path, "")
+        if left != right and kept == origin:
+            return True
+    return False
+
+
+def _ids(repository: Repository, commit: str, paths: Sequence[str]) -> dict[str, str]:
+    """Return mode and id of some files of a commit, by path."""
+    listed = repository.ask("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
+    found = {}
+    for entry in listed.split(b"\0"):
+        meta, tab, name = entry.partition(b"\t")
+        if tab:
+            found[os.fsdecode(name)] = meta.decode()
+    return found
 
 
 def _steps(repository: Repository, since: str, pathspecs: Sequence[str]) -> dict[str, _Step]:

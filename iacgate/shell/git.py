@@ -55,8 +55,37 @@ class Repository:
         self._folder = folder
         self._ref = ref
         self._root = root_of(folder)
+        self._refuse_submodules()
+        self._refuse_ambiguous()
         self.commit = self.ask("rev-parse", "--verify", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
-        self._prefix = PurePosixPath(self.ask("rev-parse", "--show-prefix").decode().strip())
+        self._prefix = PurePosixPath(os.fsdecode(self.ask("rev-parse", "--show-prefix").removesuffix(b"\n")))
+
+    def _refuse_submodules(self) -> None:
+        """Raise for a submodule: a commit can put another repository into a folder, with a history of its own."""
+        pointer = self._root / ".git" if self._root else None
+        if pointer is None or not pointer.is_file():
+            return
+        place = PurePosixPath(pointer.read_bytes()[:4096].decode(errors="replace").strip().removeprefix("gitdir: "))
+        if place.parent.name != "worktrees":
+            raise UsageInvalid(
+                f"{self._root} is a submodule, or no usual checkout.",
+                hint="Work in the repository that the pipeline checks out, or in a worktree of it.",
+            )
+
+    def _refuse_ambiguous(self) -> None:
+        """Raise for a name that several refs have: whoever can push a tag could put it before a branch."""
+        names = [f"{place}{self._ref}" for place in ("refs/", "refs/tags/", "refs/heads/", "refs/remotes/")]
+        listed = self.ask("for-each-ref", "--format=%(refname)", *names).decode(errors="replace").splitlines()
+        found = [name for name in listed if name in names]
+        if len(found) > 1:
+            raise UsageInvalid(
+                f"{self._ref!r} could be {' or '.join(found)}.", hint=f"Name one of them whole: {found[-1]}."
+            )
+
+    @property
+    def place(self) -> Path:
+        """The folder by which the repository was found."""
+        return self._folder
 
     @property
     def tree(self) -> str:

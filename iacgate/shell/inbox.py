@@ -21,6 +21,8 @@ from iacgate.errors import UsageInvalid
 
 ENDING: Final = ".approval.json"
 MAX_FILES: Final = 1_000
+_READABLE: Final = 0o644
+"""What is delivered is read by others; secrets are not in it."""
 
 
 class FolderInbox:
@@ -47,7 +49,7 @@ class FolderInbox:
         files = sorted(path for path in folder.iterdir() if path.name.endswith(ENDING))
         if len(files) > MAX_FILES:
             raise UsageInvalid(f"{folder}: more than {MAX_FILES} envelopes.", hint="Look at who fills it.")
-        return [_read(path) for path in files if path.is_file() and not path.is_symlink()]
+        return [_read(path) for path in files]
 
     def put(self, change: str, data: bytes) -> Path:
         """Store an envelope, whole or not at all; return its file. One that is there keeps its time of arrival."""
@@ -56,6 +58,7 @@ class FolderInbox:
         target = folder / f"{canonical.digest(data)}{ENDING}"
         handle, name = tempfile.mkstemp(dir=folder)
         try:
+            os.fchmod(handle, _READABLE)
             with os.fdopen(handle, "wb") as stream:
                 stream.write(data)
                 stream.flush()
@@ -74,6 +77,8 @@ class FolderInbox:
 
 def _read(path: Path) -> Received:
     try:
+        if path.is_symlink() or not path.is_file():
+            raise ValueError("no file")
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
             arrived = datetime.fromtimestamp(int(os.fstat(stream.fileno()).st_mtime), UTC)

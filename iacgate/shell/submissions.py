@@ -21,7 +21,7 @@ import msgspec
 
 from iacgate import canonical, strictjson
 from iacgate.errors import UsageInvalid
-from iacgate.vocabulary import ChangeType
+from iacgate.vocabulary import ChangeType, Severity
 
 PLAN_FILE: Final = "tfplan"
 PLAN_JSON: Final = "plan.json"
@@ -43,11 +43,13 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``sources`` is the digest of the folders that the plan was made from; ``place`` is the stack's folder
     from the root of its repository, empty for the root itself, null outside of one; ``ledger`` is the
-    digest of the ledger's genesis, empty for none. The type of change is a proposal.
+    digest of the ledger's genesis, empty for none. The type of change is a proposal; the severity may be
+    higher than what an approver finds, who does not have the sources of the base.
     """
 
     format: str
     change_type: ChangeType
+    severity: Severity
     change: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")]
     tree: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{40}|[0-9a-f]{64})?\Z")]
     sources: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]

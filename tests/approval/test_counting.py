@@ -86,6 +86,7 @@ def changed_target(**more: Any) -> Target:
         (signed("nora", decision="reject"), "principal", "could fill no seat"),
         (signed("robot", decision="reject"), "principal", "machine"),
         (signed("bob", decision="reject", change="chg-2"), "change", "another change"),
+        (signed("ann", ledger=""), "change", "it names no ledger"),
     ],
 )
 def test_what_does_not_count_says_why(received: Received, code: str, why: str) -> None:
@@ -217,7 +218,8 @@ def test_a_rejection_stands_when_its_key_expires_and_falls_when_it_is_revoked() 
     no = signed("bob", decision="reject")
     for key, rejecting in (
         ({"until": "2026-11-23T11:30:00Z"}, ("bob",)),
-        ({"until": "2026-11-23T10:30:00Z"}, ()),
+        ({"until": "2026-11-23T10:30:00Z"}, ("bob",)),  # whoever writes the inbox can set times
+        ({"since": "2026-11-23T11:30:00Z"}, ("bob",)),
         ({"revoked": "2026-11-23T11:30:00Z"}, ()),
     ):
         assert count([no], WANTED, roster(bob=key), NOW).rejecting == rejecting
@@ -233,6 +235,11 @@ def test_a_rejection_counts_whatever_plan_it_was_about_and_for_as_long_as_it_tak
     no = signed("bob", decision="reject", fingerprint="1" * 64, expires="2026-11-23T11:30:00Z", bundle="")
     assert counted(no).rejecting == ("bob",)
     assert counted(signed("dave", decision="reject")).rejecting == ("dave",)
+
+
+def test_a_rejection_stands_in_whatever_ledger_it_was_signed() -> None:
+    assert counted(signed("bob", decision="reject", ledger="")).rejecting == ("bob",)
+    assert counted(signed("bob", decision="reject", ledger="1" * 64)).rejecting == ("bob",)
 
 
 def test_an_approval_can_be_withdrawn() -> None:

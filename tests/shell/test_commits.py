@@ -63,7 +63,22 @@ def test_a_branch_whose_work_was_dropped_counts(repo: GitRepo) -> None:
     repo.git("checkout", "-q", "main")
     repo.commit("cleo", elsewhere__main="b")
     repo.merge("side", "dave", "-s", "ours")
-    assert ids(repo) == {side}
+    assert ids(repo) == {side, repo.git("rev-parse", "HEAD")}  # whoever dropped it had a hand, too
+
+
+def test_a_merge_that_takes_old_content_back_is_its_maker_s(repo: GitRepo) -> None:
+    """A comment by somebody else in the same file does not explain it."""
+    old = repo.git("rev-parse", "HEAD")
+    repo.commit("ann", stack__main="mended")
+    repo.git("tag", "-f", "base")
+    comment = repo.commit("dave", stack__main="mended # and said")
+    repo.git("checkout", "-q", "-b", "side", old)
+    repo.commit("bob", elsewhere__main="x")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "-s", "ours", "--no-commit", "side")
+    repo.git("checkout", "side", "--", "stack/main.tf")
+    merge = repo.commit("bob")
+    assert ids(repo) == {comment, merge}
 
 
 def test_a_merge_that_only_merges_is_nobody_s_hand(repo: GitRepo) -> None:
@@ -311,14 +326,38 @@ def test_links_and_submodules_lead_elsewhere(repo: GitRepo) -> None:
 
 
 def test_a_variable_from_elsewhere_may_be_anybody_s(repo: GitRepo) -> None:
-    assert places(repo, EXTENT, "size") == ()
-    (repo.root / "stack" / "terraform.tfvars").write_text("size = 1\n")
-    (repo.root / "stack" / "x.auto.tfvars.json").write_text('{"count": {"a": 1}}')
-    (repo.root / "stack" / "prod.tfvars").write_text("other = 1\n")
+    assert places(repo, EXTENT) != ()
+    (repo.root / "stack" / "terraform.tfvars").write_text("size = 1\n")  # and a file elsewhere may set it, too
     repo.commit("ann")
-    assert places(repo, EXTENT, "size", "count") != ()
-    for name in ("other", "a"):
-        assert places(repo, EXTENT, "size", name) == ()
+    assert places(repo, EXTENT, "size") == ()
+
+
+def test_a_name_that_a_pushed_tag_shadows_names_nothing(repo: GitRepo) -> None:
+    repo.git("update-ref", "refs/remotes/origin/main", "HEAD")
+    assert Repository(repo.root, "origin/main").commit == repo.git("rev-parse", "HEAD")
+    repo.git("tag", "origin/main", "HEAD")
+    with pytest.raises(
+        UsageInvalid, match=r"could be refs/(tags|remotes)/origin/main or refs/(tags|remotes)/origin/main"
+    ):
+        Repository(repo.root, "origin/main")
+    assert Repository(repo.root, "refs/remotes/origin/main").commit == repo.git("rev-parse", "HEAD")
+
+
+def test_a_submodule_is_no_repository_to_trust(repo: GitRepo, tmp_path: Path) -> None:
+    other = GitRepo(tmp_path / "other")
+    other.commit("eve", stack__main="a")
+    repo.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(other.root), "sub")
+    with pytest.raises(UsageInvalid, match="is a submodule"):
+        Repository(repo.root / "sub", "HEAD")
+    repo.git("worktree", "add", "-q", str(tmp_path / "tree"))
+    assert Repository(tmp_path / "tree", "HEAD").commit == repo.git("rev-parse", "HEAD")
+
+
+def test_a_folder_that_begins_with_a_blank_is_another_folder(repo: GitRepo) -> None:
+    (repo.root / " stack").mkdir()
+    (repo.root / " stack" / "main.tf").write_text("a")
+    repo.commit("eve")
+    assert Repository(repo.root / " stack", "HEAD").folder == " stack"
 
 
 def test_git_that_prints_without_end_is_stopped(repo: GitRepo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,9 +33,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert str(path) in caught.value.message
 
 
-def test_links_and_what_else_lies_there_are_no_envelopes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_what_is_named_like_an_envelope_and_is_none_is_an_error(tmp_path: Path, kind: str) -> None:
     path = FolderInbox(tmp_path).put("chg-1", b"{}")
-    (path.parent / f"link{ENDING}").symlink_to(path)
-    (path.parent / f"folder{ENDING}").mkdir()
     (path.parent / "note.txt").write_text("x")
     assert len(FolderInbox(tmp_path).received("chg-1")) == 1
+    other = path.parent / f"other{ENDING}"
+    other.symlink_to(path) if kind == "link" else other.mkdir()
+    with pytest.raises(UsageInvalid, match="other"):
+        FolderInbox(tmp_path).received("chg-1")
+
+
+def test_others_can_read_what_is_delivered(tmp_path: Path) -> None:
+    assert FolderInbox(tmp_path).put("chg-1", b"{}").stat().st_mode & 0o777 == 0o644

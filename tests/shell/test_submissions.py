@@ -10,10 +10,12 @@ import pytest
 
 from iacgate.errors import UsageInvalid
 from iacgate.shell.submissions import FORMAT, Said, contents, is_zipped, put, read_said, submissions, unzip, zipped
+from iacgate.vocabulary import Severity
 
 SAID = Said(
     format=FORMAT,
     change_type="normal",
+    severity=Severity.HIGH,
     change="chg-1",
     tree="a" * 40,
     sources="b" * 64,

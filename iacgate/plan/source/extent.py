@@ -13,15 +13,23 @@ from typing import Final
 
 import msgspec
 
-from iacgate.plan.source.hcl import parse
 from iacgate.plan.source.snapshot import MANIFEST
 
 _FETCHED: Final = ".terraform/"
 """Where Terraform puts the modules that it fetches; they are no files of the repository."""
 
-_MODULE_SOURCE: Final = re.compile(rb'"?\bsource"?\s*[=:]\s*"[^"\n]*"')
-_READS_ELSEWHERE: Final = re.compile(rb'\.\./|\.\."|\bdirname\s*\(|\bpath\.cwd\b|\(\s*"/|"external"|\bprovisioner\b')
-"""Paths that leave a folder, and programs that read what they like."""
+_READERS: Final = rb"\b(?:file\w*|templatefile|abspath|pathexpand|dirname)\s*\("
+_SAFE_READ: Final = (
+    rb"\b(?:file|filebase64|templatefile|fileexists|filemd5|file(?:base64)?sha(?:1|256|512))"
+    rb'\(\s*"\$\{path\.module\}/[\w./-]*"'
+)
+_READS_ELSEWHERE: Final = re.compile(
+    rb"(?<!\.)\.\.(?!\.)|\.\.\.[/\"]|\\[uU]|\bpath\.(?:cwd|root)\b|\bexternal\b|\bprovisioner\b|\babspath\b"
+)
+"""Paths that may leave a folder, however they are written, and programs that read what they like."""
+
+_calls: Final = re.compile(_READERS)
+_safe_calls: Final = re.compile(_SAFE_READ)
 
 
 class _Module(msgspec.Struct, frozen=True):
@@ -42,63 +50,77 @@ class Extent(msgspec.Struct, frozen=True):
 
 def extent(sources: Mapping[str, bytes]) -> Extent | None:
     """Return what a plan was made from, by the ``tfconfig/`` members of its file; ``None``: it cannot be told."""
-    folders = _folders(sources.get(MANIFEST, b""))
-    if "" not in folders:
+    modules = _modules(sources.get(MANIFEST, b""))
+    if modules is None:
         return None
+    folders = {module.key: module.folder for module in modules}
+    local = [module.source for module in modules if _is_local(module.source)]
     files: dict[str, bytes] = {}
     for name, data in sources.items():
         key, slash, file = name.removeprefix("tfconfig/m-").partition("/")
         if name == MANIFEST:
             continue
-        if not slash or key not in folders or _READS_ELSEWHERE.search(_MODULE_SOURCE.sub(b"", data)):
+        if not slash or key not in folders or file.endswith(".json") or _may_read_elsewhere(data, local):
             return None
         if not folders[key].startswith(_FETCHED):
             files[posixpath.normpath(posixpath.join(folders[key], file))] = data
-    local = {folder for folder in folders.values() if not folder.startswith(_FETCHED)}
-    return Extent(tuple(sorted(local)), files) if files else None
+    own = {folder for folder in folders.values() if not folder.startswith(_FETCHED)}
+    return Extent(tuple(sorted(own)), files) if files else None
+
+
+def _may_read_elsewhere(data: bytes, local: Collection[str]) -> bool:
+    """Return whether a source may read outside of the modules; naming a module's own folder does not."""
+    for source in local:
+        data = re.sub(rb'\bsource\s*=\s*"' + re.escape(source.encode()) + rb'"', b"", data)
+    return bool(_READS_ELSEWHERE.search(data)) or len(_calls.findall(data)) != len(_safe_calls.findall(data))
 
 
 def local_files(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the sources of a plan that stand in a repository, by path as seen from the stack's folder.
 
-    Those of fetched modules are left out. Where the manifest of modules cannot be read, these are the root's.
+    Those of fetched modules are left out. Where the manifest of modules is not to be believed, those of modules
+    stand under a name that no file has.
     """
-    folders = _folders(sources.get(MANIFEST, b"")) or {"": "."}
+    modules = _modules(sources.get(MANIFEST, b""))
+    folders = {"": "."} if modules is None else {module.key: module.folder for module in modules}
     found: dict[str, bytes] = {}
     for name, data in sources.items():
         key, slash, file = name.removeprefix("tfconfig/m-").partition("/")
-        if name != MANIFEST and slash and key in folders and not folders[key].startswith(_FETCHED):
-            found[posixpath.normpath(posixpath.join(folders[key], file))] = data
+        if name == MANIFEST or not slash:
+            continue
+        folder = folders.get(key, f"(module {key})")
+        if not folder.startswith(_FETCHED):
+            found[posixpath.normpath(posixpath.join(folder, file))] = data
     return found
 
 
-def _folders(manifest: bytes) -> dict[str, str]:
-    """Return the folder of each module by its key; nothing where one cannot be told."""
+def _is_local(source: str) -> bool:
+    return source.startswith(("./", "../"))
+
+
+def _modules(manifest: bytes) -> list[_Module] | None:
+    """Return the modules; ``None`` where their folders are not where their sources say.
+
+    The manifest is as whoever made the plan file wrote it: a local module stands where its source says, seen
+    from the module that calls it, and whatever is fetched stands below Terraform's own folder.
+    """
     try:
         modules = _decode_manifest(manifest)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return {}
-    if any(module.folder.startswith("/") or module.source.startswith(("/", "file:")) for module in modules):
-        return {}
-    return {module.key: posixpath.normpath(module.folder) for module in modules}
-
-
-def assigned(files: Mapping[str, bytes]) -> frozenset[str]:
-    """Return the variables that the files which Terraform loads by itself assign (``terraform.tfvars`` and others)."""
-    names: set[str] = set()
-    for path, data in files.items():
-        if path in ("terraform.tfvars", "terraform.tfvars.json") or path.endswith(
-            (".auto.tfvars", ".auto.tfvars.json")
-        ):
-            names.update(_names(path, data))
-    return frozenset(names)
-
-
-def _names(path: str, data: bytes) -> Collection[str]:
-    if path.endswith(".json"):
-        try:
-            return msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return ()
-    block = next(iter(parse("x.tf", b"tfvars {\n" + data + b"\n}\n").blocks), None)
-    return block.attributes if block is not None else ()
+        return None
+    folders: dict[str, str] = {}
+    for module in sorted(modules, key=lambda module: module.key.count(".") + bool(module.key)):
+        parent = folders.get(module.key.rpartition(".")[0])
+        folder = posixpath.normpath(module.folder)
+        if module.key == "":
+            holds = folder == "."
+        elif _is_local(module.source):
+            holds = parent is not None and folder == posixpath.normpath(posixpath.join(parent, module.source))
+        else:
+            holds = folder.startswith(_FETCHED) and not module.source.startswith(("/", "file:"))
+        if not holds or module.key in folders or not folder.isprintable():
+            return None
+        folders[module.key] = folder
+    if "" not in folders:
+        return None
+    return [msgspec.structs.replace(module, folder=folders[module.key]) for module in modules]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from iacgate.plan.source.extent import Extent, assigned, extent
+from iacgate.plan.source.extent import Extent, extent, local_files
 
 MODULES = [
     {"Key": "", "Dir": "."},
@@ -41,7 +41,18 @@ def test_the_folders_of_the_stack_and_its_local_modules() -> None:
         b'x = "${path.cwd}/x"',
         b'data "external" "x" {}',
         b'  provisioner "local-exec" {}',
+        b"data external x {}",
         b'{"data": {"external": {}}}',
+        b'x = file("${path.module}/${local.source}")\nlocals { source = "../shared/x" }',
+        b'  source = "${path.module}/../shared/lambda.zip"',
+        b'x = file("${path.module}/\\u002e./x")',
+        b'x = "..${local.slash}x"',
+        b'x = trimsuffix(abspath(path.module), "/stack")',
+        b"x = file(local.p)",
+        b'x = file( # comment\n"/builds/x")',
+        b'x = fileset(path.module, "*")',
+        b'x = file("${path.root}/x")',
+        b'  source = "../x"',
         b'  source = "../x"\n  y = "../z"',
     ],
 )
@@ -50,7 +61,14 @@ def test_what_reads_elsewhere_may_have_read_anything(source: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "source", [b'source = "../x"', b'"source": "../x"', b'x = file("${path.module}/x")', b"x = [for y in z : y...]"]
+    "source",
+    [
+        b'  source = "../modules/net"',
+        b'x = file("${path.module}/x.json")',
+        b'x = templatefile("${path.module}/files/x.tpl", {})',
+        b"x = [for y in z : y...]",
+        b'filename = "/aws/lambda/x"',
+    ],
 )
 def test_what_stays_in_its_folder_is_known(source: bytes) -> None:
     assert found(x=source) is not None
@@ -65,6 +83,12 @@ def test_what_stays_in_its_folder_is_known(source: bytes) -> None:
         [*MODULES, {"Key": "x", "Source": "/builds/x", "Dir": ".terraform/modules/x"}],
         [*MODULES, {"Key": "x", "Source": "file:///builds/x", "Dir": ".terraform/modules/x"}],
         [*MODULES, {"Key": "x", "Source": "x", "Dir": "/builds/x"}],
+        [*MODULES, {"Key": "x", "Source": "example/x/aws", "Dir": "../modules/x"}],
+        [MODULES[0], {**MODULES[1], "Dir": ".terraform/modules/net"}, MODULES[2]],
+        [MODULES[0], {**MODULES[1], "Dir": "../modules/other"}, MODULES[2]],
+        [{"Key": "", "Dir": "../other"}, *MODULES[1:]],
+        [*MODULES, MODULES[1]],
+        [*MODULES, {"Key": "none.x", "Source": "./x", "Dir": "x"}],
         [1],
     ],
 )
@@ -78,14 +102,15 @@ def test_no_manifest_and_no_sources_tell_nothing() -> None:
     assert extent({**MEMBERS, "tfconfig/odd": b"", "tfconfig/modules.json": json.dumps(MODULES).encode()}) is None
 
 
-def test_what_terraform_loads_by_itself_assigns() -> None:
-    files = {
-        "terraform.tfvars": b"size = 1\ntags = {\n  inner = 2\n}\n# no = 1\n",
-        "b.auto.tfvars": b"count = 2\n",
-        "c.auto.tfvars.json": b'{"json": 1}',
-        "d.auto.tfvars.json": b"[1]",
-        "e.auto.tfvars": b"}\nevil = 1\n",
-        "prod.tfvars": b"prod = 1\n",
-        "sub/terraform.tfvars": b"sub = 1\n",
-    }
-    assert assigned(files) == {"size", "tags", "count", "json"}
+def test_a_module_stands_where_its_source_says_seen_from_its_caller() -> None:
+    inner = {"Key": "net.inner", "Source": "./inner", "Dir": "../modules/net/inner"}
+    assert found(inner, *MODULES) is not None
+    assert found(*MODULES, {**inner, "Dir": "../modules/inner"}) is None
+
+
+def test_local_files_are_those_of_the_repository() -> None:
+    members = {**MEMBERS, "tfconfig/modules.json": json.dumps(MODULES).encode()}
+    assert sorted(local_files(members)) == ["../modules/net/main.tf", "main.tf"]
+    lying = [MODULES[0], {**MODULES[1], "Dir": ".terraform/modules/net"}, MODULES[2]]
+    members["tfconfig/modules.json"] = json.dumps(lying).encode()
+    assert sorted(local_files(members)) == ["(module net)/main.tf", "(module vpc)/main.tf", "main.tf"]
