@@ -20,13 +20,16 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from iacgate import canonical
+from iacgate import canonical, instants
 from iacgate.errors import EvidenceInvalid
 from iacgate.evidence.ledger import FORMAT, MAX_ENTRY, Entry, Settings, encode, successor, verify
 
 _GENESIS: Final = "genesis.json"
 _TRIES: Final = 10
 """How often an entry is numbered again where others append at the same time."""
+
+MAX_SKEW: Final = 300
+"""Seconds by which the clocks of machines that append may differ; entry times never go back."""
 
 MAX_CHAIN: Final = 100_000
 _WHERE_TO: Final = "Look at the folder and who can write it."
@@ -76,14 +79,20 @@ class FolderLedger:
         digests = {name: self._keep(data) for name, data in evidence.items()}
         for _ in range(_TRIES):
             entries = self.entries(entry.stack)
-            if entries and entry.time < entries[-1].time:
+            newest = entries[-1].time if entries else entry.time
+            if instants.seconds(newest) - instants.seconds(entry.time) > MAX_SKEW:
                 raise EvidenceInvalid(
-                    f"The clock says {entry.time}, and the newest entry was made at {entries[-1].time}.",
+                    f"The clock says {entry.time}, and the newest entry was made at {newest}.",
                     hint="Set the clock of this machine.",
                 )
             sequence, previous = successor(entries, self.genesis)
             numbered = msgspec.structs.replace(
-                entry, sequence=sequence, previous=previous, ledger=self.genesis, evidence=digests
+                entry,
+                time=max(entry.time, newest),
+                sequence=sequence,
+                previous=previous,
+                ledger=self.genesis,
+                evidence=digests,
             )
             data = encode(numbered)
             if len(data) > MAX_ENTRY:

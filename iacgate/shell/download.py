@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Final
 from urllib.parse import urlsplit
 
 from iacgate.errors import UsageInvalid
 
 MAX_BYTES: Final = 1 << 30
+MAX_SECONDS: Final = 600
 TIMEOUTS: Final = (5, 30)
 """Seconds to connect, and between two pieces of the answer."""
 
@@ -26,6 +28,7 @@ def download(link: str) -> bytes:
     (which may hold a signature), where it is not encrypted on its whole way, too large, or not there.
     """
     import requests  # noqa: PLC0415 - few plans come from a link, and it is slow to load
+    import urllib3  # noqa: PLC0415 - as above
 
     place = _place(link)
     _check_way(link)
@@ -35,12 +38,14 @@ def download(link: str) -> bytes:
                 _check_way(str(passed.url))
             if answer.status_code != 200:
                 raise UsageInvalid(f"{place}: the answer is {answer.status_code}.", hint="Has the link expired?")
-            data = bytearray()
-            for piece in answer.iter_content(1 << 20):
+            data, end = bytearray(), time.monotonic() + MAX_SECONDS
+            while piece := answer.raw.read1(1 << 16, decode_content=True):  # what is there: no waiting for more
                 data += piece
+                if time.monotonic() > end:
+                    raise UsageInvalid(f"{place}: slower than {MAX_SECONDS} seconds.", hint="Download it yourself.")
                 if len(data) > MAX_BYTES:
                     raise UsageInvalid(f"{place}: larger than {MAX_BYTES >> 20} MiB.", hint="Download it yourself.")
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise UsageInvalid(f"{place}: no answer ({type(error).__name__}).", hint="Try it in a browser.") from error
     return bytes(data)
 

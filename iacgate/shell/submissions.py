@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 import tempfile
 import zipfile
 import zlib
@@ -29,7 +30,7 @@ SAID: Final = "change.json"
 FORMAT: Final = "iacgate.change/1"
 MAX_SAID: Final = 256 << 10
 MAX_PLANS: Final = 1_000
-MAX_UNZIPPED: Final = 4 << 30
+MAX_UNZIPPED: Final = 1 << 30
 """Bytes of all files together."""
 
 _MEMBER: Final = re.compile(rf"[0-9]{{1,3}}/({re.escape(PLAN_FILE)}|{re.escape(PLAN_JSON)}|{re.escape(SAID)})")
@@ -83,6 +84,9 @@ def read_said(folder: Path) -> Said:
     Raises :class:`UsageInvalid` where it is not of the form.
     """
     path = folder / SAID
+    for name in (PLAN_FILE, PLAN_JSON, SAID):
+        if (folder / name).is_symlink() or not (folder / name).is_file():
+            raise UsageInvalid(f"{folder / name}: no file.", hint=_HINT)
     try:
         with path.open("rb") as stream:
             data = stream.read(MAX_SAID + 1)
@@ -133,7 +137,8 @@ def unzip(data: bytes, folder: Path, name: str) -> None:
             for info in infos:
                 target = folder / info.filename
                 target.parent.mkdir(exist_ok=True)
-                target.write_bytes(archive.read(info))
+                with archive.open(info) as packed, target.open("wb") as stream:
+                    shutil.copyfileobj(packed, stream)
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, RuntimeError, EOFError) as error:
         raise UsageInvalid(f"{name}: not a file of plans as they are handed over.", hint=_HINT) from error
 

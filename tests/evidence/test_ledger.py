@@ -137,9 +137,11 @@ def test_what_is_not_a_ledger_is_refused(tmp_path: Path) -> None:
 def test_a_clock_that_was_set_back_appends_nothing(tmp_path: Path) -> None:
     ledger = FolderLedger(tmp_path, create=True)
     ledger.append(entry(), {})
-    with pytest.raises(EvidenceInvalid, match="The clock says 2026-11-23T11:59:59Z"):
-        ledger.append(entry(time="2026-11-23T11:59:59Z"), {})
+    with pytest.raises(EvidenceInvalid, match="The clock says 2026-11-23T11:54:59Z"):
+        ledger.append(entry(time="2026-11-23T11:54:59Z"), {})
     assert len(ledger.entries("payments")) == 1
+    ledger.append(entry(time="2026-11-23T11:59:40Z"), {})
+    assert [item.time for item in ledger.entries("payments")] == ["2026-11-23T12:00:00Z"] * 2
 
 
 def test_a_folder_that_somebody_changed_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_what_is_handed_over_twice_is_there_once(tmp_path: Path) -> None:
     assert put(tmp_path, "chg-1", PLAN) == first
     assert submissions(tmp_path / "plans" / "chg-1") == [first]
     assert sorted(path.name for path in first.iterdir()) == ["change.json", "plan.json", "tfplan"]
+
+
+@pytest.mark.parametrize("name", ["tfplan", "plan.json"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    folder = put(tmp_path, "chg-1", PLAN)
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    with pytest.raises(UsageInvalid, match="no file"):
+        read_said(folder)
 
 
 def test_a_folder_without_plans_is_refused(tmp_path: Path) -> None:
