@@ -133,8 +133,8 @@ def test_6_an_approval_from_another_time(attacked: Attacked, seconds: int, says:
 @pytest.mark.parametrize(
     ("key", "says"),
     [
-        ({"since": "2099-01-01"}, "the key of ann is not valid now"),
-        ({"until": "2020-01-01"}, "the key of ann is not valid now"),
+        ({"since": "2099-01-01"}, "the key of ann was not valid when it arrived"),
+        ({"until": "2020-01-01"}, "the key of ann was not valid when it arrived"),
         ({"revoked": "2020-01-01T00:00:00Z"}, "the key of ann is revoked"),
     ],
 )

@@ -16,6 +16,7 @@ from iacgate.cli.trust import sign_settings
 from iacgate.errors import SignatureInvalid
 from iacgate.shell import sigstore
 from iacgate.shell.bundles import working_bundle
+from iacgate.shell.clock import now
 from tests.cli.test_gate import HIGH, PEOPLE, POLICY, Stack
 from tests.conftest import Run
 from tests.support.kmskeys import CREDENTIALS, kms_key, kms_server
@@ -178,7 +179,7 @@ class Settings:
 
     def sign_as_identity(self, instance: Sigstore, person: str, version: int, previous: str) -> None:
         digest = working_bundle(self.folder)[0]
-        payload = trust.encode(digest, version, previous, person, "", "2026-02-01T12:00:00Z")
+        payload = trust.encode(digest, version, previous, person, "", now())
         bundle = instance.bundle(envelope.pre_authentication(payload), f"{person}@example.com")
         path = self.folder / "trust" / f"{version:04d}" / f"{person}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
