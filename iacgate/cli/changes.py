@@ -37,8 +37,8 @@ class Asked(msgspec.Struct, frozen=True):
     """What is said of a change; empty where nothing is.
 
     ``hand_over`` is for who submits, which makes an inbox where there is none; ``record`` for the gate, which
-    makes a ledger where there is none. ``believe`` is for who signs: what
-    the planner says of sources and authors is taken as it is, shown and signed. The gate looks for itself.
+    makes a ledger where there is none. ``believe`` is for who signs: what the planner says of sources and
+    authors is taken as it is, shown and signed. The gate looks for itself.
     """
 
     inbox: str

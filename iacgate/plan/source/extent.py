@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from iacgate.plan.source.hcl import parse
 from iacgate.plan.source.snapshot import MANIFEST
 
 _FETCHED: Final = ".terraform/"
@@ -50,7 +51,7 @@ class Extent(msgspec.Struct, frozen=True):
 
 def extent(sources: Mapping[str, bytes]) -> Extent | None:
     """Return what a plan was made from, by the ``tfconfig/`` members of its file; ``None``: it cannot be told."""
-    modules = _modules(sources.get(MANIFEST, b""))
+    modules = _modules(sources)
     if modules is None:
         return None
     folders = {module.key: module.folder for module in modules}
@@ -81,7 +82,7 @@ def local_files(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     Those of fetched modules are left out. Where the manifest of modules is not to be believed, those of modules
     stand under a name that no file has.
     """
-    modules = _modules(sources.get(MANIFEST, b""))
+    modules = _modules(sources)
     folders = {"": "."} if modules is None else {module.key: module.folder for module in modules}
     found: dict[str, bytes] = {}
     for name, data in sources.items():
@@ -94,18 +95,38 @@ def local_files(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     return found
 
 
+def _local_calls(sources: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the sources of the modules that are called from a folder of their own, by key."""
+    found: dict[str, str] = {}
+    for name, data in sources.items():
+        key, slash, file = name.removeprefix("tfconfig/m-").partition("/")
+        for block in parse(file, data).blocks if slash and name != MANIFEST and b"module" in data else ():
+            source = block.literal("source") if block.kind == "module" and len(block.labels) == 1 else None
+            if isinstance(source, str) and _is_local(source):
+                found[f"{key}.{block.labels[0]}".lstrip(".")] = source
+    return found
+
+
+def _differs(recorded: str, called: str | None) -> bool:
+    """Return whether a call of a local module has another source than the manifest; Terraform shortens its spelling."""
+    return called is not None and not (
+        _is_local(recorded) and posixpath.normpath(recorded) == posixpath.normpath(called)
+    )
+
+
 def _is_local(source: str) -> bool:
     return source.startswith(("./", "../"))
 
 
-def _modules(manifest: bytes) -> list[_Module] | None:
+def _modules(sources: Mapping[str, bytes]) -> list[_Module] | None:
     """Return the modules; ``None`` where their folders are not where their sources say.
 
     The manifest is as whoever made the plan file wrote it: a local module stands where its source says, seen
-    from the module that calls it, and whatever is fetched stands below Terraform's own folder.
+    from the module that calls it, and whatever is fetched stands below Terraform's own folder. Which of both a
+    module is, its call in the sources says, and not the manifest alone.
     """
     try:
-        modules = _decode_manifest(manifest)
+        modules = _decode_manifest(sources.get(MANIFEST, b""))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     folders: dict[str, str] = {}
@@ -121,6 +142,7 @@ def _modules(manifest: bytes) -> list[_Module] | None:
         if not holds or module.key in folders or not folder.isprintable():
             return None
         folders[module.key] = folder
-    if "" not in folders:
+    called = _local_calls(sources)
+    if "" not in folders or any(_differs(module.source, called.get(module.key)) for module in modules):
         return None
     return [msgspec.structs.replace(module, folder=folders[module.key]) for module in modules]

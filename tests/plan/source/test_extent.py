@@ -108,6 +108,20 @@ def test_a_module_stands_where_its_source_says_seen_from_its_caller() -> None:
     assert found(*MODULES, {**inner, "Dir": "../modules/inner"}) is None
 
 
+def test_a_source_may_be_spelt_longer_than_terraform_records_it() -> None:
+    members = {**MEMBERS, "tfconfig/m-/main.tf": MAIN.replace(b"../modules/net", b"../modules/net/")}
+    members["tfconfig/modules.json"] = json.dumps(MODULES).encode()
+    assert sorted(local_files(members)) == ["../modules/net/main.tf", "main.tf"]
+
+
+def test_a_local_module_is_not_fetched_because_the_manifest_says_so() -> None:
+    """Whoever makes the plan file writes its manifest: the call in the sources tells what the module is."""
+    lying = [MODULES[0], {"Key": "net", "Source": "example/net/aws", "Dir": ".terraform/modules/net"}, MODULES[2]]
+    members = {**MEMBERS, "tfconfig/modules.json": json.dumps(lying).encode()}
+    assert extent(members) is None
+    assert "(module net)/main.tf" in local_files(members)
+
+
 def test_local_files_are_those_of_the_repository() -> None:
     members = {**MEMBERS, "tfconfig/modules.json": json.dumps(MODULES).encode()}
     assert sorted(local_files(members)) == ["../modules/net/main.tf", "main.tf"]
