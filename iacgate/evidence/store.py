@@ -1,0 +1,92 @@
+"""Where evidence is kept: objects by key, written once.
+
+A store knows nothing of what it holds. There are two: a folder (:mod:`iacgate.evidence.folder`) and a
+bucket of S3 (:mod:`iacgate.evidence.s3`), with the same keys, so that one is a copy of the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeVar
+
+import msgspec
+
+from iacgate.errors import EvidenceInvalid
+
+MAX_OBJECT: Final = 2 << 30
+"""Bytes of one object."""
+
+_SEGMENT: Final = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9._%=-]{1,200}")
+_TOGETHER: Final = 16
+"""So many calls are under way at the same time."""
+
+T = TypeVar("T")
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """One version of one object, as a listing shows it.
+
+    ``version`` is the store's name for it, empty where a store has no versions; ``modified`` is the instant at
+    which the store saw it arrive. With ``marker``, it says that the object was deleted, and has no content.
+    """
+
+    key: str
+    version: str
+    size: int
+    modified: str
+    marker: bool = False
+
+
+class Store(Protocol):
+    """Objects by key. A key is segments of letters, digits and ``._%=-`` between slashes.
+
+    Every method raises :class:`iacgate.errors.EvidenceInvalid` where the store does not answer, or not what
+    can be: nothing is ever taken for absent because of an error.
+    """
+
+    @property
+    def name(self) -> str:
+        """What people call it: a folder's path, or ``s3://bucket/prefix``."""
+
+    @property
+    def independent(self) -> bool:
+        """Whether whoever can write to it cannot also change or remove what is there."""
+
+    def now(self) -> str:
+        """Return the time by the store's own clock, which nobody who uses it can set."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write an object that is not there; return whether it was written, and was not there before.
+
+        Where an answer was lost, it may be there although ``False`` comes back: compare what is read.
+        """
+
+    def read(self, key: str, limit: int, version: str = "") -> bytes | None:
+        """Return an object, or one version of it; ``None`` where there is none. More than ``limit`` bytes raise."""
+
+    def listing(self, prefix: str, limit: int = 0) -> list[Stored]:
+        """Return the versions of all keys that begin with a prefix, by key, the newest of a key first.
+
+        At most ``limit`` of them, the first, in one call of the store; 0 for all.
+        """
+
+    def problems(self) -> list[str]:
+        """Return what makes it unfit for evidence, in sentences; empty where nothing does."""
+
+
+def check_key(key: str) -> str:
+    """Return a key; raises :class:`EvidenceInvalid` for one that could lead elsewhere."""
+    if not all(map(_SEGMENT.fullmatch, key.split("/"))) or len(key) > 900:
+        raise EvidenceInvalid(f"{key!r} is no key of a store.", hint="Report this.")
+    return key
+
+
+def together(calls: Sequence[Callable[[], T]]) -> list[T]:
+    """Return what some calls return, made at the same time; the first error is raised."""
+    if len(calls) < 2:
+        return [call() for call in calls]
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most runs use no store
+
+    with ThreadPoolExecutor(min(_TOGETHER, len(calls))) as pool:
+        return list(pool.map(lambda call: call(), calls))
