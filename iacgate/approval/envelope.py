@@ -37,6 +37,21 @@ SIGSTORE: Final = "sigstore"
 MAX_BYTES: Final = 64 << 10
 
 
+class Kind(msgspec.Struct, frozen=True):
+    """What an envelope is for: the type of its payload, the namespace of SSH signatures, and how long it may be.
+
+    An envelope of one kind never passes for one of another.
+    """
+
+    payload_type: str
+    namespace: str
+    max_bytes: int
+
+
+APPROVAL: Final = Kind(PAYLOAD_TYPE, NAMESPACE, MAX_BYTES)
+"""What people sign about changes and about settings."""
+
+
 class _Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keyid: str
     sig: str
@@ -69,20 +84,21 @@ class Envelope(msgspec.Struct, frozen=True):
     digest: str
 
 
-def pre_authentication(payload: bytes) -> bytes:
+def pre_authentication(payload: bytes, kind: Kind = APPROVAL) -> bytes:
     """Return DSSE's PAE of a payload of our type: what is signed."""
-    return b"DSSEv1 %d %s %d %s" % (len(PAYLOAD_TYPE), PAYLOAD_TYPE.encode(), len(payload), payload)
+    name = kind.payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(name), name, len(payload), payload)
 
 
-def seal(payload: bytes, armored: str) -> bytes:
+def seal(payload: bytes, armored: str, kind: Kind = APPROVAL) -> bytes:
     """Return the envelope of a payload and the signature that ``ssh-keygen`` made over its PAE.
 
     Raises :class:`SignatureInvalid` where the signature does not verify.
     """
     blob = sshsig.unarmored(armored)
     signature = sshsig.parse(blob)
-    sshsig.verify(signature, pre_authentication(payload), NAMESPACE)
-    return _wire(payload, signature.key.fingerprint, blob)
+    sshsig.verify(signature, pre_authentication(payload, kind), kind.namespace)
+    return wire(payload, signature.key.fingerprint, blob, kind)
 
 
 def seal_kms(payload: bytes, key: KmsKey, signed: bytes) -> bytes:
@@ -91,41 +107,42 @@ def seal_kms(payload: bytes, key: KmsKey, signed: bytes) -> bytes:
     Raises :class:`SignatureInvalid` where it is not: KMS is not trusted to have used this key.
     """
     kmssig.verify(key, signed, pre_authentication(payload))
-    return _wire(payload, key.identifier, signed)
+    return wire(payload, key.identifier, signed)
 
 
 def seal_sigstore(payload: bytes, bundle: bytes) -> bytes:
     """Return the envelope of a payload and a bundle over its PAE, which nobody has verified yet."""
-    return _wire(payload, SIGSTORE, bundle)
+    return wire(payload, SIGSTORE, bundle)
 
 
-def _wire(payload: bytes, keyid: str, signed: bytes) -> bytes:
-    wire = _Wire(
-        payload_type=PAYLOAD_TYPE,
+def wire(payload: bytes, keyid: str, signed: bytes, kind: Kind = APPROVAL) -> bytes:
+    """Return an envelope as it is stored and sent; nothing of it is verified."""
+    sealed = _Wire(
+        payload_type=kind.payload_type,
         payload=base64.b64encode(payload).decode(),
         signatures=[_Signature(keyid, base64.b64encode(signed).decode())],
     )
-    return canonical.canonical_json(wire)
+    return canonical.canonical_json(sealed)
 
 
-def parse(data: bytes) -> Envelope:
+def parse(data: bytes, kind: Kind = APPROVAL) -> Envelope:
     """Return a parsed envelope.
 
     Raises :class:`SignatureInvalid` where it is not exactly one, with exactly one signature.
     """
-    if len(data) > MAX_BYTES:
+    if len(data) > kind.max_bytes:
         raise SignatureInvalid("The envelope is too long.", hint="It was not made by iacgate.")
     try:
-        wire = msgspec.convert(strictjson.decode(data), _Wire)
-        if wire.payload_type != PAYLOAD_TYPE:
+        sealed = msgspec.convert(strictjson.decode(data), _Wire)
+        if sealed.payload_type != kind.payload_type:
             raise ValueError("its payload is of another type")
-        if len(wire.signatures) != 1:
-            raise ValueError(f"it has {len(wire.signatures)} signatures")
-        payload, blob = decode_base64(wire.payload), decode_base64(wire.signatures[0].sig)
+        if len(sealed.signatures) != 1:
+            raise ValueError(f"it has {len(sealed.signatures)} signatures")
+        payload, blob = decode_base64(sealed.payload), decode_base64(sealed.signatures[0].sig)
     except (ValueError, RecursionError) as error:
         why = str(error) if type(error) is ValueError else "it is not of the form"
         raise SignatureInvalid(f"This is no envelope of ours: {why}.", hint="Sign with `iacgate approve`.") from error
-    return Envelope(payload, _signature(wire.signatures[0].keyid, blob), canonical.digest(data))
+    return Envelope(payload, _signature(sealed.signatures[0].keyid, blob), canonical.digest(data))
 
 
 def _signature(keyid: str, blob: bytes) -> sshsig.Signature | KmsSignature | SigstoreSignature:
