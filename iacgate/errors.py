@@ -91,6 +91,13 @@ class EvidenceInvalid(IacgateError):
     exit_code = 4
 
 
+class ApplyRefused(IacgateError):
+    """What is there is not what was allowed, or somebody else applies: nothing is applied."""
+
+    code = "apply-refused"
+    exit_code = 11
+
+
 class TerraformFailed(IacgateError):
     """``terraform`` (or ``tofu``) is missing, or did not do what it was asked."""
 

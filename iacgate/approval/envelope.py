@@ -125,6 +125,11 @@ def wire(payload: bytes, keyid: str, signed: bytes, kind: Kind = APPROVAL) -> by
     return canonical.canonical_json(sealed)
 
 
+def respelled(data: bytes) -> bytes:
+    """Return an envelope that was parsed in the spelling in which :func:`wire` writes it."""
+    return canonical.canonical_json(msgspec.json.decode(data, type=_Wire))
+
+
 def parse(data: bytes, kind: Kind = APPROVAL) -> Envelope:
     """Return a parsed envelope.
 

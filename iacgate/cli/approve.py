@@ -34,7 +34,7 @@ def signing_options(command: Any) -> Any:
     for option in reversed(
         (
             click.argument("names", nargs=-1, required=True, metavar="PLAN|CHANGE..."),
-            click.option("--inbox", default="", type=click.Path(), metavar="DIR", help="Where approvals arrive."),
+            click.option("--inbox", default="", metavar="DIR|s3://...", help="Where approvals arrive."),
             click.option(
                 "--output", default="", type=click.Path(), metavar="FILE", help="Write it as text, too; - prints it."
             ),
@@ -230,8 +230,8 @@ def _about(change: Change) -> Plan:
 def _deliver(change: Change, decision: str, person: Principal, data: bytes, options: dict[str, Any]) -> None:
     done = f"Signed: {person.id} {_DONE[decision]} {change.wanted.change}"
     if options["inbox"]:
-        path = change.inbox.put(change.wanted.change, data)
-        click.echo(f"{done}, in {harmless(str(path))}", err=options["output"] == "-")
+        place = change.inbox.put(change.wanted.change, data)
+        click.echo(f"{done}, in {harmless(place)}", err=options["output"] == "-")
     if options["output"] == "-":
         click.echo(armored(data), nl=False)
     elif options["output"]:

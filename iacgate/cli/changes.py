@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
 from iacgate import canonical
-from iacgate.approval.counting import Wanted
+from iacgate.approval.counting import Received, Wanted
+from iacgate.approval.envelope import MAX_BYTES
 from iacgate.approval.statement import Target
 from iacgate.cli.judging import Judge
-from iacgate.cli.ledgers import chain_of, open_ledger
+from iacgate.cli.ledgers import Recorder, chain_of, open_recorder
+from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
 from iacgate.cli.surroundings import Around, Named, hands_of, look_around
 from iacgate.errors import UsageInvalid
-from iacgate.evidence.ledger import Settings as SettingsSeen
-from iacgate.evidence.ledger import last_applied, used_up
+from iacgate.evidence.entry import State
+from iacgate.evidence.store import together
 from iacgate.gate import Inputs
 from iacgate.people.roster import Roster
 from iacgate.policy.backends import identity
@@ -26,19 +27,16 @@ from iacgate.policy.environments import deployers
 from iacgate.policy.stacks import Placed
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
-from iacgate.shell.inbox import FolderInbox
-from iacgate.shell.submissions import Said
+from iacgate.shell.inbox import open_inbox
+from iacgate.shell.submissions import Said, is_change
 from iacgate.vocabulary import ChangeType
-
-_CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class Asked(msgspec.Struct, frozen=True):
     """What is said of a change; empty where nothing is.
 
-    ``hand_over`` is for who submits, which makes an inbox where there is none; ``record`` for the gate, which
-    makes a ledger where there is none. ``believe`` is for who signs: what the planner says of sources and
-    authors is taken as it is, shown and signed. The gate looks for itself.
+    ``hand_over`` is for who submits, which makes an inbox where there is none. ``believe`` is for who signs: what the
+    planner says of sources and authors is taken as it is, shown and signed. The gate looks for itself.
     """
 
     inbox: str
@@ -46,9 +44,8 @@ class Asked(msgspec.Struct, frozen=True):
     named: Named = Named()
     change_type: ChangeType | None = None
     deployer: str = ""
-    ledger: str = ""
+    ledger: LedgerWanted = LedgerWanted()
     hand_over: bool = False
-    record: bool = False
     believe: bool = False
 
 
@@ -58,12 +55,12 @@ class Change:
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, with_differences: bool) -> None:
         if judge.own is None:
             raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
-        if asked.change and not _CHANGE.fullmatch(asked.change):
+        if asked.change and not is_change(asked.change):
             raise UsageInvalid(f"{asked.change!r} names no change.", hint="Use letters, digits, dots and dashes.")
-        own, self.loaded = judge.own, loaded
+        own, self._own, self.loaded, self._policy = judge.own, judge.own, loaded, judge.own.settings.policy
         said = loaded.said if asked.believe else None
         self.roster = _roster(own.settings.roster, own.settings.folder)
-        self.inbox = FolderInbox(Path(asked.inbox), create=asked.hand_over and bool(asked.inbox))
+        self.inbox = open_inbox(asked.inbox, create=asked.hand_over and bool(asked.inbox))
         self.assessment = judge.judge(loaded, with_differences=with_differences)
         placed, self._environment = own.place(loaded)
         if loaded.plan_file is None and judge.stack and not self._environment.json_only:
@@ -78,22 +75,42 @@ class Change:
         self.around, repository = look_around(loaded, said, self._environment.generated)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
-        self.ledger = open_ledger(asked.ledger, own, record=asked.record)
-        entries = self.ledger.entries(self.chain) if self.ledger else []
-        named = _named(asked.named, said, last_applied(entries))
+        self.wanted = self._wanted(asked, target, own)
+        self.recorder, self._received = self._ask_stores(asked, own)
+        state = self.recorder.look.state if self.recorder else State()
+        named = _named(asked.named, said, state.applied.commit if state.applied else "")
         must_be_signed = self.demand.signed_commits
         self.hands = hands_of(named, repository, self.around.places, self.roster, must_be_signed=must_be_signed)
-        self.wanted = self._wanted(asked, target, own, used_up(entries))
-        self.settings = SettingsSeen(own.settings.digest, own.trusted.version if own.trusted else 0)
+        self.wanted = self._known(self.wanted, state)
         self.pinned = bool(own.settings.policy.ledger)
         self._mode, self._trusted = own.settings.policy.mode, own.trusted is not None
         self._deployer = asked.deployer
         self._deployers = deployers(own.settings.policy, placed.environment)
 
-    def _wanted(self, asked: Asked, target: Target, own: Own, used: dict[str, str]) -> Wanted:
-        """Return what an approval must be about."""
+    def _ask_stores(self, asked: Asked, own: Own) -> tuple[Recorder | None, list[Received]]:
+        """Return the ledger and what arrived, asked at the same time."""
+        change, tier = self.wanted.change, self._environment.tier
+        calls: list[Callable[[], Any]] = [
+            lambda: open_recorder(asked.ledger, own, self.chain, tier),
+            lambda: self.inbox.received(change),
+        ]
+        recorder, received = together(calls)
+        return recorder, [*received, *_dropped(recorder, change, received)]
+
+    def _known(self, wanted: Wanted, state: State) -> Wanted:
+        """Return what an approval must be about, with what is known by now."""
+        ledger = self.recorder.ledger.genesis if self.recorder else wanted.ledger
+        return msgspec.structs.replace(
+            wanted,
+            ledger=wanted.ledger if self._policy.ledger else ledger,
+            authors=frozenset(author.principal for author in self.hands.authors if author.principal),
+            used=state.used,
+        )
+
+    def _wanted(self, asked: Asked, target: Target, own: Own) -> Wanted:
+        """Return what an approval must be about, as far as only the plan and the settings tell."""
         said = self.loaded.said
-        ledger = self.ledger.genesis if self.ledger else said.ledger if said and asked.believe else ""
+        ledger = said.ledger if said and asked.believe else ""
         wanted = Wanted(
             change="",
             change_type=self._type,
@@ -106,12 +123,16 @@ class Change:
             ledger=own.settings.policy.ledger or ledger,
             binding=self.demand.binding,
             valid_hours=self.demand.valid_hours,
-            authors=frozenset(author.principal for author in self.hands.authors if author.principal),
-            used=used,
+            authors=frozenset(),
         )
         return msgspec.structs.replace(
             wanted, change=asked.change or (said.change if said else "") or _change_id(wanted)
         )
+
+    @property
+    def settings_files(self) -> dict[str, bytes]:
+        """The files of the settings that decide, by name."""
+        return self._own.files
 
     @property
     def json_only(self) -> bool:
@@ -128,15 +149,28 @@ class Change:
             authors=self.hands.authors,
             unsigned=self.hands.unsigned,
             uncommitted=self.around.uncommitted,
-            received=tuple(self.inbox.received(self.wanted.change)),
+            received=tuple(self._received),
             mode=self._mode,
-            now=now(),
+            now=self.recorder.ledger.store.now() if self.recorder else now(),
             plan_file=self.loaded.plan_file is not None,
             json_only_allowed=self._environment.json_only,
             deployer=self._deployer,
             deployers=self._deployers,
             trusted=self._trusted,
         )
+
+
+def _dropped(recorder: Recorder | None, change: str, received: list[Received]) -> list[Received]:
+    """Return the rejections that stand by the ledger, and that somebody took out of the inbox."""
+    if recorder is None:
+        return []
+    there = {canonical.digest(item.data) for item in received}
+    standing = [item for item in recorder.look.state.rejections if item.change == change]
+    return [
+        Received(recorder.ledger.evidence(item.envelope, MAX_BYTES), item.arrived)
+        for item in standing
+        if item.envelope not in there
+    ]
 
 
 def assessment_digest(assessment: Assessment) -> str:

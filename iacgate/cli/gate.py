@@ -5,27 +5,34 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from iacgate import canonical
 from iacgate.cli.changes import Asked, Change
 from iacgate.cli.handed import plans
 from iacgate.cli.judging import Judge, Wanted
+from iacgate.cli.ledgers import Wanted as LedgerWanted
+from iacgate.cli.ledgers import ledger_options, tool_versions
 from iacgate.cli.loading import Origin
 from iacgate.cli.pullrequests import ask
 from iacgate.cli.surroundings import Named
 from iacgate.errors import SignatureInvalid, TrustInvalid
-from iacgate.evidence.ledger import Entry
-from iacgate.gate import Decision, decide
+from iacgate.evidence.advance import after_decision
+from iacgate.evidence.entry import Actor
+from iacgate.evidence.ledger import Draft, Piece
+from iacgate.evidence.recorded import recorded
+from iacgate.gate import Decision, Inputs, decide
 from iacgate.people.roster import Roster
 from iacgate.render import decision as rendered
 from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.bundles import ROOT
-from iacgate.shell.clock import now
+from iacgate.shell.ci import run_of
 from iacgate.vocabulary import CHANGE_TYPES
 
 
@@ -48,7 +55,7 @@ def plan_options(command: Any) -> Any:
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
             click.option("--pull-request", type=int, metavar="N", help="Ask GitHub who had a hand in this one, too."),
-            click.option("--ledger", default="", type=click.Path(), metavar="DIR", help="The folder of the ledger."),
+            click.option("--ledger", default="", metavar="DIR|s3://...", help="The ledger: a folder or a bucket."),
         )
     ):
         command = option(command)
@@ -79,9 +86,8 @@ def read_changes(
         named=Named(options["author"], told.accounts, told.vouched, options["base"] or ""),
         change_type=options["change_type"],
         deployer=options.get("deployer", ""),
-        ledger=options["ledger"],
+        ledger=LedgerWanted(options["ledger"], options.get("gate_key", ""), record=purpose == "gate"),
         hand_over=purpose == "submit",
-        record=purpose == "gate",
         believe=purpose == "sign",
     )
     for name in names:
@@ -91,11 +97,12 @@ def read_changes(
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="PLAN|CHANGE...")
-@click.option("--inbox", required=True, type=click.Path(), metavar="DIR", help="Where plans and approvals arrive.")
+@click.option("--inbox", required=True, metavar="DIR|s3://...", help="Where plans and approvals arrive.")
 @click.option(
     "--approval", multiple=True, type=click.Path(), metavar="FILE", help="An approval, or text with approvals in it."
 )
 @plan_options
+@ledger_options
 @click.option("--deployer", default="", metavar="WHO", help="Who deploys: id, account, cloud identity or e-mail.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
@@ -118,16 +125,18 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
     codes = []
     for change in read_changes(names, options, "gate"):
         _deliver(change, approval)
-        decision = decide(change.inputs(), change.roster)
-        recorded = _record(change, decision)
+        inputs = change.inputs()
+        decision = decide(inputs, change.roster)
+        entry = record(change, inputs, decision)
         if output == "json":
             sys.stdout.buffer.write(rendered.as_json(decision))
         else:
             label, colour = change.loaded.plan.name, console.colour(sys.stdout, color)
             sys.stdout.write(rendered.as_text(decision, label, _how_to_approve(change, options), colour=colour))
         sys.stdout.flush()
-        if recorded:
-            click.echo(f"Recorded in {change.wanted.ledger}, chain {harmless(change.chain)}: {recorded}", err=True)
+        if entry:
+            where = f"{change.wanted.ledger}, chain {harmless(change.chain)}"
+            click.echo(f"Recorded in {where}: {entry}{_how_independent(change)}", err=True)
         codes.append(decision.exit_code)
     return min((code for code in codes if code), default=0)
 
@@ -157,26 +166,47 @@ def _is_somebodys(data: bytes, roster: Roster) -> bool:
         return False
 
 
-def _record(change: Change, decision: Decision) -> str:
-    """Record a decision where there is a ledger; return its digest."""
-    if change.ledger is None:
+def record(change: Change, inputs: Inputs, decision: Decision) -> str:
+    """Record a decision where there is a ledger; return the digest of its entry.
+
+    Raises :class:`iacgate.errors.EvidenceInvalid` where it cannot be stored: nothing was decided then.
+    """
+    recorder = change.recorder
+    if recorder is None:
         return ""
-    counted = [item for item in decision.approvals if item.counts and item.decision == "approve"]
-    entry = Entry(
-        format=1,
-        sequence=1,
-        previous=change.ledger.genesis,
-        ledger=change.ledger.genesis,
+    arrived = {canonical.digest(item.data): item for item in inputs.received}
+    rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
+    pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)
+    pieces |= {f"rejection {digest[:12]}": Piece(arrived[digest].data) for digest in sorted(rejected)}
+    times = {digest: item.arrived for digest, item in arrived.items()}
+    codes = Counter(item.code for item in decision.approvals)
+    draft = Draft(
         event="decided",
         stack=change.chain,
         change=decision.change,
-        time=now(),
         commit=change.around.commit,
-        settings=change.settings,
-        statements=tuple(sorted(item.statement for item in counted)),
-        evidence={},
+        tree=change.around.tree,
+        actor=Actor(decision.deployer, run_of(os.environ)),
+        settings=recorder.settings,
+        tool=tool_versions(inputs.assessment),
+        details={
+            "allowed": decision.allowed,
+            "blocks": decision.blocks,
+            "exitCode": decision.exit_code,
+            "severity": decision.severity.value,
+            "withdrawn": codes["withdrawn"],
+            "expired": codes["time"],
+        },
+        pieces=pieces,
+        advance=lambda state, *_: after_decision(state, decision.change, decision.approvals, times),
     )
-    return change.ledger.append(entry, {"decision": rendered.as_json(decision)})
+    return recorder.append(draft)
+
+
+def _how_independent(change: Change) -> str:
+    """Say that a folder proves nothing to those who do not trust whoever can write it."""
+    independent = change.recorder is not None and change.recorder.ledger.store.independent
+    return "" if independent else " (local, not independent)"
 
 
 def _how_to_approve(change: Change, options: dict[str, Any]) -> str:

@@ -13,8 +13,9 @@ from iacgate.errors import UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.download import download, is_link
 from iacgate.shell.git import root_of
+from iacgate.shell.inbox import open_inbox
 from iacgate.shell.inputs import STDIN, read_input
-from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, Said, is_zipped, read_said, submissions, unzip
+from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, Said, is_change, is_zipped, read_said, submissions, unzip
 
 
 def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[Loaded]:
@@ -31,17 +32,17 @@ def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[L
     elif name == STDIN or path.exists() or not inbox:
         yield from _from_file(name, origin, change)
     else:
-        yield from _of_change(name, Path(inbox), origin, change)
+        yield from _of_change(name, inbox, origin, change)
 
 
-def _of_change(name: str, inbox: Path, origin: Origin, change: str) -> Iterator[Loaded]:
-    folder = inbox / "plans" / name
-    if Path(name).name != name or not folder.is_dir():
-        raise UsageInvalid(
-            f"{name}: neither a plan, nor a change of which the inbox has plans.",
-            hint="Name a plan file, what `iacgate submit` made, or such a change.",
-        )
-    yield from _handed_over(folder, origin, change or name)
+def _of_change(name: str, inbox: str, origin: Origin, change: str) -> Iterator[Loaded]:
+    with tempfile.TemporaryDirectory(prefix="iacgate-plans-") as scratch:
+        if not is_change(name) or not open_inbox(inbox).fetch_plans(name, Path(scratch)):
+            raise UsageInvalid(
+                f"{name}: neither a plan, nor a change of which the inbox has plans.",
+                hint="Name a plan file, what `iacgate submit` made, or such a change.",
+            )
+        yield from _handed_over(Path(scratch), origin, change or name)
 
 
 def _from_file(name: str, origin: Origin, change: str) -> Iterator[Loaded]:

@@ -2,14 +2,95 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import secrets
+from typing import Any, Final
 
-from iacgate import canonical
+import click
+import msgspec
+
+from iacgate import __version__, canonical
 from iacgate.approval.statement import Target
 from iacgate.cli.own import Own
 from iacgate.errors import EvidenceInvalid, TrustInvalid
-from iacgate.evidence.folder import FolderLedger
-from iacgate.evidence.ledger import Ledger, Settings
+from iacgate.evidence.advance import after_settings
+from iacgate.evidence.entry import Actor, Settings
+from iacgate.evidence.ledger import Draft, Ledger, Look, Piece
+from iacgate.evidence.recorded import SETTINGS
+from iacgate.risk.assessment import Assessment
+from iacgate.shell.ci import in_pipeline, run_of
+from iacgate.shell.gatekey import gate_signer
+from iacgate.shell.stores import open_store
+
+PRODUCTION: Final = "prod"
+
+
+def ledger_options(command: Any) -> Any:
+    """Add the options of whoever writes to the ledger."""
+    return click.option(
+        "--gate-key",
+        default="",
+        metavar="FILE|ARN",
+        help="The gate's key.  [default: IACGATE_GATE_KEY, or the one that `init` made]",
+    )(command)
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What the command line says of the ledger: its name, and the gate's key; ``record`` is for who appends."""
+
+    name: str = ""
+    gate_key: str = ""
+    record: bool = False
+
+
+class Recorder:
+    """The ledger of one change's stack: what it says now, and what is written to it.
+
+    Raises :class:`EvidenceInvalid` where there is no such ledger, or the settings name another one,
+    :class:`TrustInvalid` where it has seen newer settings than those that would decide.
+    """
+
+    def __init__(self, wanted: Wanted, own: Own, chain: str, tier: str) -> None:
+        self.name, self.chain, self._own = wanted.name, chain, own
+        pinned = own.settings.policy.ledger
+        store = open_store(wanted.name, create=wanted.record and not pinned)
+        blocks = own.settings.policy.mode == "enforce" and tier == PRODUCTION
+        if wanted.record and blocks and not store.independent and in_pipeline(os.environ):
+            raise EvidenceInvalid(
+                f"{wanted.name}: a folder is no evidence for production, because this pipeline could change it.",
+                hint="Keep the ledger in a bucket: --ledger s3://BUCKET/PREFIX. See docs/evidence.md.",
+            )
+        signer = gate_signer(wanted.gate_key, os.environ) if wanted.record else None
+        make = None if pinned or not wanted.record else lambda: secrets.token_hex(16)
+        self.ledger = Ledger(store, signer=signer, roster=own.settings.roster, make=make, ahead=[chain, ""])
+        if pinned and self.ledger.genesis != pinned:
+            raise EvidenceInvalid(
+                f"{wanted.name}: another ledger than the settings name.", hint="Name the ledger itself."
+            )
+        self.settings = Settings(own.settings.digest, own.trusted.version if own.trusted else 0)
+        self.look: Look = self.ledger.look(chain)
+        _check_newest(self.look.newest_settings, own)
+
+    def append(self, draft: Draft, *, fresh: bool = False) -> str:
+        """Append to the stack's chain; return the entry's digest. With ``fresh``, the head is looked for again."""
+        self._note_settings()
+        return self.ledger.append(draft, None if fresh else self.look).digest
+
+    def _note_settings(self) -> None:
+        """Say in the ledger's own chain that there is a newer version of signed settings."""
+        if self.settings.version <= self.look.newest_settings.version:
+            return
+        files = canonical.canonical_json(self._own.files)
+        draft = Draft(
+            event="settings",
+            stack="",
+            settings=self.settings,
+            actor=Actor("", run_of(os.environ)),
+            tool={"iacgate": __version__},
+            pieces={SETTINGS: Piece(files)},
+            advance=lambda state, *_: after_settings(state, self.settings),
+        )
+        self.ledger.append(draft)
 
 
 def chain_of(target: Target) -> str:
@@ -17,29 +98,26 @@ def chain_of(target: Target) -> str:
     return target.stack or f"unmapped-{canonical.digest(canonical.canonical_json(target.backend))[:20]}"
 
 
-def open_ledger(name: str, own: Own, *, record: bool) -> Ledger | None:
-    """Return the ledger, where one is named; ``record`` is for the gate, which makes one where there is none.
+def open_recorder(wanted: Wanted, own: Own, chain: str, tier: str) -> Recorder | None:
+    """Return the ledger, where one is named.
 
-    Raises :class:`EvidenceInvalid` where the settings name another one, :class:`TrustInvalid` where it has seen
-    newer settings than those that would decide.
+    Raises :class:`EvidenceInvalid` where the settings name one, and whoever records does not.
     """
-    pinned = own.settings.policy.ledger
-    if not name:
-        if pinned and record:
-            raise EvidenceInvalid("The settings name a ledger, and --ledger names none.", hint="Name its folder.")
-        return None
-    ledger = FolderLedger(Path(name), create=record and not pinned)
-    if pinned and ledger.genesis != pinned:
-        raise EvidenceInvalid(
-            f"{name}: another ledger than the settings name.", hint="Name the folder of the ledger itself."
-        )
-    _check_newest(ledger.newest_settings(), own)
-    return ledger
+    if wanted.name:
+        return Recorder(wanted, own, chain, tier)
+    if own.settings.policy.ledger and wanted.record:
+        raise EvidenceInvalid("The settings name a ledger, and --ledger names none.", hint="Name it.")
+    return None
 
 
-def _check_newest(newest: Settings | None, own: Own) -> None:
+def tool_versions(assessment: Assessment) -> dict[str, str]:
+    """Return which versions of iacgate and of rule packs judged."""
+    return {"iacgate": __version__, **{f"pack {pack.name}": pack.version for pack in assessment.packs}}
+
+
+def _check_newest(newest: Settings, own: Own) -> None:
     used = own.trusted
-    if newest is None:
+    if not newest.version:
         return
     if used is None:
         raise TrustInvalid(

@@ -18,7 +18,7 @@ from iacgate.risk.suppressions import Register
 from iacgate.shell.bundles import TrustedSettings
 from iacgate.shell.clock import today
 from iacgate.shell.rego import Asked, evaluate
-from iacgate.shell.settings import Settings, own_rules, read_settings
+from iacgate.shell.settings import Settings, files_of, own_rules, read_settings
 from iacgate.shell.terraform import process_environment
 
 
@@ -97,6 +97,12 @@ class Own:
         if self._settings is None:
             raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one.")
         return self._settings
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """The files of the settings by name, with the signatures over them where these were verified."""
+        signatures = self.trusted.signatures if self.trusted else {}
+        return {**files_of(Path(self.settings.folder)), **signatures}
 
     def place(self, loaded: Loaded) -> tuple[Placed, Environment]:
         """Return which stack a plan belongs to, and what holds in its environment."""

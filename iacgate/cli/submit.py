@@ -13,12 +13,12 @@ from iacgate.cli.gate import plan_options, read_changes
 from iacgate.errors import UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.inputs import read_input
-from iacgate.shell.submissions import FORMAT, Said, contents, put, zipped
+from iacgate.shell.submissions import FORMAT, Said, contents, zipped
 
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="PLAN...")
-@click.option("--inbox", default="", type=click.Path(), metavar="DIR", help="Where plans and approvals arrive.")
+@click.option("--inbox", default="", metavar="DIR|s3://...", help="Where plans and approvals arrive.")
 @click.option(
     "--output", default="", type=click.Path(path_type=Path), metavar="FILE.zip", help="Write all of it as one file."
 )
@@ -45,8 +45,8 @@ def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
         plan = _contents(change)
         plans.append(plan)
         if options["inbox"]:
-            folder = put(change.inbox.root, change.wanted.change, plan)
-            click.echo(f"{change.wanted.change}: {harmless(str(folder))}")
+            place = change.inbox.put_plan(change.wanted.change, plan)
+            click.echo(f"{change.wanted.change}: {harmless(place)}")
     if output.name:
         output.write_bytes(zipped(plans))
         click.echo(f"{harmless(str(output))}: {len(plans)} {'plan' if len(plans) == 1 else 'plans'}")

@@ -1,133 +1,299 @@
-"""The ledger: for each stack one chain of entries, each naming the digest of the one before.
+"""The ledger: for each stack one chain of entries, each naming the digest of the one before, in a store.
 
-An entry refers to what decided by its digest; the bytes stand beside, under their digest. What the
-gate learns from it: which settings were the newest that it saw, what was applied last, and which
-approvals were used up.
+What the gate learns from it: which settings were the newest that it saw, what was applied last, which approvals were
+used up, and which rejections stand. Nothing is ever updated. A look costs two calls of the store in a row, however long
+the chains are; so does an append: what an entry refers to, all at once, and then the entry.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, Literal, Protocol
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, Literal
 
 import msgspec
 
-from iacgate import canonical, strictjson
-from iacgate.errors import EvidenceInvalid
+from iacgate import canonical, instants, strictjson
+from iacgate.errors import EvidenceInvalid, KeyInvalid
+from iacgate.evidence.chain import LOOK_AT, Head, Reading
+from iacgate.evidence.entry import MAX_ENTRY, Actor, Entry, Event, Reference, Settings, Sha256, State, encode
+from iacgate.evidence.gatekeys import ENTRY, GateKeys, PinnedKey, Signer
+from iacgate.evidence.layout import GENESIS, chain_prefix, entry_key, evidence_key
+from iacgate.evidence.store import Store, Stored, together
+from iacgate.people.roster import Roster
 
-FORMAT: Final = 1
-MAX_ENTRY: Final = 64 << 10
-"""Bytes of one entry; what is larger stands beside it."""
+MAX_SKEW: Final = 300
+"""Seconds by which the clocks of machines that append may differ; entry times never go back."""
 
-Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+MAX_GENESIS: Final = 64 << 10
+_TRIES: Final = 100
+"""How often an entry is numbered again where others append at the same time."""
+
+_PAUSE: Final = 5
+_LONGEST: Final = 500
+"""Milliseconds that whoever lost a number waits at most, more each time: so that not all come back at once."""
+
+_ROUNDS: Final = 20
 
 
-class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which settings decided: their digest, and their version; 0 where nobody's signature was checked."""
+class Genesis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a ledger begins: nothing but a number that nobody has drawn before, and who may write its first entries."""
+
+    format: Literal[2]
+    nonce: str
+    keys: tuple[PinnedKey, ...]
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """Bytes that an entry refers to, and what they are."""
+
+    data: bytes
+    media_type: str = "application/json"
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """What an entry is to say; its place in the chain, its time and its state are the ledger's.
+
+    ``advance`` returns the state after it, from the state before and the entry's number and time; it may raise
+    :class:`iacgate.errors.IacgateError` where the entry may not follow any more, because others appended meanwhile.
+    """
+
+    event: Event
+    stack: str
+    change: str = ""
+    commit: str = ""
+    tree: str = ""
+    actor: Actor = Actor()
+    settings: Settings = Settings()
+    tool: Mapping[str, str] = {}
+    details: Mapping[str, str | int | bool] = {}
+    pieces: Mapping[str, Piece] = {}
+    advance: Callable[[State, int, str], State] = lambda state, sequence, instant: state  # noqa: ARG005 - nothing changes
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """An entry that was stored: its digest, and what it says."""
 
     digest: str
-    version: int
+    entry: Entry
 
 
-class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One entry of a stack's chain.
+class Look(msgspec.Struct, frozen=True):
+    """What a ledger says of a stack now: the heads of its chain and of the ledger's own."""
 
-    ``previous`` is the digest of the entry before, of the ledger's genesis for the first. ``commit`` is
-    what was gated or applied; ``statements`` are the digests of the approvals that counted;
-    ``evidence`` has digests by what they are of.
-    """
-
-    format: Literal[1]
-    sequence: Annotated[int, msgspec.Meta(ge=1)]
-    previous: Sha256
-    ledger: Sha256
-    event: Literal["decided", "applied", "failed"]
-    stack: str
-    change: str
-    time: str
-    commit: str
-    settings: Settings
-    statements: tuple[Sha256, ...]
-    evidence: dict[str, Sha256]
-
-
-class Ledger(Protocol):
-    """Where entries are kept.
-
-    Every method raises :class:`iacgate.errors.EvidenceInvalid` where the ledger cannot be used, or a
-    chain does not hold: then nothing is known, and nothing is decided.
-    """
+    head: Head
+    own: Head
 
     @property
-    def genesis(self) -> str:
-        """The digest that names this ledger."""
+    def state(self) -> State:
+        """What follows from the stack's chain."""
+        return self.head.state
 
-    def entries(self, stack: str) -> list[Entry]:
-        """Return a stack's chain from its first entry, verified."""
-
-    def newest_settings(self) -> Settings | None:
-        """Return the newest version of signed settings that any stack's chain has seen."""
-
-    def append(self, entry: Entry, evidence: Mapping[str, bytes]) -> str:
-        """Store what an entry refers to, then the entry itself as the next of its chain; return its digest."""
+    @property
+    def newest_settings(self) -> Settings:
+        """The newest version of signed settings that was ever seen; version 0 for none."""
+        return self.own.state.settings
 
 
-def encode(entry: Entry) -> bytes:
-    """Return an entry's bytes, of which the digest is its name."""
-    return canonical.canonical_json(entry)
+class Ledger:
+    """A ledger in a store.
 
-
-def decode(data: bytes, where: str) -> Entry:
-    """Return an entry.
-
-    Raises :class:`EvidenceInvalid`, naming ``where``, where it is not one that this version understands.
+    Raises :class:`EvidenceInvalid` where there is none, or the store is not fit for evidence. With ``make``, which
+    draws a number, an empty store becomes one; ``signer`` is who appends, ``None`` for who only reads. ``roster`` names
+    further keys of gates. The chains of ``ahead`` are listed in the same call, because somebody will look at them.
     """
-    try:
-        return msgspec.convert(strictjson.decode(data), Entry)
-    except (ValueError, RecursionError) as error:
-        raise EvidenceInvalid(f"{where}: no entry of a ledger.", hint="Find out who wrote it.") from error
 
+    def __init__(
+        self,
+        store: Store,
+        *,
+        signer: Signer | None = None,
+        roster: Roster | None = None,
+        make: Callable[[], str] | None = None,
+        ahead: Sequence[str] = (),
+    ) -> None:
+        self.store = store
+        self._signer = signer
+        calls: list[Callable[[], Any]] = [lambda: store.read(GENESIS, MAX_GENESIS), store.problems]
+        there, problems, *listed = together([*calls, *map(self._listing, ahead)])
+        if problems:
+            raise EvidenceInvalid(f"{store.name}: {problems[0]}", hint="Mend it: `iacgate doctor` says how.")
+        self._ahead: dict[str, list[Stored]] = dict(zip(ahead, listed, strict=True))
+        data: bytes = self._made(make) if there is None else there
+        self.genesis = canonical.digest(data)
+        self.keys = GateKeys(_decode_genesis(data, store.name).keys, roster)
 
-def verify(found: Sequence[bytes], genesis: str, stack: str, where: str) -> list[Entry]:
-    """Return the entries of a chain, given in order.
-
-    Raises :class:`EvidenceInvalid` where one of them is not the successor of the one before, is of another
-    ledger or stack, or claims an earlier time.
-    """
-    entries: list[Entry] = []
-    previous, time = genesis, ""
-    for sequence, data in enumerate(found, start=1):
-        entry = decode(data, f"{where}, entry {sequence}")
-        holds = (
-            entry.sequence == sequence
-            and entry.previous == previous
-            and entry.ledger == genesis
-            and entry.stack == stack
-            and entry.time >= time
-        )
-        if not holds:
+    def _made(self, make: Callable[[], str] | None) -> bytes:
+        """Return the genesis of a ledger that is begun now."""
+        if make is None or self._signer is None:
             raise EvidenceInvalid(
-                f"{where}: entry {sequence} does not follow the one before it.",
-                hint="Somebody changed, removed or added entries. Nothing is decided until it is known who.",
+                f"{self.store.name}: no ledger.", hint="The gate makes it; name the one that it uses."
             )
-        entries.append(entry)
-        previous, time = canonical.digest(data), entry.time
-    return entries
+        if self.store.listing("", 1):
+            raise EvidenceInvalid(f"{self.store.name}: files, but no ledger.", hint="Name an empty place, or a ledger.")
+        data = canonical.canonical_json(Genesis(2, make(), (self._signer.pinned,)))
+        there = data if self.store.create(GENESIS, data) else self.store.read(GENESIS, MAX_GENESIS)
+        if there is None:
+            raise EvidenceInvalid(f"{self.store.name}: the ledger could not be begun.", hint="Run it again.")
+        return there
+
+    def look(self, stack: str) -> Look:
+        """Return what the ledger says of a stack now.
+
+        Raises :class:`EvidenceInvalid` where the chain does not hold, or the store does not answer.
+        """
+        head, own = self._heads([stack, ""])
+        return Look(head, own)
+
+    def _heads(self, stacks: Sequence[str]) -> list[Head]:
+        """Return the heads of some chains: one listing for each, all at once, and then what has to be read."""
+        ahead = {stack: self._ahead.pop(stack) for stack in stacks if stack in self._ahead}
+        missing = [stack for stack in stacks if stack not in ahead]
+        ahead.update(zip(missing, together([self._listing(stack) for stack in missing]), strict=True))
+        readings = [
+            Reading(stack, self.genesis, found, self.keys, f"{self.store.name}, chain {stack or 'of the ledger'}")
+            for stack, found in ((stack, ahead[stack]) for stack in stacks)
+        ]
+        for _ in range(_ROUNDS):
+            wanted = [(reading, item) for reading in readings for item in reading.wanted()]
+            if not wanted:
+                break
+            contents = together([self._reader(item) for _, item in wanted])
+            for (reading, item), data in zip(wanted, contents, strict=True):
+                reading.read({item.key: data})
+        return [reading.head() for reading in readings]
+
+    def _listing(self, stack: str) -> Callable[[], list[Stored]]:
+        return lambda: self.store.listing(chain_prefix(stack), LOOK_AT)
+
+    def _reader(self, item: Stored) -> Callable[[], bytes | None]:
+        """Return what reads one key; what is too large to be an entry is none."""
+        if item.size > 2 * MAX_ENTRY:
+            return lambda: b""
+        return lambda: self.store.read(item.key, 2 * MAX_ENTRY, item.version)
+
+    def append(self, draft: Draft, look: Look | None = None) -> Receipt:
+        """Store what an entry refers to, then the entry itself as the next of its chain.
+
+        ``look`` spares a look where it was just made. Raises :class:`EvidenceInvalid` where nothing is stored, and
+        what the draft raises where the entry may not follow.
+        """
+        head = look.head if look else self._heads([draft.stack])[0]
+        references = self._keep(draft.pieces, head)
+        for lost in range(_TRIES):
+            if head.junk:
+                head = self._repair(draft.stack, head)
+                continue
+            receipt = self._try(draft, head, references)
+            if receipt is not None:
+                return receipt
+            time.sleep(secrets.randbelow(min(_LONGEST, _PAUSE * (lost + 1))) / 1000)
+            head = self._heads([draft.stack])[0]
+        raise EvidenceInvalid(f"{self.store.name}: too many append at the same time.", hint="Run it again.")
+
+    def _try(self, draft: Draft, head: Head, references: dict[str, Reference]) -> Receipt | None:
+        """Append once; ``None`` where somebody else took the number."""
+        if self._signer is None:
+            raise EvidenceInvalid("Nobody signs for the gate.", hint="Name its key: --gate-key FILE or --gate-kms ARN.")
+        instant = self._time(head)
+        entry = Entry(
+            ledger=self.genesis,
+            stack=draft.stack,
+            sequence=head.free,
+            previous=head.newest.digest if head.newest else self.genesis,
+            event=draft.event,
+            time=instant,
+            actor=draft.actor,
+            change=draft.change,
+            commit=draft.commit,
+            tree=draft.tree,
+            settings=draft.settings,
+            tool=dict(draft.tool),
+            references=references,
+            details=dict(draft.details),
+            state=draft.advance(pruned(head.state, instant), head.free, instant),
+        )
+        data = self._signer.sign(encode(entry), ENTRY)
+        self.keys.open(data, "What was signed")  # a key that is no gate's would write what nobody counts
+        key = entry_key(draft.stack, head.free)
+        if self.store.create(key, data) or self.store.read(key, 2 * MAX_ENTRY) == data:  # an answer may be lost
+            return Receipt(canonical.digest(data), entry)
+        return None
+
+    def _time(self, head: Head) -> str:
+        """Return the time of the next entry: by the store's clock, and never before the newest."""
+        now = self.store.now()
+        if head.time and instants.seconds(head.time) - instants.seconds(now) > MAX_SKEW:
+            raise EvidenceInvalid(
+                f"The clock says {now}, and the newest entry was made at {head.time}.",
+                hint="Set the clock of this machine.",
+            )
+        return max(now, head.time)
+
+    def _repair(self, stack: str, head: Head) -> Head:
+        """Say in an entry which keys hold none; return the head after it, or the new one where others append."""
+        draft = Draft(
+            event="repaired",
+            stack=stack,
+            details={"keys": len(head.junk)},
+            advance=lambda state, sequence, instant: msgspec.structs.replace(  # noqa: ARG005 - a repair has no number
+                state, skipped={**state.skipped, **head.junk}
+            ),
+        )
+        self._try(draft, head, {})
+        return self._heads([stack])[0]
+
+    def _keep(self, pieces: Mapping[str, Piece], head: Head) -> dict[str, Reference]:
+        """Store bytes under their digests, all at once; what the newest entry refers to is there already."""
+        references = {
+            name: Reference(canonical.digest(piece.data), piece.media_type, len(piece.data))
+            for name, piece in pieces.items()
+        }
+        known = {item.digest for item in head.newest.entry.references.values()} if head.newest else set()
+        waiting = {references[name].digest: piece.data for name, piece in pieces.items()}
+        together([self._keeper(digest, data) for digest, data in waiting.items() if digest not in known])
+        return references
+
+    def _keeper(self, digest: str, data: bytes) -> Callable[[], None]:
+        def keep() -> None:
+            key = evidence_key(digest)
+            if not self.store.create(key, data) and self.store.read(key, len(data)) != data:
+                raise EvidenceInvalid(
+                    f"{self.store.name}: {key} is not what its name says.", hint="Find out who did it."
+                )
+
+        return keep
+
+    def evidence(self, digest: Sha256, limit: int) -> bytes:
+        """Return what an entry refers to.
+
+        Raises :class:`EvidenceInvalid` where it is not there, or is something else.
+        """
+        data = self.store.read(evidence_key(digest), limit)
+        if data is None or canonical.digest(data) != digest:
+            raise EvidenceInvalid(
+                f"{self.store.name}: {evidence_key(digest)} is {'not there' if data is None else 'something else'}.",
+                hint="Find out who did it; `iacgate evidence verify` looks at everything.",
+            )
+        return data
 
 
-def successor(entries: Sequence[Entry], genesis: str) -> tuple[int, str]:
-    """Return sequence and ``previous`` of the next entry of a chain."""
-    return len(entries) + 1, canonical.digest(encode(entries[-1])) if entries else genesis
+def pruned(state: State, instant: str) -> State:
+    """Return a state without approvals that could not count any more, because they have expired."""
+    used = {digest: until for digest, until in state.used.items() if until > instant}
+    return msgspec.structs.replace(state, used=used)
 
 
-def last_applied(entries: Sequence[Entry]) -> str:
-    """Return the commit that was applied last, empty where nothing was: who wrote since then had a hand."""
-    return next((entry.commit for entry in reversed(entries) if entry.event == "applied"), "")
-
-
-def used_up(entries: Sequence[Entry]) -> dict[str, str]:
-    """Return when approvals were used up, by the digests of their statements.
-
-    A failed apply uses nothing up: it may be tried again while its approvals hold.
-    """
-    return {statement: entry.time for entry in entries if entry.event == "applied" for statement in entry.statements}
+def _decode_genesis(data: bytes, name: str) -> Genesis:
+    try:
+        genesis = msgspec.convert(strictjson.decode(data), Genesis)
+        if not genesis.keys or len(genesis.nonce) < 32 or canonical.canonical_json(genesis) != data:
+            raise ValueError("nobody can append")
+        for key in genesis.keys:
+            _ = key.identifier
+    except (ValueError, RecursionError, KeyInvalid) as error:
+        raise EvidenceInvalid(
+            f"{name}: {GENESIS} is no beginning of a ledger that this version understands.", hint="Name another place."
+        ) from error
+    return genesis

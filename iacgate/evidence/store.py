@@ -71,6 +71,9 @@ class Store(Protocol):
         At most ``limit`` of them, the first, in one call of the store; 0 for all.
         """
 
+    def unprotected(self, items: Sequence[Stored]) -> list[str]:
+        """Return the keys of those objects that could be removed now, where the store is one that prevents that."""
+
     def problems(self) -> list[str]:
         """Return what makes it unfit for evidence, in sentences; empty where nothing does."""
 

@@ -26,6 +26,8 @@ Arn = Annotated[
 The pattern is published: its end is written so that Python and editors read it alike.
 """
 
+ARN: Final = re.compile(r"arn:aws(-[a-z]+)*:kms:[a-z0-9-]{1,40}:[0-9]{12}:key/[A-Za-z0-9-]{1,128}")
+
 Spec = Literal["ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "RSA"]
 
 IDENTIFIER: Final = re.compile(r"kms:[0-9a-f]{64}")

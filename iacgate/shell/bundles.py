@@ -36,8 +36,11 @@ class TrustedSettings:
         if not root:
             raise TrustInvalid(f"{ROOT} is not set.", hint="Pin the digest of the first version in the pipeline.")
         files, self.version = verified(folder, ref, root, now())
+        self.signatures = trust.signatures(files)
         self._place = tempfile.TemporaryDirectory(prefix="iacgate-trust-")
         for name, data in files.items():
+            if name in self.signatures:
+                continue
             path = Path(self._place.name) / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
@@ -45,7 +48,7 @@ class TrustedSettings:
 
 
 def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, bytes], int]:
-    """Return the settings at a branch without their signatures, and the number of their version.
+    """Return the settings at a branch, their signatures too, and the number of their version.
 
     Raises :class:`TrustInvalid` where they are not what was signed.
     """
@@ -54,7 +57,7 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
     wanted = {trust.read_statement(data, name).statement.bundle for name, data in signatures.items()}
     bundles = earlier(folder, ref, wanted)
     version = trust.verify_chain(signatures, bundles, trust.bundle_digest(files), root, moment)
-    return {name: data for name, data in files.items() if name not in signatures}, version
+    return files, version
 
 
 def earlier(folder: Path, ref: str, wanted: Set[str]) -> dict[str, trust.Bundle]:

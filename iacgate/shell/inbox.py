@@ -1,90 +1,114 @@
-"""A folder as an inbox: envelopes arrive as files, whose time of arrival is the file's.
+"""The inbox: where envelopes and plans arrive, in a folder or a bucket.
 
     plans/<change>/<plan>/               what the planner hands over, see submissions
     approvals/<change>/<digest>          what people sign
 
-Local, and so not independent: who may write the folder may also set its times.
+An envelope's time of arrival is the store's. In a bucket with versions, one that was deleted still counts: nobody
+drops a rejection. A folder is local, and so not independent: who may write it may also delete, and set times.
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from iacgate import canonical
+from iacgate import canonical, instants
 from iacgate.approval.counting import Received
 from iacgate.approval.envelope import MAX_BYTES
-from iacgate.errors import UsageInvalid
+from iacgate.errors import EvidenceInvalid, UsageInvalid
+from iacgate.evidence.store import MAX_OBJECT, Store, Stored, together
+from iacgate.shell.stores import is_s3, open_store
+from iacgate.shell.submissions import PLAN_FILE, SAID
 
 ENDING: Final = ".approval.json"
 MAX_FILES: Final = 1_000
-_READABLE: Final = 0o644
-"""What is delivered is read by others; secrets are not in it."""
+MAX_HANDED: Final = 3_000
+"""Files of all plans of one change."""
 
 
-class FolderInbox:
-    """The inbox of all changes: one folder for the envelopes of each change.
+def open_inbox(name: str, *, create: bool = False) -> Inbox:
+    """Return the inbox of a name.
 
     Raises :class:`UsageInvalid` where it is not there: in a mistyped one, no rejection is ever found.
     """
+    if not is_s3(name) and not create and not Path(name).is_dir():
+        raise UsageInvalid(f"{name}: there is no such inbox.", hint="Mend --inbox, or make the folder.")
+    return Inbox(open_store(name or ".", create=create, locked=False))
 
-    def __init__(self, root: Path, *, create: bool = False) -> None:
-        self.root = root
-        if create:
-            root.mkdir(parents=True, exist_ok=True)
-        if not root.is_dir():
-            raise UsageInvalid(f"{root}: there is no such inbox.", hint="Mend --inbox, or make the folder.")
+
+class Inbox:
+    """The inbox of all changes, in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def received(self, change: str) -> list[Received]:
-        """Return everything that arrived for a change.
+        """Return everything that arrived for a change, also what was deleted since, where the store has it.
 
         Raises :class:`UsageInvalid` where there is more than anybody can have sent, or one cannot be read.
         """
-        folder = self._folder(change)
-        if not folder.is_dir():
-            return []
-        files = sorted(path for path in folder.iterdir() if path.name.endswith(ENDING))
-        if len(files) > MAX_FILES:
-            raise UsageInvalid(f"{folder}: more than {MAX_FILES} envelopes.", hint="Look at who fills it.")
-        return [_read(path) for path in files]
+        arrived: dict[str, Stored] = {}  # the first version of each: a listing has the newest first
+        for item in self.store.listing(f"approvals/{change}/", 4 * MAX_FILES):
+            if item.key.endswith(ENDING) and not item.marker:
+                arrived[item.key] = item
+        if len(arrived) > MAX_FILES:
+            raise UsageInvalid(
+                f"{self.store.name}/approvals/{change}: more than {MAX_FILES} envelopes.", hint="Look at who fills it."
+            )
+        return together([partial(self._received, item) for item in arrived.values()])
 
-    def put(self, change: str, data: bytes) -> Path:
-        """Store an envelope, whole or not at all; return its file. One that is there keeps its time of arrival."""
-        folder = self._folder(change)
-        folder.mkdir(parents=True, exist_ok=True)
-        target = folder / f"{canonical.digest(data)}{ENDING}"
-        handle, name = tempfile.mkstemp(dir=folder)
+    def _received(self, item: Stored) -> Received:
         try:
-            os.fchmod(handle, _READABLE)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if not target.exists():
-                os.link(name, target)
-        except FileExistsError:  # somebody delivered the same at the same time
-            pass
-        finally:
-            Path(name).unlink()
-        return target
+            data = self.store.read(item.key, MAX_BYTES + 1, item.version)
+        except EvidenceInvalid as error:
+            raise _unreadable(self.store, item) from error
+        if data is None:
+            raise _unreadable(self.store, item)
+        return Received(data, item.modified)
 
-    def _folder(self, change: str) -> Path:
-        return self.root / "approvals" / change
+    def put(self, change: str, data: bytes) -> str:
+        """Store an envelope; return where. One that is there keeps its time of arrival."""
+        key = f"approvals/{change}/{canonical.digest(data)}{ENDING}"
+        if not self.store.create(key, data) and self.store.read(key, MAX_BYTES) != data:
+            raise UsageInvalid(f"{self.store.name}/{key} is something else.", hint="Look at who fills the inbox.")
+        return f"{self.store.name}/{key}"
+
+    def put_plan(self, change: str, plan: Mapping[str, bytes]) -> str:
+        """Store a plan as it is handed over, what is said of it last; return where."""
+        place = f"plans/{change}/{canonical.digest(plan[PLAN_FILE])[:20]}"
+        first = {name: data for name, data in plan.items() if name != SAID}
+        together([partial(self.store.create, f"{place}/{name}", data) for name, data in first.items()])
+        self.store.create(f"{place}/{SAID}", plan[SAID])
+        return f"{self.store.name}/{place}"
+
+    def fetch_plans(self, change: str, folder: Path) -> bool:
+        """Lay out the plans of a change in an empty folder; return whether there are any.
+
+        Raises :class:`UsageInvalid` where there are more than anybody can have planned.
+        """
+        newest: dict[str, Stored] = {}
+        for item in self.store.listing(f"plans/{change}/", 2 * MAX_HANDED):
+            newest.setdefault(item.key, item)
+        files = [item for item in newest.values() if not item.marker and item.key.count("/") == 3]
+        if len(files) > MAX_HANDED:
+            raise UsageInvalid(f"{self.store.name}: too many plans of {change}.", hint="Name one by its folder.")
+        together([partial(self._fetch, item, folder) for item in files])
+        return bool(files)
+
+    def _fetch(self, item: Stored, folder: Path) -> None:
+        data = self.store.read(item.key, MAX_OBJECT, item.version)
+        target = folder.joinpath(*item.key.split("/")[2:])
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(data or b"")
+        seconds = instants.seconds(item.modified)
+        os.utime(target, (seconds, seconds))
 
 
-def _read(path: Path) -> Received:
-    try:
-        if path.is_symlink() or not path.is_file():
-            raise ValueError("no file")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-            arrived = datetime.fromtimestamp(int(os.fstat(stream.fileno()).st_mtime), UTC)
-    except (OSError, ValueError, OverflowError) as error:
-        raise UsageInvalid(
-            f"{path}: the envelope, or its time, cannot be read ({type(error).__name__}).",
-            hint="Mend the file: one that is left out might be a rejection.",
-        ) from error
-    return Received(data, arrived.isoformat().removesuffix("+00:00") + "Z")
+def _unreadable(store: Store, item: Stored) -> UsageInvalid:
+    return UsageInvalid(
+        f"{store.name}/{item.key}: the envelope cannot be read.",
+        hint="Mend the file: one that is left out might be a rejection.",
+    )

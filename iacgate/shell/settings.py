@@ -9,7 +9,6 @@ from typing import Final
 
 import msgspec
 
-from iacgate import canonical
 from iacgate.errors import PackInvalid, SettingsInvalid, UsageInvalid
 from iacgate.people.identities import ROOT_FILE
 from iacgate.people.roster import Roster, read_roster
@@ -21,6 +20,7 @@ from iacgate.risk.suppressions import Suppression, read_suppressions
 from iacgate.shell.files import read_regular
 from iacgate.shell.rules import PACK_FILE, read_pack
 from iacgate.shell.sigstore import OfflineProver
+from iacgate.trust import bundle_digest
 
 _FILES: Final = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
 MAX_FILE: Final = 1 << 20
@@ -69,17 +69,15 @@ def read_settings(folder: Path) -> Settings:
         roster=read_roster(people, f"{folder}/people.yaml", OfflineProver(_read(folder / ROOT_FILE)))
         if people is not None
         else None,
-        digest=_digest(folder),
+        digest=bundle_digest(files_of(folder)),
     )
 
 
-def _digest(folder: Path) -> str:
-    """Return the digest of everything below the folder, by name, but the signatures over it."""
+def files_of(folder: Path) -> dict[str, bytes]:
+    """Return everything below the folder, by name, but the signatures over it."""
     signatures = folder / "trust"
     files = sorted(path for path in folder.rglob("*") if path.is_file() and signatures not in path.parents)
-    return canonical.digest_named(
-        {path.relative_to(folder).as_posix(): canonical.digest(_read(path) or b"") for path in files}
-    )
+    return {path.relative_to(folder).as_posix(): _read(path) or b"" for path in files}
 
 
 def _refuse_unknown_files(folder: Path) -> None:

@@ -8,10 +8,8 @@ that do not count.
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -36,6 +34,8 @@ MAX_UNZIPPED: Final = 1 << 30
 _MEMBER: Final = re.compile(rf"[0-9]{{1,3}}/({re.escape(PLAN_FILE)}|{re.escape(PLAN_JSON)}|{re.escape(SAID)})")
 _HINT: Final = "Make it with `iacgate submit`."
 
+_CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
 Text = Annotated[str, msgspec.Meta(max_length=512)]
 
 
@@ -57,6 +57,11 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: Text | None
     authors: Annotated[tuple[Text, ...], msgspec.Meta(max_length=10_000)]
     ledger: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+
+
+def is_change(name: str) -> bool:
+    """Return whether a name can be that of a change."""
+    return _CHANGE.fullmatch(name) is not None
 
 
 def is_submission(folder: Path) -> bool:
@@ -146,20 +151,3 @@ def unzip(data: bytes, folder: Path, name: str) -> None:
 def contents(said: Said, plan_file: bytes, plan_json: bytes) -> dict[str, bytes]:
     """Return the files of one plan as it is handed over, by name."""
     return {PLAN_FILE: plan_file, PLAN_JSON: plan_json, SAID: canonical.canonical_json(said)}
-
-
-def put(inbox: Path, change: str, plan: Mapping[str, bytes]) -> Path:
-    """Store what :func:`contents` has of a plan for those who approve and gate it, whole or not at all."""
-    target = inbox / "plans" / change / canonical.digest(plan[PLAN_FILE])[:20]
-    if is_submission(target):
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix="."))
-    for file, data in plan.items():
-        with (scratch / file).open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-    scratch.chmod(0o755)
-    scratch.rename(target)
-    return target

@@ -15,8 +15,8 @@ from typing import Any
 
 import msgspec
 import pytest
-
 from iacgate.evidence.folder import FolderLedger
+
 from tests.cli.test_gate import HIGH, POLICY, Stack, signed, stack  # noqa: F401 - fixtures
 from tests.conftest import Run
 

@@ -58,9 +58,9 @@ def key_of(person: str) -> SoftKey:
     return SoftKey(person)
 
 
-def roster(**keys: dict[str, str]) -> Roster:
-    """Return the roster; ``keys`` adds fields to the key of a person."""
-    people = [
+def people(**keys: dict[str, str]) -> bytes:
+    """Return people.yaml; ``keys`` adds fields to the key of a person."""
+    found = [
         {
             "id": person,
             "kind": "machine" if person == "robot" else "human",
@@ -72,7 +72,12 @@ def roster(**keys: dict[str, str]) -> Roster:
         }
         for person, roles in ROLES.items()
     ]
-    return read_roster(msgspec.json.encode({"people": people}), "people.yaml")
+    return msgspec.json.encode({"people": found})
+
+
+def roster(**keys: dict[str, str]) -> Roster:
+    """Return the roster; ``keys`` adds fields to the key of a person."""
+    return read_roster(people(**keys), "people.yaml")
 
 
 def plan(**more: Any) -> Plan:

@@ -1,0 +1,100 @@
+"""What follows from an entry for the next one: the state of a chain, from event to event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from iacgate import instants
+from iacgate.approval.counting import Verdict
+from iacgate.errors import ApplyRefused, EvidenceInvalid
+from iacgate.evidence.entry import Applied, Attempt, Intent, Settings, Standing, State
+
+MAX_RETRIES: Final = 3
+"""So often a change that failed may be applied again with the same approvals."""
+
+MAX_STANDING: Final = 200
+
+
+def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arrived: Mapping[str, str]) -> State:
+    """Return the state after a decision: which rejections stand, so that nobody can drop one from an inbox.
+
+    ``arrived`` has the instants at which envelopes arrived, by their digests.
+    """
+    here = tuple(
+        Standing(change, item.digest, arrived[item.digest])
+        for item in verdicts
+        if item.counts and item.decision == "reject"
+    )
+    others = tuple(item for item in state.rejections if item.change != change)
+    if len(others) + len(here) > MAX_STANDING:
+        raise EvidenceInvalid(
+            f"More than {MAX_STANDING} rejections stand.", hint="Their signers withdraw those that are of no use."
+        )
+    return msgspec.structs.replace(state, rejections=(*others, *here))
+
+
+def after_intent(state: State, intent: Intent, statements: Sequence[str]) -> State:
+    """Return the state after somebody began to apply.
+
+    Raises :class:`ApplyRefused` where another apply is under way or has not ended on record, or where one of the
+    approvals was used up meanwhile.
+    """
+    if state.intent is not None:
+        raise ApplyRefused(
+            f"The run {state.intent.run} began to apply {state.intent.change} at {state.intent.time}, and has not said "
+            "how that ended.",
+            hint="Wait for it. If it has died: `iacgate apply --resume` records that, and looks at the state.",
+        )
+    if any(statement in state.used for statement in statements):
+        raise ApplyRefused("The approvals were used up by another apply.", hint="Plan again, and have it approved.")
+    return msgspec.structs.replace(state, intent=intent)
+
+
+def after_apply(state: State, applied: Applied, used: Mapping[str, str]) -> State:
+    """Return the state after an apply: its approvals count for no further one; ``used`` has until when they could."""
+    return msgspec.structs.replace(state, applied=applied, intent=None, attempt=None, used={**state.used, **used})
+
+
+def after_failure(state: State, change: str, fingerprint: str, lineage: str, changes: str) -> State:
+    """Return the state after an apply that failed, or of which nobody knows how it ended.
+
+    ``fingerprint`` and ``changes`` (a digest) are of the plan that was approved, ``lineage`` of the state it left.
+    """
+    before = state.attempt if state.attempt and state.attempt.change == change else None
+    attempt = Attempt(
+        change=change,
+        count=before.count + 1 if before else 1,
+        fingerprint=before.fingerprint if before else fingerprint,
+        lineage=lineage,
+        changes=before.changes if before else changes,
+    )
+    return msgspec.structs.replace(state, intent=None, attempt=attempt)
+
+
+def after_bypass(state: State, lineage: str, serial: int, digest: str) -> State:
+    """Return the state after it was seen that the Terraform state moved without the gate."""
+    if state.applied is None:
+        return state
+    return msgspec.structs.replace(
+        state, applied=msgspec.structs.replace(state.applied, lineage=lineage, serial=serial, digest=digest)
+    )
+
+
+def after_settings(state: State, settings: Settings) -> State:
+    """Return the state of the ledger's own chain after a version of signed settings was seen.
+
+    Raises :class:`EvidenceInvalid` where a newer one was seen meanwhile.
+    """
+    if settings.version < state.settings.version:
+        raise EvidenceInvalid(
+            f"The ledger has seen version {state.settings.version} of the settings meanwhile.", hint="Run it again."
+        )
+    return msgspec.structs.replace(state, settings=settings)
+
+
+def is_late(intent: Intent, now: str, longest: int) -> bool:
+    """Return whether an apply has taken longer than any may, in seconds."""
+    return instants.seconds(now) - instants.seconds(intent.time) > longest

@@ -1,0 +1,63 @@
+"""Whether an entry follows from the ones before it: what verifying a chain asks of each entry by itself.
+
+An entry's state is the gate's word. Here it is held against the entries themselves, so that a gate that was taken
+over cannot forget in silence what was used up, rejected or begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from iacgate.evidence.entry import Entry, State
+
+_RESULTS = ("applied", "failed", "interrupted")
+
+
+def broken(before: State, entry: Entry) -> Iterator[str]:
+    """Yield in which ways an entry's state does not follow from the state before it."""
+    after = entry.state
+    if any(after.skipped.get(key) != digest for key, digest in before.skipped.items()):
+        yield "it forgets which keys hold no entry"
+    if entry.event != "repaired" and after.skipped != before.skipped:
+        yield "it skips keys, and is no repair"
+    kept = {digest: until for digest, until in before.used.items() if until > entry.time}
+    if any(after.used.get(digest, "") < until for digest, until in kept.items()):
+        yield "it forgets which approvals were used up"
+    if entry.event != "applied" and set(after.used) - set(before.used):
+        yield "it uses approvals up, and is no apply"
+    if after.settings.version < before.settings.version:
+        yield "it forgets which settings were the newest"
+    yield from _rejections(before, entry)
+    yield from _applies(before, entry)
+
+
+def _rejections(before: State, entry: Entry) -> Iterator[str]:
+    gone = [item for item in before.rejections if item not in entry.state.rejections]
+    if any(item.change != entry.change for item in gone) or (gone and entry.event != "decided"):
+        yield "it forgets that somebody rejects a change"
+
+
+def _applies(before: State, entry: Entry) -> Iterator[str]:
+    after = entry.state
+    if entry.event == "intended":
+        yield from _begins(before, entry)
+    elif entry.event in _RESULTS:
+        if before.intent is None or before.intent.change != entry.change:
+            yield "it ends an apply that nobody began"
+        if after.intent is not None:
+            yield "it ends an apply, and does not say so"
+    elif after.intent != before.intent:
+        yield "it begins or ends an apply, and is neither"
+    if entry.event == "applied":
+        if after.applied is None or (after.applied.sequence, after.applied.change) != (entry.sequence, entry.change):
+            yield "it applied something, and does not say what"
+    elif entry.event != "bypassed" and after.applied != before.applied:
+        yield "it says that something was applied, and is no apply"
+
+
+def _begins(before: State, entry: Entry) -> Iterator[str]:
+    intent = entry.state.intent
+    if before.intent is not None:
+        yield "it begins to apply while another apply has not ended"
+    if intent is None or (intent.sequence, intent.change) != (entry.sequence, entry.change):
+        yield "it begins to apply, and does not say so"

@@ -1,0 +1,90 @@
+"""Decisions made once more, and whether what was applied had been allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from iacgate import instants
+from iacgate.errors import EvidenceInvalid
+from iacgate.evidence.entry import Entry
+from iacgate.evidence.recorded import (
+    DECISION,
+    INPUTS,
+    SETTINGS,
+    AsJson,
+    ReadRoster,
+    read_inputs,
+    read_settings_files,
+    replayed,
+)
+from iacgate.people.roster import Roster
+
+MAX_LATE: Final = 900
+"""Seconds between a decision and its entry: a store that is slow is no reason to doubt it."""
+
+
+class Replayer:
+    """Makes decisions again; ``read_roster`` and ``as_json`` are how people are read and decisions are printed."""
+
+    wanted: Final = (DECISION, INPUTS, SETTINGS)
+    """What it needs of what an entry refers to."""
+
+    def __init__(self, read_roster: ReadRoster, as_json: AsJson) -> None:
+        self.read_roster, self._as_json = read_roster, as_json
+        self._last: tuple[str, Roster] | None = None
+
+    def problems(self, entry: Entry, pieces: Mapping[str, bytes]) -> Iterator[str]:
+        """Yield what does not hold of an entry's decision; of other entries nothing is asked."""
+        if entry.event != "decided":
+            return
+        if not all(name in pieces for name in self.wanted):
+            yield "its decision cannot be made again: something that it was made from is missing"
+            return
+        try:
+            inputs = read_inputs(pieces[INPUTS])
+            files = read_settings_files(pieces[SETTINGS], entry.settings.digest)
+            again = replayed(inputs, files, self._roster(entry.settings.digest), self._as_json)
+        except EvidenceInvalid as error:
+            yield error.message
+            return
+        if again != pieces[DECISION]:
+            yield "its decision, made again, is another one"
+        if inputs.wanted.change != entry.change or inputs.wanted.subjects.get("tree", "") != entry.tree:
+            yield "its decision is about another change, or another tree"
+        if inputs.wanted.bundle != entry.settings.digest or inputs.wanted.ledger != entry.ledger:
+            yield "its decision was made by other settings, or in another ledger"
+        if abs(instants.seconds(inputs.now) - instants.seconds(entry.time)) > MAX_LATE:
+            yield f"its decision was made at {inputs.now}, and it is of {entry.time}"
+
+    def _roster(self, digest: str) -> ReadRoster:
+        """Return what reads people, once for as long as the settings stay the same."""
+
+        def read(files: Mapping[str, bytes]) -> Roster:
+            if self._last is None or self._last[0] != digest:
+                self._last = (digest, self.read_roster(files))
+            return self._last[1]
+
+        return read
+
+
+class Judged:
+    """What of a chain was allowed so far: an apply needs a decision before it that let it pass."""
+
+    def __init__(self) -> None:
+        self._passed: dict[int, str] = {}
+
+    def note(self, entry: Entry) -> None:
+        """Take an entry into account."""
+        if entry.event == "decided" and entry.details.get("exitCode") == 0:
+            self._passed[entry.sequence] = entry.change
+        elif entry.event in ("applied", "failed", "interrupted"):
+            self._passed = {}
+
+    def problems(self, entry: Entry) -> Iterator[str]:
+        """Yield what does not hold of an apply, and take the entry into account."""
+        if entry.event == "intended":
+            decision = entry.details.get("decision")
+            if not isinstance(decision, int) or self._passed.get(decision) != entry.change:
+                yield "it begins to apply what no decision before it let pass"
+        self.note(entry)

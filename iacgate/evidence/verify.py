@@ -1,0 +1,251 @@
+"""Verifying a ledger: everything in it, by nobody's word but the genesis' keys and the people of the settings.
+
+For the whole store:
+
+1. every key is one of a ledger's, has exactly one version and no marker, and is kept for as long as it should be
+2. each chain: sealed by a gate's key, its numbers without a gap, each linked to the one before, times that never go
+   back, and a state that follows
+3. everything that an entry refers to is there, and is what it was
+4. every decision is made once more from its inputs, approvals verified again at their time, and gives the same bytes
+5. nothing was applied that was not allowed before
+6. what a checkpoint says is still there
+
+A finding names the entry, and why. Memory does not grow with the number of entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from iacgate import canonical
+from iacgate.errors import EvidenceInvalid, IacgateError
+from iacgate.evidence.chain import Slot, is_here, slots
+from iacgate.evidence.entry import MAX_ENTRY, Entry, State
+from iacgate.evidence.follows import broken
+from iacgate.evidence.gatekeys import Opened
+from iacgate.evidence.judged import Judged, Replayer
+from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, entry_key, stack_of
+from iacgate.evidence.ledger import Ledger
+from iacgate.evidence.recorded import SETTINGS, read_settings_files
+from iacgate.evidence.store import Stored, together
+
+_AT_ONCE: Final = 32
+_MOST_MISSING: Final = 100
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that does not hold: in which chain and entry (0: none), at which key, and what."""
+
+    stack: str
+    sequence: int
+    key: str
+    what: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What verifying found. ``heads`` has the newest entry of each chain: its number and digest."""
+
+    genesis: str
+    chains: int
+    entries: int
+    decisions: int
+    objects: int
+    heads: dict[str, tuple[int, str]]
+    problems: tuple[Problem, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether everything does; a ledger without any entry proves nothing."""
+        return not self.problems and self.entries > 0
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is to be verified: one stack (``None``: all), and what was recorded since an instant, in depth."""
+
+    stack: str | None = None
+    since: str = ""
+
+
+class _NoEntry(msgspec.Struct, frozen=True):
+    """A key of a chain that holds no entry: its number (0: none), the digest of what it holds, and why."""
+
+    key: str
+    sequence: int
+    digest: str
+    why: str
+
+
+class Verifier:
+    """Verifies one ledger. ``step`` is told about progress: entries done, and how many there are."""
+
+    def __init__(
+        self, ledger: Ledger, replayer: Replayer, wanted: Wanted, step: Callable[[int, int], None] = lambda *_: None
+    ) -> None:
+        self._ledger, self._replayer, self._wanted, self._step = ledger, replayer, wanted, step
+        self._problems: list[Problem] = []
+        self._objects: dict[str, int] = {}
+        self._entries = self._decisions = self._total = 0
+        self._settings: dict[int, str] = {}
+        self._heads: dict[str, tuple[int, str]] = {}
+
+    def run(self) -> Report:
+        """Return what was found.
+
+        Raises :class:`EvidenceInvalid` where the store does not answer.
+        """
+        listed = self._ledger.store.listing("")
+        self._check_keys(listed)
+        chains = self._chains(listed)
+        self._total = sum(map(len, chains.values()))
+        for stack in sorted(chains):  # the ledger's own first: it says which settings there were, and who gates
+            self._verify_chain(stack, chains[stack])
+        return Report(
+            genesis=self._ledger.genesis,
+            chains=len(chains),
+            entries=self._entries,
+            decisions=self._decisions,
+            objects=len(self._objects),
+            heads=self._heads,
+            problems=tuple(self._problems),
+        )
+
+    def _found(self, what: str, *, stack: str = "", sequence: int = 0, key: str = "") -> None:
+        self._problems.append(Problem(stack, sequence, key, what))
+
+    def _check_keys(self, listed: Sequence[Stored]) -> None:
+        """1."""
+        unprotected = set(self._ledger.store.unprotected(listed))
+        for slot in slots(listed, ""):
+            for item in slot.later:
+                what = "it was deleted" if item.marker else "it was written again"
+                self._found(f"{what} after it was written, at {item.modified}", key=slot.key)
+            if slot.first is None:
+                self._found("nothing is left of it but that it was deleted", key=slot.key)
+            if slot.key in unprotected:
+                self._found("nothing keeps it from being removed", key=slot.key)
+            if slot.key.startswith(EVIDENCE):
+                self._objects[slot.key.removeprefix(EVIDENCE)] = 0
+            elif slot.key != GENESIS and (not slot.key.startswith(LOG) or stack_of(slot.key) is None):
+                self._found("no ledger has such a key", key=slot.key)
+
+    def _chains(self, listed: Sequence[Stored]) -> dict[str, list[Slot]]:
+        by_stack: dict[str, list[Stored]] = {}
+        for item in listed:
+            stack = stack_of(item.key) if item.key.startswith(LOG) else None
+            if stack is not None and (self._wanted.stack in (None, stack) or not stack):
+                by_stack.setdefault(stack, []).append(item)
+        if self._wanted.stack is not None and self._wanted.stack not in by_stack:
+            self._found("there is no chain of this stack", stack=self._wanted.stack)
+        return {stack: slots(items, stack)[::-1] for stack, items in by_stack.items()}  # oldest first
+
+    def _verify_chain(self, stack: str, chain: Sequence[Slot]) -> None:
+        """2."""
+        state, previous, sequence, instant = State(), self._ledger.genesis, 0, ""
+        pending: list[_NoEntry] = []
+        judged = Judged()
+        for slot, opened in self._opened(stack, chain):
+            if isinstance(opened, _NoEntry):
+                pending.append(opened)
+                continue
+            entry = opened.entry
+            report = partial(self._found, stack=stack, sequence=entry.sequence, key=slot.key)
+            self._verify_pending(stack, pending, entry.state)
+            pending = []
+            for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
+                report(what)
+            self._look_into(entry, judged, report)
+            state, previous, sequence, instant = entry.state, opened.digest, entry.sequence, entry.time
+            self._heads[stack] = (sequence, previous)
+            self._entries += 1
+            self._step(self._entries, self._total)
+        self._verify_pending(stack, pending, state)
+
+    def _verify_pending(self, stack: str, pending: Iterable[_NoEntry], state: State) -> None:
+        """Report keys that hold no entry and that no repair names with what they hold."""
+        for item in pending:
+            if state.skipped.get(item.key) != item.digest:
+                self._found(f"{item.why} No repair says so.", stack=stack, sequence=item.sequence, key=item.key)
+
+    def _opened(self, stack: str, chain: Sequence[Slot]) -> Iterator[tuple[Slot, Opened | _NoEntry]]:
+        """Yield the entries of a chain; where a key holds none, why."""
+        for at in range(0, len(chain), _AT_ONCE):
+            batch = chain[at : at + _AT_ONCE]
+            for slot, data in zip(batch, together([partial(self._read, slot) for slot in batch]), strict=True):
+                yield slot, self._open(slot, data, stack)
+
+    def _read(self, slot: Slot) -> bytes | None:
+        if slot.first is None or slot.first.size > 2 * MAX_ENTRY:
+            return None
+        return self._ledger.store.read(slot.key, 2 * MAX_ENTRY, slot.first.version)
+
+    def _open(self, slot: Slot, data: bytes | None, stack: str) -> Opened | _NoEntry:
+        none = _NoEntry(slot.key, slot.sequence or 0, canonical.digest(data or b""), f"{slot.key}: not to be read.")
+        if data is None:
+            return none
+        try:
+            found = self._ledger.keys.open(data, slot.key)
+        except EvidenceInvalid as error:
+            return msgspec.structs.replace(none, why=error.message)
+        if is_here(found.entry, slot, stack, self._ledger.genesis):
+            return found
+        return msgspec.structs.replace(none, why=f"{slot.key}: an entry of another place.")
+
+    def _look_into(self, entry: Entry, judged: Judged, report: Callable[[str], None]) -> None:
+        """3 to 5."""
+        self._note_settings(entry, report)
+        if entry.time < self._wanted.since:
+            judged.note(entry)
+            return
+        pieces = self._pieces(entry, report)
+        if entry.event == "settings" and SETTINGS in pieces:
+            self._meet_gates(pieces[SETTINGS], entry.settings.digest, report)
+        self._decisions += entry.event == "decided"
+        for what in (*self._replayer.problems(entry, pieces), *judged.problems(entry)):
+            report(what)
+
+    def _pieces(self, entry: Entry, report: Callable[[str], None]) -> dict[str, bytes]:
+        """Return what an entry refers to and a decision is made from; all of it is looked at."""
+        pieces: dict[str, bytes] = {}
+        for name, reference in entry.references.items():
+            try:
+                data = self._ledger.evidence(reference.digest, reference.size)
+            except EvidenceInvalid as error:
+                report(f"what it refers to as {name}: {error.message}")
+                continue
+            if len(data) != reference.size:
+                report(f"what it refers to as {name} has another size")
+            if name in self._replayer.wanted:
+                pieces[name] = data
+        return pieces
+
+    def _meet_gates(self, data: bytes, digest: str, report: Callable[[str], None]) -> None:
+        """Take the gates' keys of recorded settings, which a gate that is known already vouches for."""
+        try:
+            self._ledger.keys.add(self._replayer.read_roster(read_settings_files(data, digest)))
+        except IacgateError as error:
+            report(error.message)
+
+    def _note_settings(self, entry: Entry, report: Callable[[str], None]) -> None:
+        version, digest = entry.settings.version, entry.settings.digest
+        if entry.event == "settings":
+            if self._settings.setdefault(version, digest) != digest:
+                report(f"version {version} of the settings was another one before")
+        elif version and self._settings.get(version) != digest:
+            report(f"the ledger has not seen version {version} of the settings so")
+
+
+def _place(entry: Entry, previous: str, sequence: int, instant: str) -> Iterator[str]:
+    """Yield why an entry does not follow the one before it. Numbers that it passes over hold no entry."""
+    if entry.sequence <= sequence:
+        yield "its number does not follow the one before it"
+    for number in range(sequence + 1, min(entry.sequence, sequence + 1 + _MOST_MISSING)):
+        if entry_key(entry.stack, number) not in entry.state.skipped:
+            yield f"entry {number}, which came before it, is not there"
+    if entry.previous != previous:
+        yield "it does not follow the one before it"
+    if entry.time < instant:
+        yield "it claims to be older than the one before it"

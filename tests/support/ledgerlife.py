@@ -1,0 +1,118 @@
+"""The life of a ledger in memory: settings, a denial, an allowed change that is applied, and one that is rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from iacgate import trust
+from iacgate.approval.counting import Received
+from iacgate.evidence.advance import after_apply, after_decision, after_intent, after_settings
+from iacgate.evidence.entry import Applied, Intent, Settings
+from iacgate.evidence.judged import Replayer
+from iacgate.evidence.ledger import Draft, Ledger, Piece, Receipt
+from iacgate.evidence.recorded import recorded
+from iacgate.evidence.verify import Report, Verifier, Wanted
+from iacgate.gate import Decision, Inputs, decide
+from iacgate.people.roster import Roster, read_roster
+from iacgate.render.decision import as_json
+from tests.support.approvals import people, signed
+from tests.support.ledgers import ledger_in
+from tests.support.memorystore import MemoryStore
+from tests.test_gate import inputs
+
+FILES: Mapping[str, bytes] = {"people.yaml": people(), "policy.yaml": b"mode: enforce\n"}
+SETTINGS = Settings(trust.bundle_digest(FILES), 1)
+STACK = "payments"
+
+
+def roster_of(files: Mapping[str, bytes]) -> Roster:
+    return read_roster(files["people.yaml"], "people.yaml")
+
+
+def verified(store: MemoryStore, **wanted: Any) -> Report:
+    """Return what verifying finds."""
+    return Verifier(Ledger(store), Replayer(roster_of, as_json), Wanted(**wanted)).run()
+
+
+class Life:
+    """A ledger, and what happens in it."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.ledger = ledger_in(self.store)
+
+    def settings(self) -> Receipt:
+        pieces = {"settings": Piece(msgspec.json.encode(FILES))}
+        draft = Draft(event="settings", stack="", settings=SETTINGS, pieces=pieces, advance=self._note)
+        return self.ledger.append(draft)
+
+    @staticmethod
+    def _note(state: Any, sequence: int, instant: str) -> Any:
+        return after_settings(state, SETTINGS)
+
+    def inputs(self, *people: str, rejecting: str = "") -> Inputs:
+        said = {"bundle": SETTINGS.digest, "ledger": self.ledger.genesis}
+        found: list[Received] = [signed(person, **said) for person in people]
+        found += [signed(rejecting, decision="reject", **said)] if rejecting else []
+        wanted = msgspec.structs.replace(inputs().wanted, **said)
+        return inputs(*found, wanted=wanted)
+
+    def decide(self, given: Inputs, **more: Any) -> tuple[Receipt, Decision]:
+        decision = decide(given, roster_of(FILES))
+        arrived = {item.digest: given.received[0].arrived for item in decision.approvals}
+        draft = Draft(
+            event="decided",
+            stack=STACK,
+            change=decision.change,
+            commit="a" * 40,
+            tree=given.wanted.subjects["tree"],
+            settings=SETTINGS,
+            details={"allowed": decision.allowed, "exitCode": decision.exit_code},
+            pieces={**recorded(given, as_json(decision), FILES), **more.pop("pieces", {})},
+            advance=lambda state, *_: after_decision(state, decision.change, decision.approvals, arrived),
+        )
+        return self.ledger.append(msgspec.structs.replace(draft, **more)), decision
+
+    def intend(self, decided: Receipt) -> Receipt:
+        change = decided.entry.change
+        return self.ledger.append(
+            Draft(
+                event="intended",
+                stack=STACK,
+                change=change,
+                settings=SETTINGS,
+                details={"decision": decided.entry.sequence},
+                advance=lambda state, sequence, instant: after_intent(
+                    state, Intent(change, "run-1", instant, sequence), ()
+                ),
+            )
+        )
+
+    def apply(self, decided: Receipt, decision: Decision) -> Receipt:
+        used = {item.statement: "2026-11-30T10:59:00Z" for item in decision.approvals if item.counts}
+        change = decided.entry.change
+        return self.ledger.append(
+            Draft(
+                event="applied",
+                stack=STACK,
+                change=change,
+                settings=SETTINGS,
+                pieces={"log": Piece(b"Apply complete!\n", "text/plain")},
+                advance=lambda state, sequence, instant: after_apply(
+                    state, Applied(change, "a" * 40, "d" * 40, instant, sequence, "6e1a", 4, ""), used
+                ),
+            )
+        )
+
+    def live(self) -> Life:
+        """Live all of it."""
+        self.settings()
+        self.decide(self.inputs("ann"))
+        decided, decision = self.decide(self.inputs("ann", "bob"))
+        self.intend(decided)
+        self.apply(decided, decision)
+        self.decide(self.inputs(rejecting="bob"))
+        return self

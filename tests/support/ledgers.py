@@ -1,0 +1,39 @@
+"""Ledgers in memory, with a gate whose key is soft."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from iacgate.approval import envelope
+from iacgate.approval.envelope import Kind
+from iacgate.evidence.gatekeys import PinnedKey
+from iacgate.evidence.ledger import Draft, Ledger
+from tests.support.memorystore import MemoryStore
+from tests.support.sshkeys import SoftKey
+
+NONCE = "5" * 32
+
+
+class SoftGate:
+    """Signs as a gate, with a key in this process."""
+
+    def __init__(self, seed: str = "gate") -> None:
+        self.key = SoftKey(seed)
+
+    @property
+    def pinned(self) -> PinnedKey:
+        return PinnedKey(key=self.key.line)
+
+    def sign(self, payload: bytes, kind: Kind) -> bytes:
+        armored = self.key.sign(envelope.pre_authentication(payload, kind), kind.namespace)
+        return envelope.seal(payload, armored, kind)
+
+
+def ledger_in(store: MemoryStore, **more: Any) -> Ledger:
+    """Return the ledger of a store, begun where there is none."""
+    return Ledger(store, **{"signer": SoftGate(), "make": lambda: NONCE, **more})
+
+
+def draft(**more: Any) -> Draft:
+    """Return an entry to append."""
+    return Draft(**{"event": "decided", "stack": "payments", "change": "chg-1", "commit": "a" * 40, **more})
