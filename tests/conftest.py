@@ -15,6 +15,7 @@ import pytest
 from tests.support.corpus import corpus_folder
 from tests.support.github import FakeGitHub
 from tests.support.openapi import Description, description_file
+from tests.support.sshkeys import make_key
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANS = ROOT / "fixtures" / "plans"
@@ -31,13 +32,21 @@ def corpus() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def gate_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The key of the tests' gate; where there is no ssh-keygen, only its name."""
+    folder = tmp_path_factory.mktemp("gate")
+    return make_key(folder, "ed25519", "gate") if shutil.which("ssh-keygen") else folder / "gate"
+
+
 @pytest.fixture
-def iacgate(tmp_path: Path) -> Run:
+def iacgate(tmp_path: Path, gate_key: Path) -> Run:
     """Run the program as a process of its own, with an environment that holds nothing of ours."""
 
     def run(
         *arguments: str | Path, stdin: bytes = b"", cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[bytes]:
+        ours = {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT), "IACGATE_GATE_KEY": str(gate_key)}
         inherited = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE")}
         return subprocess.run(
             [sys.executable, "-m", "iacgate", *map(str, arguments)],
@@ -46,7 +55,7 @@ def iacgate(tmp_path: Path) -> Run:
             check=False,
             cwd=cwd or tmp_path,
             timeout=120,
-            env={**inherited, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT), **environment},
+            env={**inherited, **ours, **environment},
         )
 
     return run

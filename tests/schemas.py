@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from iacgate.approval.statement import Statement
-from iacgate.evidence.ledger import Entry
+from iacgate.evidence.entry import Entry
 from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
 from iacgate.policy.stacks import Stacks

@@ -97,6 +97,11 @@ class Change:
         recorder, received = together(calls)
         return recorder, [*received, *_dropped(recorder, change, received)]
 
+    def look_into_inbox(self) -> None:
+        """Look once more at what arrived."""
+        received = self.inbox.received(self.wanted.change)
+        self._received = [*received, *_dropped(self.recorder, self.wanted.change, received)]
+
     def _known(self, wanted: Wanted, state: State) -> Wanted:
         """Return what an approval must be about, with what is known by now."""
         ledger = self.recorder.ledger.genesis if self.recorder else wanted.ledger

@@ -154,6 +154,7 @@ def _deliver(change: Change, files: tuple[str, ...]) -> None:
                 change.inbox.put(change.wanted.change, data)
             else:
                 click.echo(f"Left out of {harmless(name)}: an envelope that nobody in people.yaml signed.", err=True)
+    change.look_into_inbox()
 
 
 def _is_somebodys(data: bytes, roster: Roster) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import click
 
 from iacgate.errors import UsageInvalid
 from iacgate.shell.folders import SETTINGS, find_settings
+from iacgate.shell.gatekey import default_path, make_key
 
 POLICY: Final = """# What a severity weighs and demands, in which environment. docs/settings.md, docs/approvals.md
 mode: observe                 # decides, says so, and blocks nothing; `enforce` when you are ready
@@ -97,4 +99,8 @@ def command(folder: Path) -> None:
     for name, text in FILES.items():
         (place / name).write_text(text, encoding="utf-8")
         click.echo(f"{place / name}")
+    key = default_path(os.environ)
+    if not key.exists():
+        make_key(key)
+        click.echo(f"{key}  (the gate's own key: keep it where the gate runs, and nowhere else)")
     click.echo("Add your people and stacks, look at `iacgate policy check`, then sign: `iacgate trust sign`.")

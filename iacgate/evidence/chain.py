@@ -123,6 +123,7 @@ class Reading:
             raise EvidenceInvalid(
                 f"{self._where}: none of the newest {LOOK_AT} keys holds an entry.", hint="Find out who wrote them."
             )
+        self._check_above(newest, at)
         self._check_links(newest, at)
         known = newest.entry.state.skipped if newest else {}
         junk = self._junk(at, known)
@@ -160,25 +161,37 @@ class Reading:
         return is_here(entry, slot, self._stack, self._genesis)
 
     def _check_links(self, newest: Opened | None, at: int) -> None:
+        """Check what was read from the head down."""
         known = newest.entry.state.skipped if newest else {}
         above = newest
         for slot in self._slots[at:]:
-            entry = self._opened(slot)
-            late = [name for name in slot.later_names if name not in known]
-            unread = slot.key not in self._contents
-            if late and (entry is not None or unread):
+            entry, unread = self._opened(slot), slot.key not in self._contents
+            if (entry is not None or unread) and any(name not in known for name in slot.later_names):
                 raise EvidenceInvalid(
                     f"{self._where}: {slot.key} was overwritten, or deleted, after it was written.", hint=_TAMPERED
                 )
+            if unread:
+                return
             if entry is None:
-                continue
-            if above and above is not entry and above.entry.sequence != entry.entry.sequence:
+                if slot.key not in known:
+                    raise self._broken(above)
+            elif above is not None and above.digest != entry.digest:
                 if above.entry.previous != entry.digest:
-                    raise EvidenceInvalid(
-                        f"{self._where}: entry {above.entry.sequence} does not follow the one before it.",
-                        hint="Somebody changed, removed or added entries. Nothing is decided until it is known who.",
-                    )
+                    raise self._broken(above)
                 above = entry
+        if self._whole and above is not None and above.entry.previous != self._genesis:
+            raise self._broken(above)
+
+    def _broken(self, above: Opened | None) -> EvidenceInvalid:
+        number = above.entry.sequence if above else 0
+        return EvidenceInvalid(
+            f"{self._where}: entry {number} does not follow the one before it.",
+            hint="Somebody changed, removed or added entries. Nothing is decided until it is known who.",
+        )
+
+    def _check_above(self, newest: Opened | None, at: int) -> None:
+        """Check what stands above the head, or at all where there is none, and holds no entry."""
+        known = newest.entry.state.skipped if newest else {}
         for slot in self._slots[:at]:
             if slot.first is None and any(name not in known for name in slot.later_names):
                 raise EvidenceInvalid(f"{self._where}: {slot.key} was deleted.", hint=_TAMPERED)

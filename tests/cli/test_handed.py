@@ -13,10 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from iacgate.evidence.folder import FolderLedger
+from iacgate.evidence.folderstore import FolderStore
 
+from iacgate.evidence.advance import after_apply
+from iacgate.evidence.entry import Applied, Entry
+from iacgate.evidence.ledger import Draft, Ledger
+from iacgate.shell.clock import now
+from iacgate.shell.gatekey import SshGate
 from tests.cli.test_gate import HIGH, POLICY, Stack, signed, stack  # noqa: F401 - fixtures
 from tests.conftest import Run
 
@@ -206,6 +210,14 @@ def test_one_signature_for_two_stacks(stack: Stack) -> None:  # noqa: F811
         assert gate.returncode == 0, gate.stdout + gate.stderr
 
 
+def entries_in(place: Path) -> list[Entry]:
+    """Return the entries of the only chain of a ledger in a folder, the oldest first."""
+    ledger = Ledger(FolderStore(place, clock=now))
+    (folder,) = (place / "log").iterdir()
+    files = sorted(folder.iterdir(), reverse=True)
+    return [ledger.keys.open(path.read_bytes(), path.name).entry for path in files]
+
+
 def test_every_decision_is_recorded(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
     ledger = ("--ledger", str(tmp_path / "ledger"))
     denied = stack.iacgate("gate", *ledger)
@@ -218,10 +230,14 @@ def test_every_decision_is_recorded(stack: Stack, tmp_path: Path) -> None:  # no
     for person in BOTH:
         assert stack.approve(person, *ledger).returncode == 0
     assert stack.iacgate("gate", *ledger, "--format", "json").returncode == 0
-    (folder,) = (tmp_path / "ledger" / "log").iterdir()
-    entries = FolderLedger(tmp_path / "ledger").entries(folder.name.removeprefix("stack-"))
-    assert [(item.event, len(item.statements)) for item in entries] == [("decided", 0), ("decided", 0), ("decided", 2)]
-    stored = (tmp_path / "ledger" / "evidence" / "sha256" / entries[-1].evidence["decision"]).read_bytes()
+    entries = entries_in(tmp_path / "ledger")
+    assert [(item.event, item.details["allowed"]) for item in entries] == [
+        ("decided", False),
+        ("decided", False),
+        ("decided", True),
+    ]
+    digest = entries[-1].references["decision"].digest
+    stored = (tmp_path / "ledger" / "evidence" / "sha256" / digest).read_bytes()
     assert json.loads(stored)["decision"]["allowed"] is True
 
 
@@ -230,22 +246,27 @@ def test_a_ledger_that_was_changed_decides_nothing(stack: Stack, tmp_path: Path)
     for _ in range(2):
         stack.iacgate("gate", *ledger)
     (folder,) = (tmp_path / "ledger" / "log").iterdir()
-    (folder / "0000000001.json").write_bytes(b"{}")
+    (folder / "9999999998.json").write_bytes(b"{}")
     done = stack.iacgate("gate", *ledger)
-    assert (done.returncode, done.stdout, b"no entry of a ledger" in done.stderr) == (4, b"", True)
+    assert (done.returncode, done.stdout, b"does not follow the one before" in done.stderr) == (4, b"", True)
 
 
-def test_who_wrote_what_was_merged_and_never_applied_has_a_hand_in_it(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+def test_who_wrote_what_was_merged_and_never_applied_has_a_hand_in_it(
+    stack: Stack,  # noqa: F811
+    tmp_path: Path,
+    gate_key: Path,
+) -> None:
     """Attack 28: ann's change was merged after the last apply, and now rides in dave's plan."""
     place = tmp_path / "ledger"
     assert stack.iacgate("gate", "--ledger", str(place)).returncode == 11
     (folder,) = (place / "log").iterdir()
-    ledger = FolderLedger(place)
-    (first,) = ledger.entries(folder.name.removeprefix("stack-"))
+    chain = folder.name.removeprefix("stack-")
     commit = subprocess.run(
         ["git", "rev-parse", "base"], cwd=stack.root, check=True, capture_output=True, text=True
     ).stdout.strip()
-    ledger.append(msgspec.structs.replace(first, event="applied", commit=commit), {})
+    applied = Applied("chg-0", commit, "", "2026-11-23T12:00:00Z", 2, "", 1, "")
+    ledger = Ledger(FolderStore(place, clock=now), signer=SshGate(gate_key))
+    ledger.append(Draft(event="applied", stack=chain, advance=lambda state, *_: after_apply(state, applied, {})))
     (stack.root / "main.tf").write_text(HIGH.replace("INPUT", "by ann"))
     who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false")
     stack.command("git", *who, "commit", "-qam", "merged, and never applied")
@@ -281,7 +302,7 @@ def test_settings_that_are_older_than_the_ledger_has_seen_are_refused(signed: St
 def test_another_ledger_is_another_matter(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
     first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
     mistyped = stack.approve("ann", *first)
-    assert (mistyped.returncode, b"no ledger" in mistyped.stderr) == (4, True)
+    assert (mistyped.returncode, b"there is no such" in mistyped.stderr) == (4, True)
     assert stack.iacgate("gate", *first).returncode == 11
     for person in BOTH:
         assert stack.approve(person, *first).returncode == 0
@@ -294,7 +315,7 @@ def test_a_ledger_that_the_settings_name_is_the_only_one(stack: Stack, tmp_path:
     first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
     for ledger in (first, second):
         assert stack.iacgate("gate", *ledger).returncode == 11
-    genesis = FolderLedger(tmp_path / "a").genesis
+    genesis = Ledger(FolderStore(tmp_path / "a", clock=now)).genesis
     assert genesis.encode() in stack.iacgate("gate", *first).stderr
     (stack.root / ".iacgate" / "policy.yaml").write_text(f"{POLICY}ledger: {genesis}\n")
     stack.commit(HIGH.replace("INPUT", "changed"))
@@ -305,7 +326,7 @@ def test_a_ledger_that_the_settings_name_is_the_only_one(stack: Stack, tmp_path:
     for more, says in (
         (second, b"another ledger than the settings name"),
         ((), b"--ledger names none"),
-        (("--ledger", str(tmp_path / "c")), b"no ledger"),
+        (("--ledger", str(tmp_path / "c")), b"there is no such"),
     ):
         done = stack.iacgate("gate", *more)
         assert (done.returncode, done.stdout, says in done.stderr) == (4, b"", True)

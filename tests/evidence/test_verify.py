@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iacgate import canonical
+from iacgate.errors import EvidenceInvalid
 from iacgate.evidence.entry import State
 from iacgate.evidence.gatekeys import ENTRY
 from iacgate.evidence.layout import GENESIS, entry_key, evidence_key
@@ -69,16 +70,15 @@ def test_whatever_is_done_to_whatever_object_is_found(store: MemoryStore, which:
         "destroyed": lambda: store.destroy(which),
         "deleted": lambda: store.delete(which),
         "overwritten": lambda: store.overwrite(which, data),
-        "changed": lambda: store.replace(which, data[:-3] + b"x" + data[-2:]),
+        "changed": lambda: store.replace(which, data[:-3] + b"~" + data[-2:]),
         "cut": lambda: store.replace(which, data[: len(data) // 2]),
         "longer": lambda: store.replace(which, data + b" "),
         "empty": lambda: store.replace(which, b""),
     }
     ways[how]()
     if which == GENESIS and how != "overwritten":
-        with pytest.raises(Exception, match="ledger|beginning"):
-            _ = verified(store).holds or pytest.fail("it holds")
-            raise AssertionError("no ledger")
+        with pytest.raises(EvidenceInvalid):
+            verified(store)
         return
     if how == "destroyed" and which == key(5):
         return  # the end of a chain that is cut off: only a checkpoint shows that, see test_checkpoint

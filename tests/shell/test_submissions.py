@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from iacgate.errors import UsageInvalid
-from iacgate.shell.submissions import FORMAT, Said, contents, is_zipped, put, read_said, submissions, unzip, zipped
+from iacgate.shell.inbox import open_inbox
+from iacgate.shell.submissions import FORMAT, Said, contents, is_zipped, read_said, submissions, unzip, zipped
 from iacgate.vocabulary import Severity
 
 SAID = Said(
@@ -25,6 +26,10 @@ SAID = Said(
     ledger="",
 )
 PLAN = contents(SAID, b"PK\x03\x04plan", b"{}")
+
+
+def put(inbox: Path) -> Path:
+    return Path(open_inbox(str(inbox)).put_plan("chg-1", PLAN))
 
 
 def test_one_file_holds_several_plans(tmp_path: Path) -> None:
@@ -62,15 +67,15 @@ def test_damage_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_handed_over_twice_is_there_once(tmp_path: Path) -> None:
-    first = put(tmp_path, "chg-1", PLAN)
-    assert put(tmp_path, "chg-1", PLAN) == first
+    first = put(tmp_path)
+    assert put(tmp_path) == first
     assert submissions(tmp_path / "plans" / "chg-1") == [first]
     assert sorted(path.name for path in first.iterdir()) == ["change.json", "plan.json", "tfplan"]
 
 
 @pytest.mark.parametrize("name", ["tfplan", "plan.json"])
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path, name: str) -> None:
-    folder = put(tmp_path, "chg-1", PLAN)
+    folder = put(tmp_path)
     (folder / name).unlink()
     os.mkfifo(folder / name)
     with pytest.raises(UsageInvalid, match="no file"):

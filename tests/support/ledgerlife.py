@@ -46,15 +46,17 @@ class Life:
 
     def settings(self) -> Receipt:
         pieces = {"settings": Piece(msgspec.json.encode(FILES))}
-        draft = Draft(event="settings", stack="", settings=SETTINGS, pieces=pieces, advance=self._note)
+        draft = Draft(
+            event="settings",
+            stack="",
+            settings=SETTINGS,
+            pieces=pieces,
+            advance=lambda state, *_: after_settings(state, SETTINGS),
+        )
         return self.ledger.append(draft)
 
-    @staticmethod
-    def _note(state: Any, sequence: int, instant: str) -> Any:
-        return after_settings(state, SETTINGS)
-
     def inputs(self, *people: str, rejecting: str = "") -> Inputs:
-        said = {"bundle": SETTINGS.digest, "ledger": self.ledger.genesis}
+        said: dict[str, Any] = {"bundle": SETTINGS.digest, "ledger": self.ledger.genesis}
         found: list[Received] = [signed(person, **said) for person in people]
         found += [signed(rejecting, decision="reject", **said)] if rejecting else []
         wanted = msgspec.structs.replace(inputs().wanted, **said)
