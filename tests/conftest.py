@@ -15,6 +15,7 @@ import pytest
 from tests.support.corpus import corpus_folder
 from tests.support.github import FakeGitHub
 from tests.support.openapi import Description, description_file
+from tests.support.seaweed import Seaweed, program, seaweed, seaweed_or_skip
 from tests.support.sshkeys import make_key
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,8 +78,17 @@ def github(description: Description | None) -> Iterator[FakeGitHub]:
     assert fake.problems == []
 
 
+@pytest.fixture(scope="session")
+def s3() -> Iterator[Seaweed]:
+    """An S3 server of our own, where it is there; one for each worker."""
+    with seaweed(seaweed_or_skip()) as server:
+        yield server
+
+
 def pytest_configure() -> None:
-    """Where terraform or GitHub's description is demanded, its absence fails the run at once."""
+    """Where terraform, SeaweedFS or GitHub's description is demanded, its absence fails the run at once."""
+    if os.environ.get("IACGATE_REQUIRE_SEAWEED") and program() is None:
+        raise pytest.UsageError("IACGATE_REQUIRE_SEAWEED is set, and SeaweedFS (weed) is neither installed nor on PATH")
     if os.environ.get("IACGATE_REQUIRE_OPENAPI") and description_file() is None:
         raise pytest.UsageError("IACGATE_REQUIRE_OPENAPI is set, and IACGATE_GITHUB_OPENAPI names no file")
     if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("terraform") is None:

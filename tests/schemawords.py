@@ -159,7 +159,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "attempt": "Applies of one change that failed; null for none.",
         "used": "Approvals that an apply used up, by the digest of their statement: until when each could count.",
         "rejections": "The rejections that stand.",
-        "skipped": "Keys that hold no entry, or later versions of one (key@version), with the digest of what they hold.",
+        "skipped": "Keys that hold no entry, or later versions of one (key@version), by the digest of what they hold.",
         "settings": "The newest version of signed settings that was seen; in the ledger's own chain only.",
     },
     "Applied": {

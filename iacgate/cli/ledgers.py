@@ -9,16 +9,17 @@ from typing import Any, Final
 import click
 import msgspec
 
-from iacgate import __version__, canonical
+from iacgate import __version__, canonical, instants
 from iacgate.approval.statement import Target
 from iacgate.cli.own import Own
 from iacgate.errors import EvidenceInvalid, TrustInvalid
 from iacgate.evidence.advance import after_settings
 from iacgate.evidence.entry import Actor, Settings
-from iacgate.evidence.ledger import Draft, Ledger, Look, Piece
+from iacgate.evidence.ledger import MAX_SKEW, Draft, Ledger, Look, Piece
 from iacgate.evidence.recorded import SETTINGS
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.ci import in_pipeline, run_of
+from iacgate.shell.clock import now
 from iacgate.shell.gatekey import gate_signer
 from iacgate.shell.stores import open_store
 
@@ -67,6 +68,7 @@ class Recorder:
             raise EvidenceInvalid(
                 f"{wanted.name}: another ledger than the settings name.", hint="Name the ledger itself."
             )
+        _check_clock(self.ledger.store.now(), wanted.name)
         self.settings = Settings(own.settings.digest, own.trusted.version if own.trusted else 0)
         self.look: Look = self.ledger.look(chain)
         _check_newest(self.look.newest_settings, own)
@@ -113,6 +115,15 @@ def open_recorder(wanted: Wanted, own: Own, chain: str, tier: str) -> Recorder |
 def tool_versions(assessment: Assessment) -> dict[str, str]:
     """Return which versions of iacgate and of rule packs judged."""
     return {"iacgate": __version__, **{f"pack {pack.name}": pack.version for pack in assessment.packs}}
+
+
+def _check_clock(theirs: str, name: str) -> None:
+    """Raise :class:`EvidenceInvalid` where this machine's clock is far off the store's."""
+    ours = now()
+    if abs(instants.seconds(theirs) - instants.seconds(ours)) > MAX_SKEW:
+        raise EvidenceInvalid(
+            f"The clock of {name} says {theirs}, and this machine's says {ours}.", hint="Set the clock of this machine."
+        )
 
 
 def _check_newest(newest: Settings, own: Own) -> None:

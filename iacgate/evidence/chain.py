@@ -92,7 +92,7 @@ class Reading:
     """What has been read of a chain's newest keys, until its head is found."""
 
     def __init__(self, stack: str, genesis: str, listed: Sequence[Stored], keys: GateKeys, where: str) -> None:
-        self._stack, self._genesis, self._keys, self._where = stack, genesis, keys, where
+        self.stack, self._genesis, self._keys, self._where = stack, genesis, keys, where
         whole = len(listed) < LOOK_AT
         self._slots = slots(listed, stack)
         if not whole and self._slots:
@@ -147,7 +147,7 @@ class Reading:
     def _opened(self, slot: Slot) -> Opened | None:
         """Return the entry that a key holds, ``None`` where it holds none of this chain, or was not read."""
         data = self._contents.get(slot.key)
-        return opened(data, slot, self._stack, self._genesis, self._keys) if data is not None else None
+        return opened(data, slot, self.stack, self._genesis, self._keys) if data is not None else None
 
     def _is_strangers(self, slot: Slot) -> bool:
         """Return whether a key holds an entry of this chain, by its own word, that no gate sealed."""
@@ -158,7 +158,7 @@ class Reading:
             entry = decode(envelope.parse(data, ENTRY).payload, slot.key)
         except (SignatureInvalid, EvidenceInvalid):
             return False
-        return is_here(entry, slot, self._stack, self._genesis)
+        return is_here(entry, slot, self.stack, self._genesis)
 
     def _check_links(self, newest: Opened | None, at: int) -> None:
         """Check what was read from the head down."""

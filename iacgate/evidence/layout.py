@@ -2,10 +2,11 @@
 
     genesis.json                         made once, with the ledger
     log/ledger/<number>.json             the ledger's own chain: versions of signed settings
-    log/stack-<name>/<number>.json       one chain for each stack
+    log/stack-<name>=/<number>.json      one chain for each stack
     evidence/sha256/<digest>             what entries refer to
 
-The number of an entry counts down, so that the newest one comes first in a listing however long a chain is.
+The number of an entry counts down, so that the newest one comes first in a listing however long a chain is. The ``=``
+is in no name, so that none is the beginning of another: some servers of S3 lose keys in listings of such names.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def chain_prefix(stack: str) -> str:
 
     Nothing in a name can lead elsewhere. Raises :class:`EvidenceInvalid` for one that is too long.
     """
-    name = f"stack-{quote(stack, safe='').replace('.', '%2E').replace('~', '%7E')}" if stack else OWN
+    name = f"stack-{quote(stack, safe='').replace('.', '%2E').replace('~', '%7E')}=" if stack else OWN
     if len(name) > _MAX_NAME:
         raise EvidenceInvalid(f"The stack's name {stack[:50]!r}... is too long.", hint="Shorten it in stacks.yaml.")
     return f"{LOG}{name}/"
@@ -42,7 +43,7 @@ def chain_prefix(stack: str) -> str:
 def stack_of(key: str) -> str | None:
     """Return whose chain a key below ``log/`` belongs to, empty for the ledger's own; ``None`` for no chain's."""
     name = key.removeprefix(LOG).partition("/")[0]
-    stack = "" if name == OWN else unquote(name.removeprefix("stack-"))
+    stack = "" if name == OWN else unquote(name.removeprefix("stack-").removesuffix("="))
     return stack if len(name) <= _MAX_NAME and key.startswith(chain_prefix(stack)) and (stack or name == OWN) else None
 
 

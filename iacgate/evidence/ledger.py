@@ -19,7 +19,7 @@ from iacgate.errors import EvidenceInvalid, KeyInvalid
 from iacgate.evidence.chain import LOOK_AT, Head, Reading
 from iacgate.evidence.entry import MAX_ENTRY, Actor, Entry, Event, Reference, Settings, Sha256, State, encode
 from iacgate.evidence.gatekeys import ENTRY, GateKeys, PinnedKey, Signer
-from iacgate.evidence.layout import GENESIS, chain_prefix, entry_key, evidence_key
+from iacgate.evidence.layout import GENESIS, chain_prefix, entry_key, evidence_key, sequence_of
 from iacgate.evidence.store import Store, Stored, together
 from iacgate.people.roster import Roster
 
@@ -159,7 +159,7 @@ class Ledger:
             wanted = [(reading, item) for reading in readings for item in reading.wanted()]
             if not wanted:
                 break
-            contents = together([self._reader(item) for _, item in wanted])
+            contents = together([self._reader(item, reading.stack) for reading, item in wanted])
             for (reading, item), data in zip(wanted, contents, strict=True):
                 reading.read({item.key: data})
         return [reading.head() for reading in readings]
@@ -167,9 +167,9 @@ class Ledger:
     def _listing(self, stack: str) -> Callable[[], list[Stored]]:
         return lambda: self.store.listing(chain_prefix(stack), LOOK_AT)
 
-    def _reader(self, item: Stored) -> Callable[[], bytes | None]:
-        """Return what reads one key; what is too large to be an entry is none."""
-        if item.size > 2 * MAX_ENTRY:
+    def _reader(self, item: Stored, stack: str) -> Callable[[], bytes | None]:
+        """Return what reads one key; what is too large to be an entry, or has no number, is none."""
+        if item.size > 2 * MAX_ENTRY or sequence_of(item.key, stack) is None:
             return lambda: b""
         return lambda: self.store.read(item.key, 2 * MAX_ENTRY, item.version)
 

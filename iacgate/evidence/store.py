@@ -1,6 +1,6 @@
 """Where evidence is kept: objects by key, written once.
 
-A store knows nothing of what it holds. There are two: a folder (:mod:`iacgate.evidence.folder`) and a
+A store knows nothing of what it holds. There are two: a folder (:mod:`iacgate.evidence.folderstore`) and a
 bucket of S3 (:mod:`iacgate.evidence.s3`), with the same keys, so that one is a copy of the other.
 """
 
@@ -13,6 +13,9 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from iacgate.errors import EvidenceInvalid
+
+MAX_LISTED: Final = 1_000_000
+"""Versions in one listing; more of them raise."""
 
 MAX_OBJECT: Final = 2 << 30
 """Bytes of one object."""
@@ -68,7 +71,8 @@ class Store(Protocol):
     def listing(self, prefix: str, limit: int = 0) -> list[Stored]:
         """Return the versions of all keys that begin with a prefix, by key, the newest of a key first.
 
-        At most ``limit`` of them, the first, in one call of the store; 0 for all.
+        At most ``limit`` of them, the first, in one call of the store; 0 for all. What others have put there is
+        shown, too, with keys that are none: a key that comes from a listing is hostile.
         """
 
     def unprotected(self, items: Sequence[Stored]) -> list[str]:
@@ -83,6 +87,21 @@ def check_key(key: str) -> str:
     if not all(map(_SEGMENT.fullmatch, key.split("/"))) or len(key) > 900:
         raise EvidenceInvalid(f"{key!r} is no key of a store.", hint="Report this.")
     return key
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the beginning of a key, or nothing; raises :class:`EvidenceInvalid` for what could lead elsewhere."""
+    folder, slash, rest = prefix.rpartition("/")
+    if slash:
+        check_key(folder)
+    if rest:
+        check_key(rest)
+    return prefix
+
+
+def byte_order(key: str) -> bytes:
+    """Return what keys are ordered by: their bytes, as S3 orders them, not folder by folder."""
+    return key.encode("utf-8", "surrogatepass")
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:

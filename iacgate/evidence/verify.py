@@ -178,8 +178,10 @@ class Verifier:
                 yield slot, self._open(slot, data, stack)
 
     def _read(self, slot: Slot) -> bytes | None:
-        if slot.first is None or slot.first.size > 2 * MAX_ENTRY:
+        if slot.first is None:
             return None
+        if slot.first.size > 2 * MAX_ENTRY or slot.sequence is None:
+            return b""
         return self._ledger.store.read(slot.key, 2 * MAX_ENTRY, slot.first.version)
 
     def _open(self, slot: Slot, data: bytes | None, stack: str) -> Opened | _NoEntry:

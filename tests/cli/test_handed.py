@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from iacgate.evidence.folderstore import FolderStore
 
 from iacgate.evidence.advance import after_apply
 from iacgate.evidence.entry import Applied, Entry
+from iacgate.evidence.folderstore import FolderStore
 from iacgate.evidence.ledger import Draft, Ledger
 from iacgate.shell.clock import now
 from iacgate.shell.gatekey import SshGate
@@ -260,7 +260,7 @@ def test_who_wrote_what_was_merged_and_never_applied_has_a_hand_in_it(
     place = tmp_path / "ledger"
     assert stack.iacgate("gate", "--ledger", str(place)).returncode == 11
     (folder,) = (place / "log").iterdir()
-    chain = folder.name.removeprefix("stack-")
+    chain = folder.name.removeprefix("stack-").removesuffix("=")
     commit = subprocess.run(
         ["git", "rev-parse", "base"], cwd=stack.root, check=True, capture_output=True, text=True
     ).stdout.strip()
