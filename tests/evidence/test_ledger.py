@@ -179,7 +179,7 @@ def test_what_holds_no_entry_is_skipped_and_a_repair_says_so(name: str) -> None:
     if data is None:
         ledger.append(draft(stack="billing"))
         data = store.read(entry_key("billing", 1), 10**6) or b""
-    place = {"far ahead": "log/stack-payments=/0000000000.json", "no number": "log/stack-payments=/00.json"}
+    place = {"far ahead": key(10**9), "no number": "log/stack-payments=/00.json"}
     junk = place.get(name, key(4))
     store.create(junk, data)
     receipt = ledger.append(draft(change="after"))
