@@ -175,6 +175,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "Intent": {
         "change": "The change's id.",
         "run": "The id of the run that began to apply it.",
+        "fingerprint": "The fingerprint of its plan.",
         "time": "When.",
         "sequence": "The number of the entry that says so.",
     },
@@ -182,8 +183,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "change": "The change's id.",
         "count": "How many applies of it failed in a row.",
         "fingerprint": "The fingerprint of the plan that was approved.",
-        "lineage": "The lineage of the state that the first one left.",
-        "changes": "The digest of what the plan that was approved would change.",
+        "lineage": "The lineage of the state that is left.",
     },
     "Standing": {
         "change": "The change's id.",

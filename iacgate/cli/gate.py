@@ -24,7 +24,7 @@ from iacgate.cli.surroundings import Named
 from iacgate.errors import SignatureInvalid, TrustInvalid
 from iacgate.evidence.advance import after_decision
 from iacgate.evidence.entry import Actor
-from iacgate.evidence.ledger import Draft, Piece
+from iacgate.evidence.ledger import Draft, Piece, Receipt
 from iacgate.evidence.recorded import recorded
 from iacgate.gate import Decision, Inputs, decide
 from iacgate.people.roster import Roster
@@ -136,7 +136,7 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
         sys.stdout.flush()
         if entry:
             where = f"{change.wanted.ledger}, chain {harmless(change.chain)}"
-            click.echo(f"Recorded in {where}: {entry}{_how_independent(change)}", err=True)
+            click.echo(f"Recorded in {where}: {entry.digest}{_how_independent(change)}", err=True)
         codes.append(decision.exit_code)
     return min((code for code in codes if code), default=0)
 
@@ -167,14 +167,14 @@ def _is_somebodys(data: bytes, roster: Roster) -> bool:
         return False
 
 
-def record(change: Change, inputs: Inputs, decision: Decision) -> str:
-    """Record a decision where there is a ledger; return the digest of its entry.
+def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None:
+    """Record a decision where there is a ledger; return its entry.
 
     Raises :class:`iacgate.errors.EvidenceInvalid` where it cannot be stored: nothing was decided then.
     """
     recorder = change.recorder
     if recorder is None:
-        return ""
+        return None
     arrived = {canonical.digest(item.data): item for item in inputs.received}
     rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
     pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)

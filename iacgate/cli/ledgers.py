@@ -15,7 +15,7 @@ from iacgate.cli.own import Own
 from iacgate.errors import EvidenceInvalid, TrustInvalid
 from iacgate.evidence.advance import after_settings
 from iacgate.evidence.entry import Actor, Settings
-from iacgate.evidence.ledger import MAX_SKEW, Draft, Ledger, Look, Piece
+from iacgate.evidence.ledger import MAX_SKEW, Draft, Ledger, Look, Piece, Receipt
 from iacgate.evidence.recorded import SETTINGS
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.ci import in_pipeline, run_of
@@ -71,17 +71,21 @@ class Recorder:
         _check_clock(self.ledger.store.now(), wanted.name)
         self.settings = Settings(own.settings.digest, own.trusted.version if own.trusted else 0)
         self.look: Look = self.ledger.look(chain)
+        self._fresh: Look | None = self.look
+        self._noted = False
         _check_newest(self.look.newest_settings, own)
 
-    def append(self, draft: Draft, *, fresh: bool = False) -> str:
-        """Append to the stack's chain; return the entry's digest. With ``fresh``, the head is looked for again."""
+    def append(self, draft: Draft) -> Receipt:
+        """Append to the stack's chain; the first time, where it was just looked at."""
         self._note_settings()
-        return self.ledger.append(draft, None if fresh else self.look).digest
+        look, self._fresh = self._fresh, None
+        return self.ledger.append(draft, look)
 
     def _note_settings(self) -> None:
         """Say in the ledger's own chain that there is a newer version of signed settings."""
-        if self.settings.version <= self.look.newest_settings.version:
+        if self._noted or self.settings.version <= self.look.newest_settings.version:
             return
+        self._noted = True
         files = canonical.canonical_json(self._own.files)
         draft = Draft(
             event="settings",

@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-from iacgate import instants
 from iacgate.approval.counting import Verdict
 from iacgate.errors import ApplyRefused, EvidenceInvalid
 from iacgate.evidence.entry import Applied, Attempt, Intent, Settings, Standing, State
@@ -58,18 +57,20 @@ def after_apply(state: State, applied: Applied, used: Mapping[str, str]) -> Stat
     return msgspec.structs.replace(state, applied=applied, intent=None, attempt=None, used={**state.used, **used})
 
 
-def after_failure(state: State, change: str, fingerprint: str, lineage: str, changes: str) -> State:
+def after_failure(state: State, change: str, fingerprint: str, lineage: str, used: Mapping[str, str]) -> State:
     """Return the state after an apply that failed, or of which nobody knows how it ended.
 
-    ``fingerprint`` and ``changes`` (a digest) are of the plan that was approved, ``lineage`` of the state it left.
+    ``fingerprint`` is of the plan that was approved, ``lineage`` of the state that is left; ``used`` has the approvals
+    of it, which count no more when they were of no use too often.
     """
     before = state.attempt if state.attempt and state.attempt.change == change else None
+    if before and before.count >= MAX_RETRIES:
+        return msgspec.structs.replace(state, intent=None, attempt=None, used={**state.used, **used})
     attempt = Attempt(
         change=change,
         count=before.count + 1 if before else 1,
         fingerprint=before.fingerprint if before else fingerprint,
         lineage=lineage,
-        changes=before.changes if before else changes,
     )
     return msgspec.structs.replace(state, intent=None, attempt=attempt)
 
@@ -93,8 +94,3 @@ def after_settings(state: State, settings: Settings) -> State:
             f"The ledger has seen version {state.settings.version} of the settings meanwhile.", hint="Run it again."
         )
     return msgspec.structs.replace(state, settings=settings)
-
-
-def is_late(intent: Intent, now: str, longest: int) -> bool:
-    """Return whether an apply has taken longer than any may, in seconds."""
-    return instants.seconds(now) - instants.seconds(intent.time) > longest

@@ -67,22 +67,22 @@ class Applied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An apply that was begun, and of which no entry says yet how it ended."""
+    """An apply that was begun, and of which no entry says yet how it ended; ``fingerprint`` is of its plan."""
 
     change: Text
     run: Text
+    fingerprint: Text
     time: Instant
     sequence: Sequence
 
 
 class Attempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Applies of one change that failed: how many in a row, and the plan that was approved for the first."""
+    """Applies of one change that failed: how many in a row, the plan that was approved, and the state that is left."""
 
     change: Text
     count: Annotated[int, msgspec.Meta(ge=1)]
     fingerprint: Text
     lineage: Text
-    changes: Sha256
 
 
 class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -23,7 +23,7 @@ def broken(before: State, entry: Entry) -> Iterator[str]:
     kept = {digest: until for digest, until in before.used.items() if until > entry.time}
     if any(after.used.get(digest, "") < until for digest, until in kept.items()):
         yield "it forgets which approvals were used up"
-    if entry.event != "applied" and set(after.used) - set(before.used):
+    if entry.event not in _RESULTS and set(after.used) - set(before.used):
         yield "it uses approvals up, and is no apply"
     if after.settings.version < before.settings.version:
         yield "it forgets which settings were the newest"

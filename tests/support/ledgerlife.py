@@ -88,7 +88,7 @@ class Life:
                 settings=SETTINGS,
                 details={"decision": decided.entry.sequence},
                 advance=lambda state, sequence, instant: after_intent(
-                    state, Intent(change, "run-1", instant, sequence), ()
+                    state, Intent(change, "run-1", "e" * 64, instant, sequence), ()
                 ),
             )
         )

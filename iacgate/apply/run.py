@@ -1,0 +1,346 @@
+"""The apply of one plan that the gate let pass.
+
+1. the account and the surroundings are those that were approved
+2. a fresh checkout of the commit that was gated; the lock file and the providers are the plan's
+3. the state is the one that the plan was made from; where it moved without the gate, that is recorded
+4. the intent is recorded: without that, nothing is applied
+5. terraform applies exactly this file
+6. how it ended is recorded, with the log, the state, and whether a new plan is empty; what cannot be stored waits
+
+Up to 4, an error means that nothing was applied. From 5 on, nothing raises: what happened is the answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from iacgate.apply import account, backend, cliconfig, execute, surroundings
+from iacgate.apply.checkout import checkout
+from iacgate.apply.log import Log
+from iacgate.apply.result import Result, StateSeen
+from iacgate.errors import ApplyRefused, IacgateError
+from iacgate.evidence.advance import after_bypass, after_failure, after_intent
+from iacgate.evidence.born import secrets_of_state
+from iacgate.evidence.entry import Actor, Applied, Intent, Settings, State
+from iacgate.evidence.ledger import Draft, Receipt
+from iacgate.plan.saved import PlanFile
+from iacgate.shell.git import Repository
+from iacgate.shell.terraform import find_program
+
+FAILED: Final = 20
+NOT_STORED: Final = 21
+NOT_EMPTY: Final = 22
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be applied, and what was decided about it.
+
+    ``plan`` are the bytes of the plan file, ``sha256`` their digest; ``repository`` is at the commit that was gated,
+    ``places`` are the folders that the plan was made from; ``operators`` is the stack's folder as the operator has it.
+    ``decision`` is the number of the entry that let it pass, ``statements`` the approvals that counted, until when each
+    could; ``applied`` is what the ledger says was applied last, ``unfinished`` an apply that died.
+    """
+
+    run: str
+    stack: str
+    change: str
+    tree: str
+    account: str
+    plan: bytes
+    sha256: str
+    plan_file: PlanFile
+    fingerprint: str
+    repository: Repository
+    places: tuple[str, ...]
+    operators: Path
+    decision: int
+    statements: dict[str, str]
+    applied: Applied | None
+    unfinished: Intent | None
+    actor: Actor
+    settings: Settings
+    tool: dict[str, str]
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator says: the program, what terraform sees, and which role it takes on.
+
+    ``providers`` are the source addresses that are allowed, ``None`` for all that the lock file names.
+    """
+
+    program: str = ""
+    cli_config: Path | None = None
+    allow: tuple[str, ...] = ()
+    providers: tuple[str, ...] | None = None
+    role: str = ""
+    verify: bool = True
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How it ended, with the redacted log; ``stored`` is the entry about it, ``None`` where it could not be stored."""
+
+    result: Result
+    log: bytes
+    stored: Receipt | None
+    problem: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """20 where it failed, 21 where that is not on record, 22 where something is left to do, else 0."""
+        if self.stored is None:
+            return NOT_STORED
+        if self.result.event == "failed":
+            return FAILED
+        return 0 if self.result.fresh in ("empty", "not asked") else NOT_EMPTY
+
+
+Append = Callable[[Draft], Receipt]
+"""Appends to the stack's chain."""
+
+
+def apply(
+    order: Order,
+    options: Options,
+    environment: Mapping[str, str],
+    append: Append,
+    log: Log,
+    note: Callable[[str], None],
+) -> Outcome:
+    """Apply a plan; ``note`` is told what is being done.
+
+    Raises :class:`IacgateError` where nothing was applied.
+    """
+    with _private() as private:
+        run = _prepared(order, options, environment, private, log)
+        before = _live(order, run)
+        if order.unfinished:
+            note(f"The run {order.unfinished.run} began to apply, and nobody knows how it ended. That is recorded.")
+            append(_interrupted(order, order.unfinished, before))
+        _note_bypass(order, before, append, note)
+        _check_state(order.plan_file, before)
+        note("Installing what the lock file names ...")
+        execute.initialise(run, order.plan_file)
+        append(_intent(order, before))
+        note(f"Applying, as run {order.run} ...")
+        return _from_here_on(order, options, run, before, append, note, log)
+
+
+@contextlib.contextmanager
+def _private() -> Iterator[Path]:
+    """Yield a folder of ours alone; it stays where terraform left a state in it that it could not store."""
+    folder = Path(tempfile.mkdtemp(prefix="iacgate-apply-"))
+    try:
+        yield folder
+    finally:
+        if not any(folder.rglob(execute.ERRORED)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _prepared(
+    order: Order, options: Options, environment: Mapping[str, str], private: Path, log: Log
+) -> execute.Run:
+    """Return where and with what terraform runs, with 1 and 2 done."""
+    if order.plan_file.apply_time_variables:
+        names = ", ".join(order.plan_file.apply_time_variables)
+        raise ApplyRefused(
+            f"The plan takes variables at apply ({names}), whose values nobody approved.",
+            hint="Leave `ephemeral` away, or take the values from where they are kept.",
+        )
+    cliconfig.check_providers(order.plan_file.lock_file, options.providers)
+    cliconfig.write(private, options.cli_config)
+    child = surroundings.child_environment(environment, order.run, private, allow=options.allow)
+    if options.role:
+        child = account.assume(options.role, order.run, child)
+    _check_account(order.account, child)
+    folder = checkout(order.repository, private / "checkout", needs=order.places or ("",))
+    program = find_program(options.program, child, product=str(order.plan_file.product))
+    return execute.Run(
+        program=program, folder=folder, operators=order.operators, private=private, environment=child, on_line=log.line
+    )
+
+
+def _check_account(wanted: str, child: Mapping[str, str]) -> None:
+    """Raise :class:`ApplyRefused` where the credentials are for another account than the approvals."""
+    if not wanted.isdigit() or len(wanted) != 12:
+        return  # Google's projects and Azure's subscriptions have no call that tells without naming them
+    found = account.aws_account(child)
+    if found != wanted:
+        raise ApplyRefused(
+            f"The credentials are for the account {found}, and the stack is in {wanted}.",
+            hint="Sign in to the account that stacks.yaml names.",
+        )
+
+
+def _live(order: Order, run: execute.Run) -> backend.LiveState:
+    return backend.live_state(order.plan_file, run.program, run.environment, run.private, run.operators)
+
+
+def _note_bypass(order: Order, live: backend.LiveState, append: Append, note: Callable[[str], None]) -> None:
+    """3: record that the state moved since the last apply that the gate saw."""
+    last = order.applied
+    if last is None or not last.lineage:
+        return
+    moved = (live.lineage, live.serial) != (last.lineage, last.serial)
+    if not moved and (not last.digest or not live.digest or last.digest == live.digest):
+        return
+    note(f"The state moved without the gate: from serial {last.serial} to {live.serial}. That is recorded.")
+    append(bypass(order.stack, order.actor, last, live.lineage, live.serial, live.digest))
+
+
+def bypass(stack: str, actor: Actor, last: Applied, lineage: str, serial: int, digest: str) -> Draft:
+    """Return the entry that says that a state moved since the last apply that the gate saw."""
+    return Draft(
+        event="bypassed",
+        stack=stack,
+        actor=actor,
+        details={
+            "beforeLineage": last.lineage,
+            "beforeSerial": last.serial,
+            "afterLineage": lineage,
+            "afterSerial": serial,
+        },
+        advance=lambda state, *_: after_bypass(state, lineage, serial, digest),
+    )
+
+
+def _check_state(plan: PlanFile, live: backend.LiveState) -> None:
+    """Raise :class:`ApplyRefused` where the state is not the one that the plan was made from.
+
+    Terraform refuses a plan that is stale, but not a plan that only creates for another state that is empty
+    (hashicorp/terraform#37954), nor one for an empty state where there is a state by now.
+    """
+    fresh = not plan.lineage
+    if fresh and live.exists:
+        raise ApplyRefused("The plan was made where no state was, and there is one by now.", hint="Plan again.")
+    if not fresh and not live.exists:
+        raise ApplyRefused("The state from which the plan was made is not there.", hint="Look at its backend.")
+    if not fresh and (live.lineage, live.serial) != (plan.lineage, plan.serial):
+        what = f"serial {live.serial}" if live.lineage == plan.lineage else "another lineage"
+        raise ApplyRefused(
+            f"The state is not the one that the plan was made from: it has {what}, and the plan serial {plan.serial}.",
+            hint="Plan again; an identical plan keeps its approvals.",
+        )
+
+
+def _interrupted(order: Order, intent: Intent, live: backend.LiveState) -> Draft:
+    """Return the entry about an apply of which nobody knows how it ended: what the state is by now."""
+    return Draft(
+        event="interrupted",
+        stack=order.stack,
+        change=intent.change,
+        actor=order.actor,
+        details={
+            "run": intent.run,
+            "afterExists": live.exists,
+            "afterLineage": live.lineage,
+            "afterSerial": live.serial,
+            "afterDigest": live.digest,
+        },
+        advance=lambda state, *_: after_failure(state, intent.change, intent.fingerprint, live.lineage, {}),
+    )
+
+
+def _intent(order: Order, live: backend.LiveState) -> Draft:
+    """Return 4."""
+
+    def advance(state: State, sequence: int, instant: str) -> State:
+        return after_intent(state, Intent(order.change, order.run, order.fingerprint, instant, sequence), tuple(order.statements))
+
+    return Draft(
+        event="intended",
+        stack=order.stack,
+        change=order.change,
+        commit=order.repository.commit,
+        tree=order.tree,
+        actor=order.actor,
+        settings=order.settings,
+        tool=order.tool,
+        details={
+            "run": order.run,
+            "decision": order.decision,
+            "beforeExists": live.exists,
+            "beforeLineage": live.lineage,
+            "beforeSerial": live.serial,
+            "beforeDigest": live.digest,
+            "beforeVersion": live.version_id,
+        },
+        advance=advance,
+    )
+
+
+def _from_here_on(
+    order: Order,
+    options: Options,
+    run: execute.Run,
+    before: backend.LiveState,
+    append: Append,
+    note: Callable[[str], None],
+    log: Log,
+) -> Outcome:
+    """Do 5 and 6."""
+    done = execute.apply_plan(run, order.plan, order.sha256, order.plan_file)
+    after, fresh = None, "not asked"
+    try:
+        pulled = backend.pull(order.plan_file, run.program, run.environment, run.private, run.operators)
+        after = pulled.state
+        if pulled.data:
+            log.learn(secrets_of_state(pulled.data))
+    except IacgateError as error:
+        note(f"The state could not be read afterwards: {error.message}")
+        log.distrust()
+    succeeded = done.ended.exit_code == 0 and done.errored_state is None
+    if succeeded and options.verify:
+        note("Planning again, to see that nothing is left to do ...")
+        quiet = msgspec.structs.replace(run, on_line=lambda _: None)
+        fresh = execute.fresh_plan(quiet, order.plan_file).outcome
+    if done.errored_state is not None:
+        note(f"Terraform could not store the state. It is in {done.errored_state}: push it, and do not lose it.")
+    result = Result(
+        event="applied" if succeeded else "failed",
+        run=order.run,
+        stack=order.stack,
+        change=order.change,
+        commit=order.repository.commit,
+        tree=order.tree,
+        actor=order.actor,
+        settings=order.settings,
+        tool=order.tool,
+        exit_code=done.ended.exit_code,
+        signal=done.ended.signal,
+        started=done.ended.started,
+        ended=done.ended.ended,
+        outcome=_in_words(done),
+        fresh=fresh,
+        before=_seen(before),
+        after=_seen(after) if after else None,
+        fingerprint=order.fingerprint,
+        used=order.statements,
+    )
+    text = log.kept()
+    try:
+        return Outcome(result, text, append(result.draft(text)))
+    except IacgateError as error:
+        return Outcome(result, text, None, error.message)
+
+
+def _in_words(done: execute.Applied) -> str:
+    ended = done.ended
+    if done.errored_state is not None:
+        return "terraform could not store the state"
+    if ended.signal:
+        return f"terraform was ended by signal {ended.signal}"
+    if ended.interrupted:
+        return "terraform was interrupted" if ended.exit_code else "terraform was interrupted, and had finished"
+    return "terraform failed" if ended.exit_code else "applied"
+
+
+def _seen(live: backend.LiveState) -> StateSeen:
+    return StateSeen(live.exists, live.lineage, live.serial, live.digest, live.version_id)
+
