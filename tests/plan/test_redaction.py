@@ -11,7 +11,8 @@ from msgspec import Raw
 
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Hidden, Value
 from iacgate.plan.model import ChangeBody
-from iacgate.plan.redaction import HIDDEN_TEXT, Redactor, after_of, before_of, narrowed, secrets_of, texts
+from iacgate.plan.redaction import Redactor, after_of, before_of, narrowed, secrets_of, texts
+from iacgate.plan.secrecy import HIDDEN_TEXT
 
 
 def body(before: Any, mask: Any = None, after: Any = None, unknown: Any = None, after_mask: Any = None) -> ChangeBody:
