@@ -1,12 +1,13 @@
 """The secrets of a state: those that apply made are known from nowhere else.
 
 Read is the state as Terraform and OpenTofu keep it (format version 4, since Terraform 0.12), and what
-``terraform show -json`` prints of it. Before Terraform 1.10, the former does not say which attributes the
-provider calls sensitive, and only the latter does.
+``terraform show -json`` prints of it. Older versions do not write down which attributes the provider calls
+sensitive: of those, only the latter tells.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from iacgate.plan.others import object_of
 from iacgate.plan.secrecy import leaves, masked_leaves, secret_name
 
 _VERSION: Final = 4
-_HINT: Final = "Without its secrets no log can be kept. Give what `terraform state pull` or `terraform show -json` prints."
+_HINT: Final = "Without its secrets no log can be kept. Give what `terraform state pull` prints."
 _WRAPPED: Final = frozenset({"value", "type"})
 """The members of a value whose type the schema leaves open (cty's JSON for a dynamic value)."""
 
@@ -39,13 +40,14 @@ def secrets_of_state(data: bytes) -> frozenset[str]:
 def _secrets(state: dict[str, Any]) -> Iterator[str]:
     if isinstance(state.get("format_version"), str) and "version" not in state:
         yield from shown_secrets(state.get("values"))
+        yield from _named(state.get("values"))
         return
     if "encrypted_data" in state:
         raise _unreadable("is encrypted")
     if state.get("version") != _VERSION or isinstance(state.get("version"), bool):
         raise _unreadable("is not of format version 4")
     for name, output in _members(state, "outputs"):
-        if output.get("sensitive") is not False or secret_name(name):
+        if output.get("sensitive") not in (None, False) or secret_name(name):
             yield from leaves(output.get("value"))
     for resource in _objects(state, "resources"):
         for instance in _objects(resource, "instances"):
@@ -55,8 +57,8 @@ def _secrets(state: dict[str, Any]) -> Iterator[str]:
 def shown_secrets(values: Any) -> Iterator[str]:
     """Yield the sensitive values of what ``terraform show -json`` calls ``values`` (a plan: ``planned_values``)."""
     values = object_of(values)
-    for name, output in _members(values, "outputs"):
-        if output.get("sensitive") is not False or secret_name(name):
+    for _, output in _members(values, "outputs"):
+        if output.get("sensitive") not in (None, False):
             yield from leaves(output.get("value"))
     modules = [object_of(values.get("root_module"))]
     while modules:
@@ -64,7 +66,6 @@ def shown_secrets(values: Any) -> Iterator[str]:
         modules += _objects(module, "child_modules")
         for resource in _objects(module, "resources"):
             yield from masked_leaves(resource.get("values"), resource.get("sensitive_values"))
-            yield from _named(resource.get("values"))
 
 
 def _instance(instance: dict[str, Any]) -> Iterator[str]:
@@ -77,7 +78,14 @@ def _instance(instance: dict[str, Any]) -> Iterator[str]:
     if paths is not None and not isinstance(paths, list):
         raise _unreadable("has paths of sensitive attributes that are no list")
     for path in paths or ():
-        yield from _at(attributes, path if isinstance(path, list) else [path])
+        yield from _at(attributes, _path(path))
+
+
+def _path(written: Any) -> list[Any]:
+    """Return the steps of a path: a list of them, or one text such as ``tags.a[0]``."""
+    if isinstance(written, str):
+        return [int(part) if part.isdecimal() else part for part in re.split(r"[\[\].\"]+", written) if part]
+    return written if isinstance(written, list) else [written]
 
 
 def _at(value: Any, path: list[Any]) -> Iterator[str]:
@@ -86,14 +94,13 @@ def _at(value: Any, path: list[Any]) -> Iterator[str]:
         yield from leaves(value)
         return
     step = _step(path[0])
-    if isinstance(value, dict) and isinstance(step, str) and step in value:
-        yield from _at(value[step], path[1:])
-    elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
-        yield from _at(value[step], path[1:])
-    elif isinstance(value, dict) and value.keys() == _WRAPPED:
-        yield from _at(value["value"], path)
-    elif not isinstance(value, dict) or not isinstance(step, str):
+    inside = dict(enumerate(value)) if isinstance(value, list) else value
+    if step in inside:
+        yield from _at(inside[step], path[1:])
+    elif isinstance(value, list) or not isinstance(step, str):
         yield from leaves(value)
+    if isinstance(value, dict) and value.keys() == _WRAPPED:
+        yield from _at(value["value"], path)
 
 
 def _step(step: Any) -> str | int | None:
