@@ -39,7 +39,7 @@ def spellings(secrets: Iterable[str]) -> dict[bytes, Span]:
     for part in {part for secret in secrets for part in parts(secret)}:
         for text in _written(part):
             found.setdefault(_bytes(text), (0, 0))
-        for text in json_spellings(part):
+        for text in _quoted(part):
             for form, around in _base64(_bytes(text), twice=True):
                 found.setdefault(form, around)
         found |= dict.fromkeys(_hexadecimal(_bytes(part)), (0, 0))
