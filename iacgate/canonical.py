@@ -8,6 +8,7 @@ wrote is hashed as the bytes that they wrote.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,11 @@ def canonical_json(value: Any) -> bytes:
 def digest(data: bytes | bytearray | memoryview) -> str:
     """Return the SHA-256 of some bytes, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
+
+
+def keyed_digest(data: bytes, key: bytes) -> str:
+    """Return the HMAC-SHA256 of some bytes, in hexadecimal: without the key, nobody can try what they were."""
+    return hmac.new(key, data, hashlib.sha256).hexdigest()
 
 
 def digest_joined(parts: Sequence[msgspec.Raw], size: int = 256) -> str:

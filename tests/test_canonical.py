@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from iacgate.canonical import canonical_json, digest, digest_joined, digest_named
+from iacgate.canonical import canonical_json, digest, digest_joined, digest_named, keyed_digest
 
 values = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.text()),
@@ -56,3 +56,9 @@ def test_joined_digests_tell_lists_apart(first: list[Raw], second: list[Raw]) ->
 @pytest.mark.parametrize("other", [{"a": "1"}, {"a": "2", "b": "1"}, {"a": "1", "b": "2", "c": ""}])
 def test_named_digests(other: dict[str, str]) -> None:
     assert digest_named({"a": "1", "b": "2"}) == digest_named({"b": "2", "a": "1"}) != digest_named(other)
+
+
+def test_a_keyed_digest_is_hmac() -> None:
+    """The second test case of RFC 4231."""
+    expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+    assert keyed_digest(b"what do ya want for nothing?", b"Jefe") == expected

@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 
 from iacgate.conditions.values import Hidden, Value
-from iacgate.plan.redaction import HIDDEN_TEXT, Redactor
+from iacgate.plan.redaction import Redactor
+from iacgate.plan.secrecy import HIDDEN_TEXT
 
 MAX_VALUE: Final = 120
 _encode: Final = msgspec.json.Encoder(order="sorted").encode

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from iacgate.plan import redaction, strict
+from iacgate.plan import secrecy, strict
 from iacgate.plan.model import ActionInvocation, Check
 
 
@@ -45,7 +45,7 @@ def data_secrets(prior_state: Raw, where: str) -> Iterator[str]:
         modules.extend(module.child_modules)
         for resource in module.resources:
             if resource.mode == "data" and b"true" in bytes(resource.sensitive_values):
-                yield from redaction.masked_leaves(
+                yield from secrecy.masked_leaves(
                     strict.decode_value(resource.values, where), strict.decode_value(resource.sensitive_values, where)
                 )
 
@@ -77,7 +77,7 @@ def invocation(item: Any, deferred: str) -> ActionInvocation:
         provider=str(item.get("provider_name") or ""),
         trigger=str(trigger.get("triggering_resource_address") or ""),
         deferred=deferred,
-        secrets=tuple(redaction.masked_leaves(item.get("config_values"), item.get("config_sensitive"))),
+        secrets=tuple(secrecy.masked_leaves(item.get("config_values"), item.get("config_sensitive"))),
     )
 
 

@@ -7,8 +7,6 @@ the rules, so that a secret never reaches a condition, a finding or a log.
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -20,116 +18,58 @@ from iacgate.conditions.values import SENSITIVE, UNKNOWN, Hidden, Value
 from iacgate.errors import PlanUnreadable
 from iacgate.plan import strict
 from iacgate.plan.model import ChangeBody
-
-HIDDEN_TEXT: Final = "(sensitive)"
-MIN_SECRET: Final = 6
-"""Shorter values are not looked for elsewhere: they would hide half of the plan."""
-
-_COMMON: Final = frozenset(
-    (
-        "default enabled disabled production staging development testing private public internal external primary "
-        "secondary postgres postgresql mysql mariadb oracle sqlserver localhost username password terraform created "
-        "managed standard premium eu-west-1 eu-central-1 us-east-1 us-east-2 us-west-1 us-west-2"
-    ).split()
-)
-_HIDDEN_NAMES: Final = tuple(
-    (
-        "password passwd passphrase secret secret_string secret_key secret_access_key client_secret private_key "
-        "private_key_pem api_key apikey access_token auth_token token connection_string credentials sas_token "
-        "primary_access_key secondary_access_key"
-    ).split()
-)
-_HIDDEN_ENDINGS: Final = tuple(f"_{name}" for name in _HIDDEN_NAMES)
-_CREDENTIAL: Final = (
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}|\bglpat-[\w-]{16,}"
-    r"|\bxox[abprs]-[\w-]{10,}|\bAIza[\w-]{30,}|\b[rs]k_live_\w{16,}|\bhvs\.[\w-]{20,}|\bnpm_\w{30,}"
-    r"|(?<![\w-])eyJ[\w-]{8,4096}\.eyJ[\w-]{8,}\."
-    r"|AccountKey=[\w+/=]{20,}"
-    r"|[a-z][a-z0-9+.-]{1,20}://[^\s/@:]{1,200}:[^\s/@]{1,200}@"
+from iacgate.plan.search import Finder, replace
+from iacgate.plan.secrecy import (
+    HIDDEN_TEXT,
+    MIN_SECRET,
+    credential,
+    is_mark,
+    json_spellings,
+    masked_leaves,
+    may_hold_credential,
+    secret_name,
+    without_digests,
 )
 
-_MARKERS: Final = tuple(
-    "AKIA ASIA PRIVATE ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- xox AIza k_live_ hvs. npm_ eyJ AccountKey= ://".split()
-)
 _FEW: Final = 32
-_ESCAPED: Final = re.compile(r'["\\<>&\x00-\x1f\u2028\u2029]')
-_GO_ESCAPES: Final = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 _encode: Final = msgspec.json.Encoder().encode
-
-
-def _may_hold_credential(text: str) -> bool:
-    """Return whether a text has what credentials begin with; the expression is slow to compile and to run."""
-    return len(text) >= 16 and any(map(text.__contains__, _MARKERS))
-
-
-@functools.cache
-def _credential() -> re.Pattern[str]:
-    return re.compile(_CREDENTIAL)
-
-
-@functools.cache
-def _secret_name(name: str) -> bool:
-    name = name.lower()
-    return name in _HIDDEN_NAMES or name.endswith(_HIDDEN_ENDINGS)
-
-
-def _spellings(secret: str) -> Iterator[str]:
-    """Yield a secret as it is, and as JSON inside a string (or a quoted instance key) spells it."""
-    yield secret
-    if _ESCAPED.search(secret):
-        text = _encode(secret)[1:-1].decode()
-        yield text
-        yield text.translate(_GO_ESCAPES)
 
 
 class Redactor:
     """Knows the plan's secrets by value; finds them again wherever they are repeated."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = frozenset(spelling for secret in secrets for spelling in _spellings(secret))
-        self._by_start: dict[str, dict[int, set[str]]] = {}  # by length, the longest first
-        for secret in sorted(self._secrets, key=lambda secret: (-len(secret), secret)):
-            self._by_start.setdefault(secret[:MIN_SECRET], {}).setdefault(len(secret), set()).add(secret)
+        self._secrets = frozenset(spelling for secret in secrets for spelling in json_spellings(secret))
+        self._starts = frozenset(secret[:MIN_SECRET] for secret in self._secrets)
+        self._finder = Finder({secret: (0, 0) for secret in self._secrets if len(secret) >= MIN_SECRET})
 
     def hides(self, text: str) -> bool:
-        """Return whether a string is a secret, or looks like a credential."""
+        """Return whether a string is a secret, stands for one in a stored plan, or looks like a credential."""
         if text in self._secrets:
             return True
         # Most long strings are ARNs, which hold no credentials: not looking at them is a tenth of the whole work.
         if text.startswith("arn:"):
             return False
-        return _may_hold_credential(text) and _credential().search(text) is not None
+        return is_mark(text) or (may_hold_credential(text) and credential().search(text) is not None)
+
+    def hides_number(self, number: float) -> bool:
+        """Return whether a number is a secret."""
+        return bool(self._secrets) and str(number) in self._secrets
 
     def clean(self, text: str) -> str:
         """Return the text with every secret in it replaced."""
-        if len(self._by_start) > _FEW or any(start in text for start in self._by_start):
-            text = self._without_secrets(text)
-        return _credential().sub(HIDDEN_TEXT, text) if _may_hold_credential(text) else text
-
-    def _without_secrets(self, text: str) -> str:
-        parts: list[str] = []
-        end = 0  # of what is hidden or written so far; secrets may overlap
-        for position in range(len(text) - MIN_SECRET + 1):
-            if length := self._secret_at(text, position):
-                if position >= end:
-                    parts += text[end:position], HIDDEN_TEXT
-                end = max(end, position + length)
-        return "".join([*parts, text[end:]])
-
-    def _secret_at(self, text: str, position: int) -> int:
-        """Return the length of the longest secret that begins at a position, 0 where there is none."""
-        lengths = self._by_start.get(text[position : position + MIN_SECRET])
-        if lengths is None:
-            return 0
-        return next((n for n, secrets in lengths.items() if text[position : position + n] in secrets), 0)
+        if len(self._starts) > _FEW or any(start in text for start in self._starts):
+            text = replace(text, self._finder.spans(text), _hidden)
+        text = credential().sub(HIDDEN_TEXT, text) if may_hold_credential(text) else text
+        return without_digests(text)
 
     def seal(self, value: Value) -> Value:
         """Return the value with every leaf that must not be shown replaced by a marker; works in place."""
         kind = type(value)
         if kind is str:
             return SENSITIVE if self.hides(value) else value
+        if kind is int or kind is float:
+            return SENSITIVE if self.hides_number(value) else value
         if kind is dict:
             self._seal_object(value)
         elif kind is list:
@@ -141,12 +81,18 @@ class Redactor:
         for key, item in value.items():
             kind = type(item)
             if kind is str:
-                if item and (_secret_name(key) or self.hides(item)):
+                if item and (secret_name(key) or self.hides(item)):
                     value[key] = SENSITIVE
             elif kind is dict:
                 self._seal_object(item)
+            elif kind is int or kind is float:
+                value[key] = self.seal(item)
             elif kind is list and item:
                 self.seal(item)
+
+
+def _hidden(_: str) -> str:
+    return HIDDEN_TEXT
 
 
 def before_of(body: ChangeBody, redactor: Redactor, where: str) -> Value:
@@ -218,35 +164,6 @@ def secrets_of(body: ChangeBody, where: str) -> Iterator[str]:
         if (found := (bytes(value), covered)) != seen:  # what does not change need not be read twice
             yield from masked_leaves(_decode(value, where), strict.decode_value(mask, where))
         seen = found
-
-
-def masked_leaves(value: Value, mask: Any) -> Iterator[str]:
-    """Yield the strings that a mask covers."""
-    if mask is True:
-        yield from leaves(value)
-    elif isinstance(mask, dict) and isinstance(value, dict):
-        for key, inner in mask.items():
-            yield from masked_leaves(value.get(key), inner)
-    elif isinstance(mask, list) and isinstance(value, list):
-        for item, inner in zip(value, mask, strict=False):
-            yield from masked_leaves(item, inner)
-
-
-def leaves(value: Value) -> Iterator[str]:
-    """Yield the strings and long numbers of a secret value, and the lines of those that have several."""
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from leaves(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from leaves(item)
-    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
-        text = str(value)
-        yield from (part for part in {text, *text.splitlines()} if _worth_hiding(part))
-
-
-def _worth_hiding(text: str) -> bool:
-    return len(text) >= MIN_SECRET and text.lower() not in _COMMON and bool(text.strip())
 
 
 def _decode(raw: Raw | UnsetType, where: str) -> Value:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from iacgate.plan import redaction
+from iacgate.plan import redaction, secrecy
 from iacgate.plan.graph import configuration_address
 from iacgate.plan.model import Counts, ResourceChange
 from iacgate.plan.reader import Plan
@@ -84,7 +84,7 @@ def _sensitive_variables(plan: Plan) -> Iterator[str]:
     values = plan.variables()
     for name, item in declared.items() if isinstance(declared, dict) else ():
         if isinstance(item, dict) and (item.get("sensitive") or item.get("ephemeral")):
-            yield from redaction.leaves(values.get(name))
+            yield from secrecy.leaves(values.get(name))
 
 
 def _count(counts: Counts, change: ResourceChange) -> None:

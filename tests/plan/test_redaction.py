@@ -11,7 +11,8 @@ from msgspec import Raw
 
 from iacgate.conditions.values import SENSITIVE, UNKNOWN, Hidden, Value
 from iacgate.plan.model import ChangeBody
-from iacgate.plan.redaction import HIDDEN_TEXT, Redactor, after_of, before_of, narrowed, secrets_of, texts
+from iacgate.plan.redaction import Redactor, after_of, before_of, narrowed, secrets_of, texts
+from iacgate.plan.secrecy import HIDDEN_TEXT
 
 
 def body(before: Any, mask: Any = None, after: Any = None, unknown: Any = None, after_mask: Any = None) -> ChangeBody:
@@ -206,3 +207,28 @@ def test_each_line_of_a_secret_is_a_secret() -> None:
 
 def test_markers_do_not_print_values() -> None:
     assert [repr(hidden) for hidden in Hidden] == [f"({hidden.value})" for hidden in Hidden]
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden", "cleaned"),
+    [
+        ("(sensitive)", True, "(sensitive)"),
+        ("(sensitive hmac-sha256:0123456789abcdef)", True, "(sensitive)"),
+        ("see (sensitive hmac-sha256:0123456789abcdef)!", False, "see (sensitive)!"),
+        ("(sensitive hmac-sha256:0123456789ABCDEF)", False, "(sensitive hmac-sha256:0123456789ABCDEF)"),
+        ("(sensitive) (sensitive)", False, "(sensitive) (sensitive)"),
+    ],
+)
+def test_what_stands_for_a_secret_in_a_stored_plan_is_hidden_again(text: str, hidden: bool, cleaned: str) -> None:
+    assert Redactor().hides(text) is hidden
+    assert Redactor().clean(text) == cleaned
+    assert not set(secrets_of(body({"a": text}, True), "x")) & {
+        "(sensitive)",
+        "(sensitive hmac-sha256:0123456789abcdef)",
+    }
+
+
+def test_a_number_that_is_a_secret_is_hidden_wherever_it_is_repeated() -> None:
+    change = body({"a": 1234567}, {"a": True}, {"b": 1234567, "c": [1234567, 5], "d": True, "e": 12345678})
+    redactor = Redactor(secrets_of(change, "x"))
+    assert after_of(change, redactor, "x") == {"b": SENSITIVE, "c": [SENSITIVE, 5], "d": True, "e": 12345678}
