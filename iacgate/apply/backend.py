@@ -18,7 +18,6 @@ import msgspec
 
 from iacgate.apply import process
 from iacgate.apply.stateversion import Version, version_of
-from iacgate.apply.surroundings import DATA
 from iacgate.canonical import digest
 from iacgate.errors import ApplyRefused, TerraformFailed
 from iacgate.plan.saved import PlanFile
@@ -161,8 +160,7 @@ def _pull(plan_file: PlanFile, program: str, environment: Mapping[str, str], pri
         scratch = Path(name)
         (scratch / "main.tf").write_text(f'terraform {{\n  backend "{kind}" {{}}\n}}\n', encoding="utf-8")
         settings = backend_file(plan_file, scratch)
-        inside = {**environment, "TF_DATA_DIR": str(scratch / DATA)}
-        tf = _Asking(program, scratch, inside)
+        tf = _Asking(program, scratch, environment)
         tf.ask("init", "-input=false", "-no-color", f"-backend-config={settings}")
         if plan_file.workspace != DEFAULT:
             if plan_file.workspace not in _workspaces(tf.ask("workspace", "list", "-no-color")):
@@ -178,7 +176,7 @@ def _workspaces(listed: bytes) -> set[str]:
 class _Asking(msgspec.Struct, frozen=True):
     program: str
     folder: Path
-    environment: dict[str, str]
+    environment: Mapping[str, str]
 
     def ask(self, *arguments: str) -> bytes:
         """Return what terraform prints; raises where it has something to complain of."""

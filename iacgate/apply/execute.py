@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from iacgate.apply import backend, cliconfig, process
 from iacgate.apply.process import Ended
+from iacgate.apply.surroundings import DATA
 from iacgate.canonical import digest
+from iacgate.conditions.values import Value
 from iacgate.errors import ApplyRefused, TerraformFailed
 from iacgate.plan.saved import PlanFile
 from iacgate.shell.files import read_regular
@@ -30,6 +31,7 @@ ERRORED: Final = "errored.tfstate"
 """What terraform writes into its working folder when it could not store the state: then it is the only one."""
 
 _MAX_LOCK: Final = 1 << 20
+_encode: Final = msgspec.json.Encoder(decimal_format="number").encode
 _MODES: Final[dict[str, tuple[str, ...]]] = {
     "normal": (),
     "destroy": ("-destroy",),
@@ -80,9 +82,15 @@ def initialise(run: Run, plan_file: PlanFile) -> Ended:
     A commit without a lock file gets the one that is in the plan file, which is part of what was approved.
 
     Raises:
-        ApplyRefused: the commit's lock file is not the one that the plan was made with.
+        ApplyRefused: the commit's lock file is not the one that the plan was made with, or it has a folder in which
+            terraform would take programs for providers that it fetched.
         TerraformFailed: `init` failed, for example because the lock file does not have all providers.
     """
+    if os.path.lexists(run.folder / DATA):
+        raise ApplyRefused(
+            f"The commit has {DATA} in the stack's folder: what is there could be run as a provider.",
+            hint=f"Take it out of git: `git rm -r --cached {DATA}`, and name it in .gitignore.",
+        )
     _settle_lock(run.folder / LOCK, plan_file.lock_file)
     ended = _terraform(run, "init", "-input=false", "-no-color", "-backend=false", "-lockfile=readonly", timed=True)
     if ended.exit_code != 0:
@@ -211,13 +219,8 @@ def _written(path: Path, data: bytes) -> Path:
     return path
 
 
-def _as_json(variables: Mapping[str, Any]) -> bytes:
-    def number(value: Any) -> Any:
-        if isinstance(value, Decimal):
-            return msgspec.Raw(str(value).encode())
-        raise TypeError(type(value).__name__)
-
+def _as_json(variables: Mapping[str, Value]) -> bytes:
     try:
-        return msgspec.json.encode(variables, enc_hook=number)
-    except (TypeError, ValueError) as error:
+        return _encode(dict(variables))
+    except (TypeError, ValueError, RecursionError) as error:
         raise ApplyRefused("A variable of the plan cannot be given again.", hint="Plan by hand.") from error

@@ -129,10 +129,10 @@ def ask(
 def _opened(log: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     try:
         out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(out, "wb", buffering=0) as written, log.open("rb") as read:
-            yield written, read
     except OSError as error:
         raise TerraformFailed(f"{log}: {error.strerror}.", hint="Name a new file in a private folder.") from error
+    with os.fdopen(out, "wb", buffering=0) as written, log.open("rb") as read:
+        yield written, read
 
 
 def _start(

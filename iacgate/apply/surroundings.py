@@ -16,8 +16,12 @@ from typing import Final
 from iacgate.apply.cliconfig import CONFIG
 from iacgate.errors import ApplyRefused
 
-DATA: Final = "data"
-"""The folder for what `init` fetches, in the private one: never a ``.terraform`` that somebody committed."""
+DATA: Final = ".terraform"
+"""Where terraform keeps what it fetches, seen from its working folder: the fresh checkout, and thereby ours alone.
+
+It cannot be elsewhere: a plan has ``path.module`` of a fetched module as it was when planning, and functions that
+read a file there fail half-way through the apply (tried). What somebody committed there is refused before `init`.
+"""
 
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_.-]{2,64}")
 """What fits into a user agent, a session's name and a source identity alike (AWS STS API, AssumeRole)."""
@@ -67,10 +71,9 @@ KUBE_CONFIG_PATH
 )
 """They name files: a relative name would be one that the commit brings along."""
 
-_OURS: Final = ("TF_APPEND_USER_AGENT", "TF_IN_AUTOMATION", "TF_INPUT", "CHECKPOINT_DISABLE", "TF_DATA_DIR")
 _NEVER: Final = re.compile(
     r"(?i)TF_(?!TOKEN_|HTTP_(?:USERNAME|PASSWORD|CLIENT_)|ENCRYPTION\Z).*|TERRAFORM_CONFIG|TOFU_.*|PG.*|CONSUL_HTTP_ADDR"
-    r"|LD_.*|DYLD_.*|BASH_.*|ENV|SHELLOPTS|IFS|GIT_.*|SSH_.*|PYTHON.*|GODEBUG|GO.*TRACE.*|KUBE_NAMESPACE|IACGATE_.*"
+    r"|LD_.*|DYLD_.*|BASH_.*|ENV|SHELLOPTS|IFS|GIT_.*|SSH_(?!AUTH_SOCK\Z).*|PYTHON.*|GODEBUG|GO.*TRACE.*|KUBE_NAMESPACE|IACGATE_.*"
 )
 """Not even where somebody asks for it: it leads terraform, or a program that it starts, elsewhere."""
 
@@ -89,7 +92,7 @@ def child_environment(
         environment: ours.
         run_id: of this run; it is in the user agent of every call to a cloud. 2 to 64 of ``A-Za-z0-9_.-``.
         private: a folder that is ours alone, in which the CLI configuration was written
-            (:func:`iacgate.apply.cliconfig.write`), and terraform keeps its data.
+            (:func:`iacgate.apply.cliconfig.write`).
         allow: further names that the operator wants passed on, such as ``AWS_ENDPOINT_URL``.
         variables: names of input variables that are given at apply, as the plan file has them.
 
@@ -102,7 +105,8 @@ def child_environment(
     if not (private / CONFIG).is_file():
         raise ApplyRefused(f"{private / CONFIG} is missing.", hint="Write the CLI configuration first.")
     names = {*PASSED_ON, *map(_allowed, allow), *map(_variable, variables)}
-    kept = {name: value for name, value in environment.items() if name in names or name.startswith("LC_")}
+    # An empty one is none to terraform, and a profile without a name to boto3.
+    kept = {name: text for name, text in environment.items() if text and (name in names or name.startswith("LC_"))}
     _refuse_relative(kept)
     return {**kept, "PATH": _absolute(kept.get("PATH", os.defpath)), **_own(run_id, private)}
 
@@ -113,7 +117,7 @@ def _own(run_id: str, private: Path) -> dict[str, str]:
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
-        "TF_DATA_DIR": str(private.absolute() / DATA),
+        "TF_DATA_DIR": DATA,
         "TF_CLI_CONFIG_FILE": str(private.absolute() / CONFIG),
         "GIT_TERMINAL_PROMPT": "0",
     }
@@ -134,7 +138,7 @@ def _variable(name: str) -> str:
 
 
 def _refuse_relative(environment: Mapping[str, str]) -> None:
-    found = sorted(name for name, value in environment.items() if name in _PATHS and value and not _rooted(value))
+    found = sorted(name for name, value in environment.items() if name in _PATHS and not _rooted(value))
     if found:
         raise ApplyRefused(
             f"{found[0]} is a relative path, which would name a file of the commit.", hint="Make it absolute."
