@@ -16,6 +16,7 @@ from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
 from iacgate.policy.stacks import Stacks
 from iacgate.render import json as render_json
+from iacgate.render.applied import AppliedDocument
 from iacgate.render.decision import Document
 from iacgate.risk.assessment import Assessment
 from iacgate.risk.rule import RuleText
@@ -91,6 +92,7 @@ def _plain(title: str, kind: type) -> Callable[[], dict[str, Any]]:
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "apply.schema.json": _plain("What `iacgate apply --format json` prints", AppliedDocument),
     "change.schema.json": _plain("change.json: what `iacgate submit` says of a plan", Said),
     "decision.schema.json": _plain("What `iacgate gate --format json` prints", Document),
     "entry.schema.json": _plain("An entry of a ledger", Entry),

@@ -126,6 +126,18 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "authors": "Who had a hand in the change, as the planner knows them.",
         "ledger": "The digest of the ledger's first entry; empty where there is none.",
     },
+    "AppliedDocument": {
+        "schema": "The name and version of this schema.",
+        "event": "What happened: denied (nothing was applied), applied or failed.",
+        "run": "The id of the run, which is in the user agent of its calls to a cloud.",
+        "change": "The change's id.",
+        "stack": "The name of the stack's chain in the ledger.",
+        "outcome": "How terraform ended, in words.",
+        "fresh_plan": "What a new plan afterwards says: empty, not_empty, failed, or not asked.",
+        "entry": "The digest of the ledger's entry about it; empty where it is not stored.",
+        "exit_code": "The exit code.",
+        "decision": "The decision that was made once more.",
+    },
     "Entry": {
         "format": "The version of this form.",
         "sequence": "The entry's number in its chain, from one on; numbers whose keys hold no entry are passed over.",

@@ -15,7 +15,9 @@ MAX_KEPT: Final = 64 << 20
 """Bytes of a log that are kept; of more, the beginning and the end."""
 
 _CUT: Final = b"... (cut)"
-_WITHHELD: Final = b"What terraform printed is not kept: the state could not be read, so that secrets in it are not known.\n"
+_WITHHELD: Final = (
+    b"What terraform printed is not kept: the state could not be read, so that secrets in it are not known.\n"
+)
 
 
 _BEGIN, _END = b"-----BEGIN ", b"-----END "
@@ -74,7 +76,9 @@ class Log:
         cleaned = Scrubber(self._secrets).clean(b"\n".join(line for _, line in self._lines)).split(b"\n")
         if len(cleaned) != len(self._lines):  # a secret of several lines became one word
             return b"\n".join(cleaned) + b"\n"
-        return b"".join(b"%s %s\n" % (time.encode(), line) for (time, _), line in zip(self._lines, cleaned, strict=True))
+        return b"".join(
+            b"%s %s\n" % (time.encode(), line) for (time, _), line in zip(self._lines, cleaned, strict=True)
+        )
 
     def _shorten(self) -> None:
         """Keep the beginning and the end of a log that is far too long."""

@@ -143,9 +143,7 @@ def _private() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prepared(
-    order: Order, options: Options, environment: Mapping[str, str], private: Path, log: Log
-) -> execute.Run:
+def _prepared(order: Order, options: Options, environment: Mapping[str, str], private: Path, log: Log) -> execute.Run:
     """Return where and with what terraform runs, with 1 and 2 done."""
     if order.plan_file.apply_time_variables:
         names = ", ".join(order.plan_file.apply_time_variables)
@@ -251,7 +249,9 @@ def _intent(order: Order, live: backend.LiveState) -> Draft:
     """Return 4."""
 
     def advance(state: State, sequence: int, instant: str) -> State:
-        return after_intent(state, Intent(order.change, order.run, order.fingerprint, instant, sequence), tuple(order.statements))
+        return after_intent(
+            state, Intent(order.change, order.run, order.fingerprint, instant, sequence), tuple(order.statements)
+        )
 
     return Draft(
         event="intended",
@@ -343,4 +343,3 @@ def _in_words(done: execute.Applied) -> str:
 
 def _seen(live: backend.LiveState) -> StateSeen:
     return StateSeen(live.exists, live.lineage, live.serial, live.digest, live.version_id)
-

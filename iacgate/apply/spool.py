@@ -53,7 +53,7 @@ def keep(folder: Path, where: Where, result: Result, log: bytes) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        scratch = Path(tempfile.mkdtemp(dir=folder, prefix=".") )
+        scratch = Path(tempfile.mkdtemp(dir=folder, prefix="."))
         for name, data in (
             (LOG, log),
             (WHERE, msgspec.json.encode(where)),

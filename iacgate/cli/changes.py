@@ -9,6 +9,7 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.approval.counting import Received, Wanted
+from iacgate.approval.duties import Author, Hands
 from iacgate.approval.envelope import MAX_BYTES
 from iacgate.approval.statement import Target
 from iacgate.cli.judging import Judge
@@ -21,7 +22,7 @@ from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import State
 from iacgate.evidence.store import together
 from iacgate.gate import Inputs
-from iacgate.people.roster import Roster
+from iacgate.people.roster import Principal, Roster
 from iacgate.policy.backends import identity
 from iacgate.policy.environments import deployers
 from iacgate.policy.stacks import Placed
@@ -72,7 +73,7 @@ class Change:
         found = (self.assessment.severity, *((said.severity,) if said else ()))
         self.severity = max(found, key=lambda severity: severity.rank)
         self.demand = self._environment.demand(self.severity, self._type)
-        self.around, repository = look_around(loaded, said, self._environment.generated)
+        self.around, self.repository = look_around(loaded, said, self._environment.generated)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
         self.wanted = self._wanted(asked, target, own)
@@ -80,7 +81,8 @@ class Change:
         state = self.recorder.look.state if self.recorder else State()
         named = _named(asked.named, said, state.applied.commit if state.applied else "")
         must_be_signed = self.demand.signed_commits
-        self.hands = hands_of(named, repository, self.around.places, self.roster, must_be_signed=must_be_signed)
+        self.hands = hands_of(named, self.repository, self.around.places, self.roster, must_be_signed=must_be_signed)
+        self.hands = _with_deployer(self.hands, self.roster.find(asked.deployer))
         self.wanted = self._known(self.wanted, state)
         self.pinned = bool(own.settings.policy.ledger)
         self._mode, self._trusted = own.settings.policy.mode, own.trusted is not None
@@ -193,6 +195,14 @@ def _roster(roster: Roster | None, folder: str) -> Roster:
     if roster is None:
         raise UsageInvalid(f"{folder} has no people.yaml.", hint="Without people nobody can approve anything.")
     return roster
+
+
+def _with_deployer(hands: Hands, deployer: Principal | None) -> Hands:
+    """Return who had a hand in a change, with the human who deploys it: who approves does not deploy as well."""
+    if deployer is None or deployer.kind != "human":
+        return hands
+    author = Author(deployer.id, deployer.id, why="deploys it")
+    return msgspec.structs.replace(hands, authors=(*hands.authors, author))
 
 
 def _named(named: Named, said: Said | None, applied: str) -> Named:

@@ -26,6 +26,7 @@ from iacgate.evidence.advance import after_decision
 from iacgate.evidence.entry import Actor
 from iacgate.evidence.ledger import Draft, Piece, Receipt
 from iacgate.evidence.recorded import recorded
+from iacgate.evidence.redacted import redacted_plan
 from iacgate.gate import Decision, Inputs, decide
 from iacgate.people.roster import Roster
 from iacgate.render import decision as rendered
@@ -125,20 +126,31 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
     codes = []
     for change in read_changes(names, options, "gate"):
         _deliver(change, approval)
-        inputs = change.inputs()
-        decision = decide(inputs, change.roster)
+        inputs, decision = decision_of(change)
         entry = record(change, inputs, decision)
         if output == "json":
             sys.stdout.buffer.write(rendered.as_json(decision))
+            sys.stdout.flush()
         else:
-            label, colour = change.loaded.plan.name, console.colour(sys.stdout, color)
-            sys.stdout.write(rendered.as_text(decision, label, _how_to_approve(change, options), colour=colour))
-        sys.stdout.flush()
+            show(change, decision, options, color)
         if entry:
             where = f"{change.wanted.ledger}, chain {harmless(change.chain)}"
             click.echo(f"Recorded in {where}: {entry.digest}{_how_independent(change)}", err=True)
         codes.append(decision.exit_code)
     return min((code for code in codes if code), default=0)
+
+
+def decision_of(change: Change) -> tuple[Inputs, Decision]:
+    """Return the decision about a change, now, and what it was made from."""
+    inputs = change.inputs()
+    return inputs, decide(inputs, change.roster)
+
+
+def show(change: Change, decision: Decision, options: dict[str, Any], color: str) -> None:
+    """Print a decision for people."""
+    label, colour = change.loaded.plan.name, console.colour(sys.stdout, color)
+    sys.stdout.write(rendered.as_text(decision, label, _how_to_approve(change, options), colour=colour))
+    sys.stdout.flush()
 
 
 def _deliver(change: Change, files: tuple[str, ...]) -> None:
@@ -178,6 +190,8 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None
     arrived = {canonical.digest(item.data): item for item in inputs.received}
     rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
     pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)
+    key = recorder.ledger.secret(change.chain)
+    pieces["plan"] = Piece(redacted_plan(change.loaded.text, key, name=change.loaded.plan.name))
     pieces |= {f"rejection {digest[:12]}": Piece(arrived[digest].data) for digest in sorted(rejected)}
     times = {digest: item.arrived for digest, item in arrived.items()}
     codes = Counter(item.code for item in decision.approvals)

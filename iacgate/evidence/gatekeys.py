@@ -51,6 +51,9 @@ class Signer(Protocol):
     def pinned(self) -> PinnedKey:
         """Return the public part of the key that signs."""
 
+    def secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that are secret, the same for the same purpose where the key allows that."""
+
     def sign(self, payload: bytes, kind: Kind) -> bytes:
         """Return the envelope of a payload. Raises :class:`IacgateError` where nothing is signed."""
 

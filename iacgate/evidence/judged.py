@@ -69,22 +69,20 @@ class Replayer:
 
 
 class Judged:
-    """What of a chain was allowed so far: an apply needs a decision before it that let it pass."""
+    """What the decisions of a chain let pass so far: an apply needs the newest decision about its change."""
 
     def __init__(self) -> None:
-        self._passed: dict[int, str] = {}
+        self._newest: dict[str, tuple[int, bool]] = {}
 
     def note(self, entry: Entry) -> None:
         """Take an entry into account."""
-        if entry.event == "decided" and entry.details.get("exitCode") == 0:
-            self._passed[entry.sequence] = entry.change
-        elif entry.event in ("applied", "failed", "interrupted"):
-            self._passed = {}
+        if entry.event == "decided":
+            self._newest[entry.change] = entry.sequence, entry.details.get("exitCode") == 0
+        elif entry.event == "intended":
+            self._newest.pop(entry.change, None)
 
     def problems(self, entry: Entry) -> Iterator[str]:
         """Yield what does not hold of an apply, and take the entry into account."""
-        if entry.event == "intended":
-            decision = entry.details.get("decision")
-            if not isinstance(decision, int) or self._passed.get(decision) != entry.change:
-                yield "it begins to apply what no decision before it let pass"
+        if entry.event == "intended" and self._newest.get(entry.change) != (entry.details.get("decision"), True):
+            yield "it begins to apply what no decision before it let pass"
         self.note(entry)

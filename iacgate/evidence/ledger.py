@@ -138,6 +138,12 @@ class Ledger:
             raise EvidenceInvalid(f"{self.store.name}: the ledger could not be begun.", hint="Run it again.")
         return there
 
+    def secret(self, stack: str) -> bytes:
+        """Return the key under which secrets of a stack are marked, so that only the gate can try some."""
+        if self._signer is None:
+            raise EvidenceInvalid("Nobody signs for the gate.", hint="Name its key: --gate-key.")
+        return self._signer.secret(f"{self.genesis} {stack}")
+
     def look(self, stack: str) -> Look:
         """Return what the ledger says of a stack now.
 

@@ -54,13 +54,14 @@ def redacted_plan(text: bytes, key: bytes, secrets: Iterable[str] = (), name: st
         raise EvidenceInvalid("The key for marks is too short.", hint=f"Make {MIN_KEY} random bytes, once for a stack.")
     plan = read_plan(text, name)
     try:
-        marker = Marker({*secrets, *_secrets(plan)}, key)
+        marker = Marker({*secrets, *secrets_of_plan(plan)}, key)
         return canonical.canonical_json(dict(_Stored(plan, marker).members()))
     except RecursionError as error:
         raise strict.unreadable(error, name) from error
 
 
-def _secrets(plan: Plan) -> Iterator[str]:
+def secrets_of_plan(plan: Plan) -> Iterator[str]:
+    """Yield everything that a plan says is secret, wherever it says so."""
     yield from survey(plan).secrets
     state = object_of(_lenient(plan.document.prior_state, f"{plan.name}: prior_state"))
     yield from shown_secrets(state.get("values"))

@@ -42,6 +42,14 @@ def run_of(environment: Mapping[str, str]) -> dict[str, str]:
     return {name: environment[name][:_LONGEST] for name in ("USER",) if environment.get(name)}
 
 
+def is_later_attempt(before: Mapping[str, str], environment: Mapping[str, str]) -> bool:
+    """Return whether this is a later attempt of a run of GitHub Actions, which runs one attempt at a time."""
+    names = ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB")
+    same = all(before.get(name) and before.get(name) == environment.get(name) for name in names)
+    then, now = before.get("GITHUB_RUN_ATTEMPT", ""), environment.get("GITHUB_RUN_ATTEMPT", "")
+    return same and then.isdecimal() and now.isdecimal() and int(then) < int(now)
+
+
 def in_pipeline(environment: Mapping[str, str]) -> bool:
     """Return whether this is a pipeline (the variable ``CI``, which all of them set)."""
     return environment.get("CI", "").lower() not in ("", "0", "false")

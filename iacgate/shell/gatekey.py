@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import shutil
 import stat
 import subprocess
@@ -11,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final
 
-from iacgate.approval import envelope
+from iacgate.approval import envelope, sshsig
 from iacgate.approval.envelope import Kind
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.gatekeys import PinnedKey, Signer, prehashed
@@ -21,6 +23,9 @@ from iacgate.shell.files import read_regular
 
 VARIABLE: Final = "IACGATE_GATE_KEY"
 """The environment variable that names the gate's key: a file, or the ARN of a key in AWS KMS."""
+
+SECRETS: Final = "iacgate-secrets-v1"
+"""The SSHSIG namespace of what is never given out: signatures of ed25519 are the same each time (RFC 8032)."""
 
 _MAX_LINE: Final = 16 << 10
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -48,6 +53,13 @@ class SshGate:
             raise UsageInvalid(f"{beside}: there is no such file.", hint=f"ssh-keygen -y -f {self._path} > {beside}")
         return PinnedKey(key=" ".join(line.decode("ascii", errors="replace").split()[:2]))
 
+    def secret(self, purpose: str) -> bytes:
+        """Return 32 bytes that only who has the key can know, the same each time where its signatures are."""
+        if not self.pinned.key.startswith("ssh-ed25519 "):
+            return secrets.token_bytes(32)
+        signed = sshkeygen.sign(self._path, purpose.encode(), SECRETS)
+        return hashlib.sha256(sshsig.unarmored(signed)).digest()
+
     def sign(self, payload: bytes, kind: Kind) -> bytes:
         """Return the envelope of a payload."""
         message = envelope.pre_authentication(payload, kind)
@@ -64,6 +76,10 @@ class KmsGate:
     def pinned(self) -> PinnedKey:
         """The public part, as KMS gives it."""
         return PinnedKey(kms=self._arn, public=kms.public_key(self._arn))
+
+    def secret(self, purpose: str) -> bytes:  # noqa: ARG002 - its signatures differ each time
+        """Return 32 random bytes: marks of one run can be compared with each other, and with no others."""
+        return secrets.token_bytes(32)
 
     def sign(self, payload: bytes, kind: Kind) -> bytes:
         """Return the envelope of a payload; that it verifies is for whoever knows the gate's keys."""

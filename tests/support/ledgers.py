@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from iacgate.approval import envelope
@@ -23,6 +24,9 @@ class SoftGate:
     @property
     def pinned(self) -> PinnedKey:
         return PinnedKey(key=self.key.line)
+
+    def secret(self, purpose: str) -> bytes:
+        return hashlib.sha256(purpose.encode()).digest()
 
     def sign(self, payload: bytes, kind: Kind) -> bytes:
         armored = self.key.sign(envelope.pre_authentication(payload, kind), kind.namespace)

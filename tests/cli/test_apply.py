@@ -1,0 +1,244 @@
+"""From approvals to an apply and its evidence, with the real terraform, git and ssh-keygen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from iacgate.evidence.advance import after_intent
+from iacgate.evidence.entry import Entry, Intent
+from iacgate.evidence.folderstore import FolderStore
+from iacgate.evidence.judged import Replayer
+from iacgate.evidence.ledger import Draft, Ledger
+from iacgate.evidence.verify import Report, Verifier, Wanted
+from iacgate.people.roster import read_roster
+from iacgate.render.decision import as_json
+from iacgate.shell.clock import now
+from iacgate.shell.gatekey import SshGate
+from tests.cli.test_gate import HIGH, Stack, stack  # noqa: F401 - a fixture
+
+BOTH = ("ann", "bob")
+
+
+class Deployed:
+    """A stack with a ledger, and the commands of whoever deploys."""
+
+    def __init__(self, stack: Stack, place: Path) -> None:  # noqa: F811
+        self.stack, self.place = stack, place
+        self.ledger = ("--ledger", str(place))
+
+    def approve(self) -> None:
+        self.stack.iacgate("gate", *self.ledger)
+        for person in BOTH:
+            done = self.stack.approve(person, *self.ledger)
+            assert done.returncode == 0, done.stderr
+
+    def apply(self, *more: str) -> subprocess.CompletedProcess[bytes]:
+        return self.stack.iacgate("apply", *self.ledger, *more)
+
+    def entries(self) -> list[Entry]:
+        ledger = Ledger(FolderStore(self.place, clock=now))
+        (folder,) = (self.place / "log").iterdir()
+        files = sorted(folder.iterdir(), reverse=True)
+        return [ledger.keys.open(path.read_bytes(), path.name).entry for path in files]
+
+    def events(self) -> list[str]:
+        return [entry.event for entry in self.entries()]
+
+    def verified(self) -> Report:
+        ledger = Ledger(FolderStore(self.place, clock=now))
+        replayer = Replayer(lambda files: read_roster(files["people.yaml"], "people.yaml"), as_json)
+        return Verifier(ledger, replayer, Wanted()).run()
+
+    def state(self) -> Any:
+        return json.loads((self.stack.root / "terraform.tfstate").read_bytes())
+
+    def piece(self, entry: Entry, name: str) -> bytes:
+        return (self.place / "evidence" / "sha256" / entry.references[name].digest).read_bytes()
+
+
+@pytest.fixture
+def deployed(stack: Stack, tmp_path: Path) -> Deployed:  # noqa: F811
+    return Deployed(stack, tmp_path / "ledger")
+
+
+def test_what_was_approved_is_applied_and_recorded(deployed: Deployed) -> None:
+    deployed.approve()
+    done = deployed.apply("--format", "json")
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["schema"], said["event"], said["outcome"]) == ("iacgate.apply/1", "applied", "applied")
+    assert (said["fresh_plan"], said["exit_code"]) == ("empty", 0)
+    assert deployed.events() == ["decided", "decided", "intended", "applied"]
+    applied = deployed.entries()[-1]
+    assert applied.details["afterSerial"] == deployed.state()["serial"]
+    assert applied.details["beforeSerial"] != applied.details["afterSerial"]
+    log = deployed.piece(applied, "log").decode()
+    assert "Apply complete!" in log
+    assert log.splitlines()[0][:4].isdigit()
+    assert b"Apply complete!" in done.stderr, "shown as it comes"
+    assert len(applied.state.used) == 2
+    assert deployed.verified().problems == ()
+
+
+def test_nothing_is_applied_that_was_not_allowed(deployed: Deployed) -> None:
+    before = deployed.state()
+    done = deployed.apply()
+    assert (done.returncode, b"DENIED" in done.stdout) == (11, True)
+    assert deployed.state() == before
+    assert deployed.events() == ["decided"]
+
+
+def test_without_a_ledger_nothing_is_applied(deployed: Deployed) -> None:
+    done = deployed.stack.iacgate("apply")
+    assert (done.returncode, b"Without evidence nothing is applied" in done.stderr) == (2, True)
+
+
+def test_approvals_count_for_one_apply(deployed: Deployed) -> None:
+    deployed.approve()
+    assert deployed.apply("--no-verify").returncode == 0
+    deployed.stack.plan("again")
+    done = deployed.stack.iacgate("gate", *deployed.ledger, plan="tfplan")
+    assert (done.returncode, b"the change was applied with it at" in done.stdout) == (11, True)
+
+
+def test_a_plan_that_is_stale_is_not_applied(deployed: Deployed) -> None:
+    deployed.approve()
+    deployed.stack.command(deployed.stack._terraform, "taint", "terraform_data.a")
+    before = deployed.state()
+    done = deployed.apply()
+    assert (done.returncode, b"The state is not the one" in done.stderr) == (11, True), done.stderr
+    assert deployed.state() == before
+    assert deployed.events() == ["decided", "decided"]
+
+
+def test_a_state_that_moved_without_the_gate_is_recorded(deployed: Deployed) -> None:
+    deployed.approve()
+    assert deployed.apply("--no-verify").returncode == 0
+    deployed.stack.command(deployed.stack._terraform, "taint", "terraform_data.a")
+    deployed.stack.commit(HIGH.replace("INPUT", "once more"))
+    deployed.stack.plan()
+    deployed.stack.base = ()
+    deployed.approve()
+    done = deployed.apply("--no-verify")
+    assert (done.returncode, b"The state moved without the gate" in done.stderr) == (0, True), done.stderr
+    assert deployed.events()[-3:] == ["bypassed", "intended", "applied"]
+    assert deployed.verified().problems == ()
+
+
+def test_a_failed_apply_is_recorded_as_one(deployed: Deployed) -> None:
+    failing = 'resource "terraform_data" "b" {\n  provisioner "local-exec" {\n    command = "exit 3"\n  }\n}\n'
+    deployed.stack.commit(HIGH.replace("INPUT", "changed") + failing)
+    deployed.stack.plan()
+    deployed.approve()
+    done = deployed.apply()
+    assert done.returncode == 20, done.stdout + done.stderr
+    assert deployed.events()[-2:] == ["intended", "failed"]
+    failed = deployed.entries()[-1]
+    assert failed.details["outcome"] == "terraform failed"
+    assert failed.state.attempt is not None
+    assert failed.state.used == {}
+    assert deployed.verified().problems == ()
+
+
+def test_an_apply_that_has_not_ended_on_record_stops_the_next(deployed: Deployed, gate_key: Path) -> None:
+    deployed.approve()
+    assert deployed.stack.iacgate("gate", *deployed.ledger).returncode == 0
+    decided = deployed.entries()[-1]
+
+    def began(state: Any, sequence: int, instant: str) -> Any:
+        return after_intent(state, Intent(decided.change, "run-1", "f" * 64, instant, sequence), ())
+
+    ledger = Ledger(FolderStore(deployed.place, clock=now), signer=SshGate(gate_key))
+    draft = Draft(
+        event="intended",
+        stack=decided.stack,
+        change=decided.change,
+        settings=decided.settings,
+        details={"decision": decided.sequence},
+        advance=began,
+    )
+    ledger.append(draft)
+    done = deployed.apply("--no-verify")
+    assert (done.returncode, b"has not said how that ended" in done.stderr) == (11, True)
+    done = deployed.apply("--no-verify", "--resume")
+    assert done.returncode == 0, done.stderr
+    assert deployed.events()[-5:] == ["intended", "decided", "interrupted", "intended", "applied"]
+    assert deployed.verified().problems == ()
+
+
+def test_who_deploys_approves_nothing(deployed: Deployed) -> None:
+    deployed.approve()
+    done = deployed.apply("--deployer", "ann")
+    assert (done.returncode, b"ann had a hand in this change" in done.stdout) == (11, True), done.stdout
+
+
+def test_secrets_of_the_plan_and_of_the_new_state_are_not_kept(deployed: Deployed) -> None:
+    text = (
+        'variable "password" {\n  type = string\n  default = "correct-horse-battery"\n  sensitive = true\n}\n'
+        'resource "terraform_data" "b" {\n  input = var.password\n'
+        '  provisioner "local-exec" {\n    command = "echo it is $(echo correct-horse)-battery"\n  }\n}\n'
+    )
+    deployed.stack.commit(HIGH.replace("INPUT", "changed") + text)
+    deployed.stack.plan()
+    deployed.approve()
+    done = deployed.apply("--no-verify")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert b"it is (sensitive)" in done.stdout
+    for path in deployed.place.rglob("*"):
+        assert not path.is_file() or b"correct-horse-battery" not in path.read_bytes(), path
+    assert b"correct-horse-battery" not in done.stdout + done.stderr
+
+
+def test_a_store_that_fails_after_the_apply_is_made_up_for(deployed: Deployed, tmp_path: Path) -> None:
+    """The result waits, and `evidence push` stores it."""
+    hook = tmp_path / "away"
+    text = (
+        'resource "terraform_data" "b" {\n  provisioner "local-exec" {\n'
+        f'    command = "mv {deployed.place} {hook}"\n  }}\n}}\n'
+    )
+    deployed.stack.commit(HIGH.replace("INPUT", "changed") + text)
+    deployed.stack.plan()
+    deployed.approve()
+    done = deployed.apply("--no-verify", "--format", "json")
+    assert done.returncode == 21, done.stderr
+    assert json.loads(done.stdout)["event"] == "applied"
+    assert b"iacgate evidence push" in done.stderr
+    hook.rename(deployed.place)
+    assert deployed.events()[-1] == "intended"
+    done = deployed.stack._run("evidence", "push", cwd=deployed.stack.root)
+    assert done.returncode == 0, done.stderr
+    assert deployed.events()[-1] == "applied"
+    assert deployed.verified().problems == ()
+    assert deployed.stack._run("evidence", "push", cwd=deployed.stack.root).returncode == 0
+    assert deployed.events()[-2:] == ["intended", "applied"], "once"
+
+
+def test_in_a_pipeline_a_folder_is_no_evidence_for_production(deployed: Deployed) -> None:
+    where = ("--inbox", str(deployed.stack.inbox), *deployed.stack.base, *deployed.ledger)
+    done = deployed.stack._run("gate", "tfplan", *where, "--program", "terraform", cwd=deployed.stack.root, CI="true")
+    assert (done.returncode, done.stdout, b"a folder is no evidence" in done.stderr) == (4, b"", True)
+
+
+def test_a_hostile_environment_does_not_reach_terraform(deployed: Deployed, tmp_path: Path) -> None:
+    """Attack 26."""
+    deployed.approve()
+    elsewhere = tmp_path / "elsewhere.tfstate"
+    where = ("--inbox", str(deployed.stack.inbox), *deployed.stack.base, *deployed.ledger, "--no-verify")
+    done = deployed.stack._run(
+        "apply",
+        "tfplan",
+        *where,
+        cwd=deployed.stack.root,
+        TF_CLI_ARGS_apply=f"-state={elsewhere}",
+        TF_WORKSPACE="other",
+        TF_REATTACH_PROVIDERS="{}",
+        TF_DATA_DIR=str(tmp_path / "data"),
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not elsewhere.exists()
+    assert deployed.events()[-1] == "applied"
