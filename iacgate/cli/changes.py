@@ -75,7 +75,7 @@ class Change:
         found = (self.assessment.severity, *((said.severity,) if said else ()))
         self.severity = max(found, key=lambda severity: severity.rank)
         self.demand = self._environment.demand(self.severity, self._type)
-        self.around, repository = look_around(loaded, said, self._environment.generated)
+        self.around, repository = look_around(loaded, said, self._environment.generated, placed.variables)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
         self.ledger = open_ledger(asked.ledger, own, record=asked.record)
