@@ -28,7 +28,7 @@ from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
 from iacgate.shell.inbox import FolderInbox
 from iacgate.shell.submissions import Said
-from iacgate.vocabulary import ChangeType
+from iacgate.vocabulary import ChangeType, Severity
 
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -55,7 +55,7 @@ class Asked(msgspec.Struct, frozen=True):
 class Change:
     """One plan of one change, judged, with everything that decides about it."""
 
-    def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, with_differences: bool) -> None:
+    def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, differences_from: Severity | None) -> None:
         if judge.own is None:
             raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
         if asked.change and not _CHANGE.fullmatch(asked.change):
@@ -64,7 +64,7 @@ class Change:
         said = loaded.said if asked.believe else None
         self.roster = _roster(own.settings.roster, own.settings.folder)
         self.inbox = FolderInbox(Path(asked.inbox), create=asked.hand_over and bool(asked.inbox))
-        self.assessment = judge.judge(loaded, with_differences=with_differences)
+        self.assessment = judge.judge(loaded, differences_from=differences_from)
         placed, self._environment = own.place(loaded)
         if loaded.plan_file is None and judge.stack and not self._environment.json_only:
             raise UsageInvalid(
@@ -141,7 +141,9 @@ class Change:
 
 def assessment_digest(assessment: Assessment) -> str:
     """Return the digest of what the approver was shown, differences for display left out."""
-    changes = tuple(msgspec.structs.replace(change, differences=()) for change in assessment.changes)
+    changes = tuple(
+        msgspec.structs.replace(change, differences=(), more_differences=0) for change in assessment.changes
+    )
     return canonical.digest(canonical.canonical_json(msgspec.structs.replace(assessment, changes=changes)))
 
 

@@ -444,6 +444,11 @@ def test_a_signature_of_the_settings_that_would_not_count_is_not_written(signed:
     assert iacgate(*arguments, cwd=signed.root).returncode == 0
 
 
+def test_whoever_approves_is_shown_what_differs(stack: Stack) -> None:
+    quiet = stack.approve("ann").stderr.decode().partition("Without findings (1):")[2]
+    assert '~ terraform_data.a\n               ~ input: "INPUT" -> "changed"\n' in quiet
+
+
 def test_whoever_signs_settings_is_shown_what_changes_and_asked(signed: Stack, iacgate: Run) -> None:
     folder = signed.root / ".iacgate"
     before = sorted((folder / "trust").rglob("*"))
