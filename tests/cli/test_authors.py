@@ -220,8 +220,8 @@ def test_a_cherry_pick_keeps_its_author(company: Company) -> None:
     company.change("rebaser", "", f"(cherry picked from commit {source})")
     assert (company.why(), company.hands()) == ([], {"bob", "rebaser"})
     name = company.change("rebaser", "", f"(cherry picked from commit {'1' * 40})", text="lost")
-    lost = f"commit {name}: picked from commit 111111111111, which is not here: fetch it."
-    assert f"It is not known who had a hand in {lost}" in company.why()
+    lost = f"commit {name}: picked from commit {'1' * 40}, which is not here: fetch it"
+    assert any(why.startswith(f"It is not known who had a hand in {lost} (git fetch") for why in company.why())
 
 
 def test_what_was_merged_and_never_applied_has_its_authors(company: Company) -> None:
