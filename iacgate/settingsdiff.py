@@ -6,6 +6,7 @@ Whoever signs a version reads this first. A line that begins with ``!`` loosens 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -200,6 +201,7 @@ def _stacks(before: Mapping[str, Stack], after: Mapping[str, Stack]) -> Iterator
             new = after[name]
             more = f", in the account {new.account}" if new.account else ""
             more += f", after {new.promotes_from}" if new.promotes_from else ""
+            more += f", with the variables in {', '.join(new.variables)}" if new.variables else ""
             yield f"! the stack {name} is new, in {new.environment}{more}"
         elif name not in after:
             yield f"  the stack {name} is gone: what belonged to it counts as production"
@@ -210,10 +212,14 @@ def _stacks(before: Mapping[str, Stack], after: Mapping[str, Stack]) -> Iterator
 def _stack(name: str, old: Stack, new: Stack) -> Iterator[str]:
     """Yield what changes; only to name an account, or a stack that comes first, loosens nothing."""
     for field in Stack.__struct_fields__:
-        was, now = getattr(old, field) or "nothing", getattr(new, field) or "nothing"
+        was, now = (_worded(getattr(stack, field)) for stack in (old, new))
         if was != now:
             tighter = field in ("account", "promotes_from") and was == "nothing"
             yield f"{_mark(not tighter)} the stack {name}: {field} changes from {was} to {now}"
+
+
+def _worded(value: Any) -> Any:
+    return (", ".join(value) if isinstance(value, tuple) else value) or "nothing"
 
 
 def _suppressions(before: set[Suppression], after: set[Suppression]) -> Iterator[str]:

@@ -70,7 +70,7 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 class Bundle(msgspec.Struct, frozen=True):
-    """One version of the settings as they were: their digest, who is in them, and what they demand.
+    """One version of the settings as they were: their digest, who is in them, what they demand, and their files.
 
     The roster proves identities by the trusted root of the same version: whoever brings another root
     cannot use it to sign that he may.
@@ -79,6 +79,7 @@ class Bundle(msgspec.Struct, frozen=True):
     digest: str
     roster: Roster | None
     policy: Policy
+    files: Mapping[str, bytes] = {}
 
 
 def bundle_digest(files: Mapping[str, bytes]) -> str:

@@ -31,10 +31,12 @@ FOLDER = Path(__file__).resolve().parents[1] / "docs" / "schemas"
 def preview_schema() -> dict[str, Any]:
     """Return the schema of what ``preview --format json`` prints for one plan."""
     (_, schema), definitions = _schema(Assessment)
-    # Differences are kept for people only: see `with_differences` of iacgate.risk.assess.assess.
-    del definitions["AssessedChange"]["properties"]["differences"], definitions["Difference"]
-    name = {"const": render_json.SCHEMA, "description": "The name and version of this schema."}
-    schema["properties"] = {"schema": name, **schema["properties"]}
+    # Differences are kept for people only: see `differences_from` of iacgate.risk.assess.assess.
+    for name in ("differences", "more_differences"):
+        del definitions["AssessedChange"]["properties"][name]
+    del definitions["Difference"]
+    version = {"const": render_json.SCHEMA, "description": "The name and version of this schema."}
+    schema["properties"] = {"schema": version, **schema["properties"]}
     schema["required"] = ["schema", *schema["required"]]
     return _document("The assessment of one plan", schema, definitions)
 

@@ -73,6 +73,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "workspace": "The Terraform workspace.",
         "account": "The AWS account, Google project or Azure subscription, in quotes; approvals are bound to it.",
         "promotes_from": "The stack to which the same change goes first.",
+        "variables": "The files that its plans are made with (-var-file), from the repository's root, in that order.",
     },
     "Suppressions": {"suppressions": "Findings that were looked at and accepted."},
     "Suppression": {

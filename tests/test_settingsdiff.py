@@ -197,6 +197,8 @@ def test_what_the_policy_says_of_an_environment_changes(before: str, after: str,
         (", account: '1'", "", "! the stack shop: account changes from 1 to nothing"),
         ("", ", promotes_from: test", "  the stack shop: promotes_from changes from nothing to test"),
         (", promotes_from: test", "", "! the stack shop: promotes_from changes from test to nothing"),
+        ("", ", variables: [a, b]", "! the stack shop: variables changes from nothing to a, b"),
+        (", variables: [a]", ", variables: [b]", "! the stack shop: variables changes from a to b"),
     ],
 )
 def test_what_changes_of_a_stack_is_said(before: str, after: str, line: str) -> None:
@@ -206,5 +208,7 @@ def test_what_changes_of_a_stack_is_said(before: str, after: str, line: str) -> 
 
 
 def test_a_new_stack_says_where_it_is() -> None:
-    text = STACK.replace(b"key: a}", b"key: a}, account: '1'")
-    assert "! the stack shop is new, in dev, in the account 1" in list(in_words(BEFORE, settings(stacks=text)))
+    text = STACK.replace(b"key: a}", b"key: a}, account: '1', variables: [a.tfvars]")
+    assert "! the stack shop is new, in dev, in the account 1, with the variables in a.tfvars" in list(
+        in_words(BEFORE, settings(stacks=text))
+    )

@@ -28,6 +28,7 @@ NAMESPACE: Final = "git"
 """The SSHSIG namespace in which git signs."""
 
 _SHORT: Final = 12
+_HELPS: Final = "fetch it (git fetch REMOTE COMMIT), or leave that line out of the message if it only quotes another's"
 _SSH: Final = b"-----BEGIN SSH SIGNATURE-----"
 
 
@@ -183,7 +184,7 @@ def _picked(commit: Commit, history: History, roster: Roster, now: str) -> Itera
         seen.add(name)
         source = history.picked.get(name)
         if source is None:
-            why = f"picked from commit {name[:_SHORT]}, which is not here: fetch it"
+            why = f"picked from commit {name}, which is not here: {_HELPS}"
             yield Author(name[:_SHORT], "", "named", commit.id[:_SHORT], why)
             continue
         yield from _signed(source, _signer(source, roster, now))

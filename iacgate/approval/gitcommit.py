@@ -15,7 +15,10 @@ import msgspec
 
 _IDENTITY: Final = re.compile(rb"[^<>]*<([^<>]*)> -?\d+ [+-]\d{4}")
 _CO_AUTHOR: Final = re.compile(r"\s*co-?authored-?by\s*:(.*)", re.IGNORECASE)
-_PICKED: Final = re.compile(r"\(cherry picked from commit ([0-9a-f]{7,64})\)", re.IGNORECASE)
+_PICKED: Final = re.compile(
+    r"^[^\S\n]*\(cherry picked from commit ([0-9a-f]{7,64})\)[^\S\n]*$", re.IGNORECASE | re.MULTILINE
+)
+"""Git writes it on a line of its own; anywhere in the message, because a squash has many messages in its own."""
 _E_MAIL: Final = re.compile(r"<([^<>]*)>")
 _LONGEST: Final = 254
 """Characters of an e-mail (RFC 5321, section 4.5.3.1.3); what is longer is cut, and is nobody's."""

@@ -166,7 +166,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         plan_file=gated.plan_file,
         fingerprint=change.wanted.fingerprint,
         repository=gated.repository,
-        places=change.around.places,
+        places=change.around.places.folders,
         operators=Path(change.loaded.folder),
         decision=entry.entry.sequence,
         statements=_statements(gated.inputs, decision),

@@ -30,7 +30,7 @@ from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
 from iacgate.shell.inbox import open_inbox
 from iacgate.shell.submissions import Said, is_change
-from iacgate.vocabulary import ChangeType
+from iacgate.vocabulary import ChangeType, Severity
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -53,7 +53,7 @@ class Asked(msgspec.Struct, frozen=True):
 class Change:
     """One plan of one change, judged, with everything that decides about it."""
 
-    def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, with_differences: bool) -> None:
+    def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, differences_from: Severity | None) -> None:
         if judge.own is None:
             raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
         if asked.change and not is_change(asked.change):
@@ -62,7 +62,7 @@ class Change:
         said = loaded.said if asked.believe else None
         self.roster = _roster(own.settings.roster, own.settings.folder)
         self.inbox = open_inbox(asked.inbox, create=asked.hand_over and bool(asked.inbox))
-        self.assessment = judge.judge(loaded, with_differences=with_differences)
+        self.assessment = judge.judge(loaded, differences_from=differences_from)
         placed, self._environment = own.place(loaded)
         if loaded.plan_file is None and judge.stack and not self._environment.json_only:
             raise UsageInvalid(
@@ -73,7 +73,7 @@ class Change:
         found = (self.assessment.severity, *((said.severity,) if said else ()))
         self.severity = max(found, key=lambda severity: severity.rank)
         self.demand = self._environment.demand(self.severity, self._type)
-        self.around, self.repository = look_around(loaded, said, self._environment.generated)
+        self.around, self.repository = look_around(loaded, said, self._environment.generated, placed.variables)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
         self.wanted = self._wanted(asked, target, own)
@@ -182,7 +182,9 @@ def _dropped(recorder: Recorder | None, change: str, received: list[Received]) -
 
 def assessment_digest(assessment: Assessment) -> str:
     """Return the digest of what the approver was shown, differences for display left out."""
-    changes = tuple(msgspec.structs.replace(change, differences=()) for change in assessment.changes)
+    changes = tuple(
+        msgspec.structs.replace(change, differences=(), more_differences=0) for change in assessment.changes
+    )
     return canonical.digest(canonical.canonical_json(msgspec.structs.replace(assessment, changes=changes)))
 
 

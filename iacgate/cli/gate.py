@@ -34,7 +34,7 @@ from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.bundles import ROOT
 from iacgate.shell.ci import run_of
-from iacgate.vocabulary import CHANGE_TYPES
+from iacgate.vocabulary import CHANGE_TYPES, Severity
 
 
 def plan_options(command: Any) -> Any:
@@ -93,7 +93,7 @@ def read_changes(
     )
     for name in names:
         for loaded in plans(name, options["inbox"], origin, options["change"]):
-            yield Change(judge, loaded, asked, with_differences=purpose == "sign")
+            yield Change(judge, loaded, asked, differences_from=Severity.NONE if purpose == "sign" else None)
 
 
 @click.command()

@@ -37,6 +37,7 @@ stacks: []
 #    backend: {type: s3, bucket: example-state, key: payments.tfstate}
 #    account: "123456789012"       # AWS account, Google project or Azure subscription: approvals count for no other
 #    promotes_from: payments-test  # the stack to which the same change goes first
+#    variables: [env/prod.tfvars]  # the files of -var-file, from the root of the repository
 """
 SUPPRESSIONS: Final = """\
 # Findings that were looked at and accepted: rule, address, reason, owner, and the last day (UTC).

@@ -16,6 +16,7 @@ from iacgate.risk.context import Context
 from iacgate.risk.packs import RuleSet
 from iacgate.shell.folders import find_settings, holds_configuration
 from iacgate.shell.shipped import shipped_packs
+from iacgate.vocabulary import Severity
 
 if TYPE_CHECKING:
     from iacgate.cli.own import Own
@@ -49,8 +50,10 @@ class Judge:
         self._rules: dict[frozenset[str] | None, RuleSet] = {}
         self._all = self._ruleset(None)
 
-    def judge(self, loaded: Loaded, *, with_differences: bool) -> Assessment:
+    def judge(self, loaded: Loaded, *, differences_from: Severity | None = None) -> Assessment:
         """Return the assessment of one plan, as the settings weigh it.
+
+        The attributes that change are kept from a severity on, for display.
 
         Raises what reading, judging and asking policies raise.
         """
@@ -70,7 +73,7 @@ class Judge:
             policies=[item.identity for item in asked],
         )
         with Progress(sys.stderr, loaded.plan.name) as progress:
-            assessment = assess(loaded.plan, rules, context, with_differences=with_differences, progress=progress.step)
+            assessment = assess(loaded.plan, rules, context, differences_from=differences_from, progress=progress.step)
         return self.own.adjust(assessment, loaded, self._all) if self.own else assessment
 
     def _ruleset(self, judging: frozenset[str] | None) -> RuleSet:

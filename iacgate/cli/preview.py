@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     for index, name in enumerate(plans or ("",)):
         try:
             for loaded in load(name, origin):
-                assessment = judge.judge(loaded, with_differences=output == "text")
+                assessment = judge.judge(loaded, differences_from=Severity.MEDIUM if output == "text" else None)
                 _write(assessment, output=output, everything=everything, color=color, first=index == 0)
                 worst = max(worst, assessment.severity, key=lambda severity: severity.rank)
         except IacgateError as error:

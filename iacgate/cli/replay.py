@@ -96,7 +96,7 @@ def replayed(judge: Judge, own: Own, plans: Iterable[NamedPlan]) -> Iterator[str
 
 def _replay(judge: Judge, own: Own, plan: NamedPlan) -> Iterator[Replayed]:
     for loaded in load(plan.name, Origin(plan.plan_json, None, "")):
-        severity = judge.judge(loaded, with_differences=False).severity
+        severity = judge.judge(loaded).severity
         placed, environment = own.place(loaded)
         needs = seats_in_words(environment.demand(severity, "normal").seats) or "nobody"
         if environment.deny and severity.rank >= environment.deny.rank:

@@ -13,10 +13,11 @@ from iacgate.approval.duties import Author, Hands, of_accounts, of_commits, of_n
 from iacgate.cli.loading import Loaded
 from iacgate.errors import UsageInvalid
 from iacgate.people.roster import Roster
-from iacgate.plan.source.extent import extent, local_files
+from iacgate.plan.source.extent import local_files
 from iacgate.shell.clock import now
-from iacgate.shell.commits import history, places_of, uncommitted
+from iacgate.shell.commits import history
 from iacgate.shell.git import Repository, root_of
+from iacgate.shell.places import Places, places_of, uncommitted
 from iacgate.shell.submissions import Said
 
 _NOT_NAMED: Final = Author(
@@ -36,15 +37,15 @@ _NO_COMMITS: Final = Author(
 class Around(msgspec.Struct, frozen=True):
     """Where a plan comes from: commit, tree and folder, and what of it the plan was made from.
 
-    Empty where nobody knows; ``place`` is ``None`` outside of a repository. ``places`` are the folders that the
-    plan was made from (none: it cannot be told, and all count), ``sources`` is the digest over them;
-    ``uncommitted`` are the sources of the plan that the commit does not have so.
+    Empty where nobody knows; ``place`` is ``None`` outside of a repository. ``places`` is what the plan
+    was made from, ``sources`` the digest over its folders (none: over everything): what files give to variables, the
+    plan's fingerprint binds. ``uncommitted`` are the sources of the plan that the commit does not have so.
     """
 
     tree: str = ""
     commit: str = ""
     place: str | None = None
-    places: tuple[str, ...] = ()
+    places: Places = Places()
     sources: str = ""
     uncommitted: tuple[str, ...] = ()
 
@@ -64,11 +65,13 @@ class Named(msgspec.Struct, frozen=True):
     applied: bool = False
 
 
-def look_around(loaded: Loaded, said: Said | None, generated: Sequence[str]) -> tuple[Around, Repository | None]:
+def look_around(
+    loaded: Loaded, said: Said | None, generated: Sequence[str], variables: Sequence[str]
+) -> tuple[Around, Repository | None]:
     """Return where a plan comes from: as its planner says where that is believed, else as its repository has it.
 
-    ``generated`` are names of sources that no commit has. Raises :class:`UsageInvalid` where the repository
-    has not committed what stands in its working tree.
+    ``generated`` are names of sources that no commit has, ``variables`` the stack's files of variables.
+    Raises :class:`UsageInvalid` where the repository has not committed what stands in its working tree.
     """
     if said:
         return Around(tree=said.tree, place=said.place, sources=said.sources), None
@@ -76,8 +79,8 @@ def look_around(loaded: Loaded, said: Said | None, generated: Sequence[str]) -> 
     if repository is None:
         return Around(), None
     file = loaded.plan_file
-    places = places_of(repository, extent(file.sources), file.variables) if file else ()
-    sources = canonical.digest_named(repository.trees(places))
+    places = places_of(repository, file, variables) if file else Places()
+    sources = canonical.digest_named(repository.trees(places.folders))
     differing = uncommitted(repository, local_files(file.sources), generated) if file else ()
     return Around(repository.tree, repository.commit, repository.folder, places, sources, differing), repository
 
@@ -95,7 +98,7 @@ def _repository(folder: str) -> Repository | None:
 
 
 def hands_of(
-    named: Named, repository: Repository | None, places: tuple[str, ...], roster: Roster, *, must_be_signed: bool
+    named: Named, repository: Repository | None, places: Places, roster: Roster, *, must_be_signed: bool
 ) -> Hands:
     """Return who had a hand in a change: those named, and those of the commits since the base.
 
@@ -109,6 +112,6 @@ def hands_of(
         raise UsageInvalid("--base names a commit, and this is no git repository.", hint="Name people: --author.")
     if not named.applied and Repository(repository.place, named.base).commit == repository.commit:
         return Hands((*authors, _NO_COMMITS), None)
-    commits = history(repository, named.base, places)
+    commits = history(repository, named.base, (*places.folders, *places.files))
     found = of_commits(commits, roster, now(), vouched=named.vouched, must_be_signed=must_be_signed)
     return Hands((*authors, *found.authors), found.unsigned)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from iacgate import canonical, trust
+from iacgate.cli.approve import DENIED
+from iacgate.cli.policy import in_words as policy_in_words
 from iacgate.cli.signing import Signing, key_options
 from iacgate.errors import CannotCount, TrustInvalid, UsageInvalid
 from iacgate.people.identities import ROOT_FILE
@@ -39,9 +42,11 @@ def command() -> None:
 @click.option("--as", "principal", required=True, metavar="ID", help="Who you are in people.yaml.")
 @key_options
 @click.option("--reason", default="", metavar="TEXT", help="Why the settings change.")
-def sign_settings(config: str, principal: str, reason: str, **options: Any) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def sign_settings(config: str, principal: str, reason: str, **options: Any) -> int:
     """Sign the settings in the working tree as their next version; commit the file that this writes.
 
+    It says in words what you would sign, as `trust diff` does against the version before, and asks.
     The first version is the genesis: pin its digest as IACGATE_TRUST_ROOT where the gate runs.
 
     \b
@@ -56,13 +61,31 @@ def sign_settings(config: str, principal: str, reason: str, **options: Any) -> N
     roster = read_roster(files.get("people.yaml", b""), f"{folder}/people.yaml", prove)
     signing = Signing(options, principal, roster)
     version, previous = _next(files, digest)
+    deciding = _deciding(folder, files, digest, previous)
+    _show(version, files, deciding.files if previous else None)
+    if not options["yes"] and not click.confirm(f"Sign this as {principal}?", err=True):
+        click.echo("Nothing was signed.", err=True)
+        return DENIED
     data = signing.seal(trust.encode(digest, version, previous, principal, reason, now()))
-    _check_signer(data, principal, _deciding(folder, files, digest, previous))
+    _check_signer(data, principal, deciding)
     path = folder / trust.SIGNATURES / f"{version:04d}" / f"{canonical.digest(data)}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     click.echo(f"Signed version {version} of the settings, {digest}, as {principal}.")
     click.echo(f"Commit {path}.")
+    return 0
+
+
+def _show(version: int, files: Mapping[str, bytes], before: Mapping[str, bytes] | None) -> None:
+    """Say what a version changes, or of the first, what it says."""
+    if before is None:
+        head, policy = "The first version of the settings:", {"policy.yaml": files.get("policy.yaml", b"{}")}
+        lines = [*policy_in_words(bundle_of("", policy).policy), *in_words(policy, {**policy, **files})]
+    else:
+        head, lines = f"Version {version} of the settings, against the one before:", list(in_words(before, files))
+    click.echo(head, err=True)
+    for line in lines or ["  the settings say the same"]:
+        click.echo(harmless(line), err=True)
 
 
 def _deciding(folder: Path, files: dict[str, bytes], digest: str, previous: str) -> trust.Bundle:

@@ -42,7 +42,9 @@ def recorded(inputs: Inputs, decision: bytes, settings: Mapping[str, bytes]) -> 
 
 def _without_differences(inputs: Inputs) -> Inputs:
     """Return inputs without what is only for display, and decides nothing."""
-    changes = tuple(msgspec.structs.replace(change, differences=()) for change in inputs.assessment.changes)
+    changes = tuple(
+        msgspec.structs.replace(change, differences=(), more_differences=0) for change in inputs.assessment.changes
+    )
     return msgspec.structs.replace(inputs, assessment=msgspec.structs.replace(inputs.assessment, changes=changes))
 
 

@@ -17,7 +17,7 @@ import msgspec
 MERGE_IDENTITY: Final = "web-flow"
 """The account that commits at GitHub when somebody clicks; its verified signature says so."""
 
-_CO_AUTHOR: Final = re.compile(r"^\s*co-authored-by:(.*)$", re.IGNORECASE | re.MULTILINE)
+_CO_AUTHOR: Final = re.compile(r"^[^\S\n]*co-authored-by:(.*)$", re.IGNORECASE | re.MULTILINE)
 _SIGNED_BY_ANOTHER: Final = ("bad_email", "invalid")
 """Reasons of GitHub's: the signature is somebody else's, or of something else."""
 _STARTED_BY_THE_FORGE: Final = ("pull_request", "pull_request_target", "pull_request_review", "merge_group")
@@ -45,10 +45,11 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
 class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A pull request, with all of its commits.
 
-    Logins are empty where an account is gone, ``head_repository`` where the fork is.
+    Logins are empty where an account is gone, ``head_repository`` where the fork is; ``created`` is when it was opened.
     """
 
     number: int
+    created: str
     author: str
     state: str
     base_ref: str
@@ -90,7 +91,8 @@ def accounts(pull_request: PullRequest, pushes: Sequence[Push], run: Run | None)
 
     1. the author of the pull request
     2. authors, committers and co-authors of its commits; the forge's own identity only where it is not verified
-    3. whoever moved its branch; when the head's own push is not among them, somebody unknown
+    3. whoever moved its branch, since it was last created where that is sure; when the head's own push is not
+       among them, somebody unknown
     4. who started the run by hand, or ran it again (``run`` is ``None`` where there is none)
 
     Whoever merged it is not among them: merging is no authorship.
@@ -139,11 +141,26 @@ def _email(text: str, whose: str) -> str:
 
 def _of_pushes(pull_request: PullRequest, pushes: Sequence[Push]) -> Iterator[str]:
     """Yield who moved the branch; deleting it puts nothing into it."""
-    moves = [push for push in pushes if push.kind != "branch_deletion"]
+    moves = [push for push in _of_this_branch(pull_request, pushes) if push.kind != "branch_deletion"]
     for push in moves:
         yield push.actor or _unknown(f"who pushed {push.after[:12]}, whose account is gone")
     if not any(push.after == pull_request.head_sha for push in moves):
         yield _unknown(f"who pushed {pull_request.head_sha[:12]}, which the forge does not tell")
+
+
+def _of_this_branch(pull_request: PullRequest, pushes: Sequence[Push]) -> Sequence[Push]:
+    """Return the pushes without those to an earlier branch of the same name, where it is sure which these are.
+
+    It is where the branch was created before the pull request was opened, and neither created again since then nor
+    deleted in between. What was pushed to the earlier one and is still in the pull request stays its pusher's.
+    """
+    created = [push.instant for push in pushes if push.kind == "branch_creation"]
+    begin = max(created, default="")
+    gone = any(push.kind == "branch_deletion" and begin <= push.instant <= pull_request.created for push in pushes)
+    if not created or gone or begin >= pull_request.created:
+        return pushes
+    kept = {pull_request.head_sha, *(commit.sha for commit in pull_request.commits)}
+    return [push for push in pushes if push.instant >= begin or push.after in kept]
 
 
 def _of_run(pull_request: PullRequest, run: Run) -> Iterator[str]:

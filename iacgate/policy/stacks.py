@@ -17,6 +17,7 @@ from iacgate.errors import SettingsInvalid, UsageInvalid
 
 HINT = "See docs/settings.md for the form of stacks.yaml."
 
+FilePath = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Account = Annotated[str, msgspec.Meta(max_length=200)]
 
 
@@ -26,7 +27,8 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``backend`` holds ``type`` and those settings of the backend's configuration that
     identify the state, for example ``bucket`` and ``key``. ``account`` is where its objects
     are: an AWS account, a Google project, an Azure subscription. ``promotes_from`` is the stack
-    to which the same change goes first.
+    to which the same change goes first. ``variables`` are the files that its plans are made with
+    (``-var-file``), from the root of the repository and in that order.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Stack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workspace: str = "default"
     account: Account = ""
     promotes_from: str = ""
+    variables: Annotated[tuple[FilePath, ...], msgspec.Meta(max_length=50)] = ()
 
 
 class Stacks(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,6 +53,7 @@ class Placed(msgspec.Struct, frozen=True):
     environment: str
     how: str
     account: str = ""
+    variables: tuple[str, ...] = ()
 
 
 def read_stacks(data: bytes, file: str) -> Stacks:
@@ -75,6 +79,9 @@ def _wrong(stack: Stack, before: Sequence[Stack]) -> tuple[str, str] | None:
             "its state",
             HINT,
         )
+    odd = next((path for path in stack.variables if not _is_path(path)), "")
+    if odd:
+        return f"{odd!r} is no path of a file", "Name it from the root of the repository, such as env/prod.tfvars."
     for other in before:
         if other.name == stack.name:
             return f"two stacks are called {stack.name!r}", HINT
@@ -84,6 +91,10 @@ def _wrong(stack: Stack, before: Sequence[Stack]) -> tuple[str, str] | None:
                 "Name a setting of the backend in which they differ, such as the key.",
             )
     return None
+
+
+def _is_path(path: str) -> bool:
+    return path.isprintable() and not {"", ".", ".."} & set(path.split("/"))
 
 
 def _wrong_promotion(stack: Stack, stacks: Sequence[Stack]) -> tuple[str, str] | None:
@@ -131,7 +142,7 @@ def place(
         if said is None:
             return Placed("", "", "the plan's JSON does not tell its backend")
         how = "named on the command line; the plan's JSON does not tell"
-        return Placed(said.name, said.environment, how, said.account)
+        return Placed(said.name, said.environment, how, said.account, said.variables)
     found = by_backend(stacks, *backend)
     if said is not None and found is not said:
         belongs = f"belongs to {found.name!r}" if found else "is not in stacks.yaml"
@@ -141,4 +152,5 @@ def place(
         )
     if found is None:
         return Placed("", "", "its backend and workspace are not in stacks.yaml")
-    return Placed(found.name, found.environment, "by its backend and workspace", found.account)
+    how = "by its backend and workspace"
+    return Placed(found.name, found.environment, how, found.account, found.variables)

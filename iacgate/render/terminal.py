@@ -37,7 +37,10 @@ _INDENT: Final = " " * 15
 
 
 class Style(msgspec.Struct, frozen=True):
-    """How to print: colour or not, and the terminal's columns (0: do not cut lines)."""
+    """How to print: colour or not, and the terminal's columns (0: do not cut lines).
+
+    ``everything`` lists every change, and what differs in each as far as that is known.
+    """
 
     colour: bool = False
     columns: int = 0
@@ -59,7 +62,10 @@ def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
     pad = min(_ADDRESS, max((width(_address(change)) for change in loud), default=0))
     for change in loud:
         yield from _change(change, pad, style)
-    yield from _quiet(quiet, style)
+    yield from _quiet("Without findings", quiet, style)
+    if style.everything:
+        accepted = [change for change in assessment.changes if change.findings and not _counting(change.findings)]
+        yield from _quiet("With suppressed findings only", accepted, style)
     yield from _suppressed(assessment, style)
     yield from _unknowns(assessment)
     yield from _foot(assessment)
@@ -124,26 +130,37 @@ def _change(change: AssessedChange, columns: int, style: Style) -> Iterator[str]
     if change.blast_radius.total:
         radius = change.blast_radius
         yield f"{_INDENT}{radius.total} resources depend on it, {radius.direct} of them directly"
-    if change.severity.rank >= Severity.MEDIUM.rank:
-        for item in change.differences:
-            forced = "  # forces replacement" if item.forces_replacement else ""
-            line = f"{_INDENT}~ {harmless(item.path)}: {harmless(item.before)} -> {harmless(item.after)}{forced}"
-            yield _cut(line, style)
+    if change.severity.rank >= Severity.MEDIUM.rank or style.everything:
+        yield from _differences(change, style)
 
 
-def _quiet(changes: list[AssessedChange], style: Style) -> Iterator[str]:
+def _differences(change: AssessedChange, style: Style) -> Iterator[str]:
+    for item in change.differences:
+        forced = "  # forces replacement" if item.forces_replacement else ""
+        line = f"{_INDENT}~ {harmless(item.path)}: {harmless(item.before)} -> {harmless(item.after)}{forced}"
+        yield _cut(line, style)
+    if change.more_differences:
+        yield f"{_INDENT}~ ... and at least {change.more_differences} more"
+
+
+def _quiet(title: str, changes: list[AssessedChange], style: Style) -> Iterator[str]:
     if not changes:
         return
     yield ""
-    yield f"Without findings ({len(changes)}):"
-    shown = changes if style.everything else changes[:MAX_QUIET]
-    for change in shown:
+    yield f"{title} ({len(changes)}):"
+    left_out = []
+    for number, change in enumerate(changes):
+        if number >= MAX_QUIET and not style.everything and "delete" not in change.actions:
+            left_out.append(change)  # what is destroyed is always listed
+            continue
         moved = f"  (moved from {harmless(change.previous_address)})" if change.previous_address else ""
         yield _cut(f"{'':8} {_symbol(change):>3} {harmless(change.address)}{moved}", style)
-    if len(shown) < len(changes):
-        rest = Counter(str(change.action) for change in changes[len(shown) :])
+        if style.everything:
+            yield from _differences(change, style)
+    if left_out:
+        rest = Counter(str(change.action) for change in left_out)
         what = ", ".join(f"{count} {action}" for action, count in sorted(rest.items()))
-        yield f"{'':8} ... and {len(changes) - len(shown)} more ({what}); --all lists them"
+        yield f"{'':8} ... and {len(left_out)} more ({what}); --all lists them"
 
 
 def _suppressed(assessment: Assessment, style: Style) -> Iterator[str]:

@@ -29,6 +29,7 @@ from iacgate.risk.judge import Judge
 from iacgate.risk.packs import RuleSet
 from iacgate.risk.subjects import things
 from iacgate.risk.survey import survey
+from iacgate.vocabulary import Severity
 
 
 def _silent(done: int, total: int) -> None:
@@ -41,19 +42,20 @@ def assess(
     rules: RuleSet,
     context: Context = ALONE,
     *,
-    with_differences: bool = False,
+    differences_from: Severity | None = None,
     progress: Callable[[int, int], None] = _silent,
 ) -> Assessment:
     """Return all findings of a plan.
 
-    ``context`` has what is known besides the plan's JSON. ``with_differences`` keeps the changed
-    attributes of changes from medium on. ``progress`` is told how many of the changes are judged.
+    ``context`` has what is known besides the plan's JSON. ``differences_from`` keeps the changed
+    attributes of changes of that severity and above (``None``: of none). ``progress`` is told
+    how many of the changes are judged.
     Raises :class:`iacgate.errors.PlanUnreadable` where any part of the plan cannot be judged.
     """
     try:
         if context.snapshot is not None:
             plan.add_sources(context.snapshot)
-        return _assess(plan, rules, context, with_differences=with_differences, progress=progress)
+        return _assess(plan, rules, context, differences_from=differences_from, progress=progress)
     except RecursionError as error:  # values are walked recursively, and some are deeper than any walk
         raise strict.unreadable(error, plan.name) from error
 
@@ -63,13 +65,13 @@ def _assess(
     rules: RuleSet,
     context: Context,
     *,
-    with_differences: bool,
+    differences_from: Severity | None,
     progress: Callable[[int, int], None],
 ) -> Assessment:
     found = survey(plan)
     graph = Graph(plan.configuration, found.instances)
     configured = configured_attributes(plan.configuration)
-    judge = Judge(rules, Redactor(found.secrets), graph, configured, plan.name, context, with_differences)
+    judge = Judge(rules, Redactor(found.secrets), graph, configured, plan.name, context, differences_from)
     changes, total = [], len(found.changes)
     while found.changes:  # each is dropped when it is judged: a plan can hold very many
         changes.append(judge.change(found.changes.pop()))

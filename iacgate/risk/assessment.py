@@ -86,6 +86,8 @@ class AssessedChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     deferred: str = ""
     imported: bool = False
     differences: tuple[Difference, ...] = ()
+    more_differences: int = 0
+    """At least so many differences were left out of those for display."""
 
 
 class PlanIdentity(msgspec.Struct, frozen=True, kw_only=True):

@@ -48,7 +48,7 @@ class Judge:
         configured: dict[str, frozenset[str]],
         plan_name: str,
         context: Context,
-        with_differences: bool,  # noqa: FBT001 - a private constructor with one caller
+        differences_from: Severity | None,
     ) -> None:
         self._rules = rules
         self._redactor = redactor
@@ -57,7 +57,7 @@ class Judge:
         self._plan_name = plan_name
         self._places = context.places
         self._reports = by_address(context.reports)
-        self._with_differences = with_differences
+        self._differences_from = differences_from
         self._by_facts: dict[tuple[Any, ...], tuple[Finding, ...]] = {}
         self._by_values: dict[tuple[Any, ...], tuple[Finding, ...]] = {}
 
@@ -74,7 +74,8 @@ class Judge:
         if len(findings) > 1:
             findings = tuple(sorted(findings, key=finding_order))
         severity = findings[0].severity if findings else Severity.NONE
-        shown = self._with_differences and severity.rank >= Severity.MEDIUM.rank
+        shown = self._differences_from is not None and severity.rank >= self._differences_from.rank
+        differing, more = self._differences(change, place) if shown else ((), 0)
         return AssessedChange(
             address=self._redactor.clean(change.address),
             type=change.type,
@@ -89,7 +90,8 @@ class Judge:
             deposed=change.deposed,
             deferred=change.deferred,
             imported=change.imported,
-            differences=self._differences(change, place) if shown else (),
+            differences=differing,
+            more_differences=more,
         )
 
     def _from_facts(self, rules: tuple[Rule, ...], facts: dict[str, Any]) -> tuple[Finding, ...]:
@@ -209,9 +211,10 @@ class Judge:
         path, value = self._redactor.clean(found[0][0]), found[0][1]
         return path, f": {path} = {show(value, self._redactor)}"
 
-    def _differences(self, change: ResourceChange, place: str) -> tuple[Difference, ...]:
+    def _differences(self, change: ResourceChange, place: str) -> tuple[tuple[Difference, ...], int]:
+        """Return the attributes that differ, and how many more do at least."""
         if change.action not in (Action.UPDATE, Action.REPLACE):
-            return ()
+            return (), 0
         subject = self._sides(change, change.body, place)
         forcing = change.replace_roots()
         found = [
@@ -219,7 +222,7 @@ class Judge:
             for path, before, after in differences(subject.get("before"), subject.get("after"), MAX_COMPARED)
         ]
         found.sort(key=lambda item: item[0])  # what forces the replacement is never cut off
-        return tuple(
+        kept = tuple(
             Difference(
                 path=self._redactor.clean(path),
                 before=show(before, self._redactor),
@@ -228,3 +231,4 @@ class Judge:
             )
             for harmless, path, before, after in found[:MAX_DIFFERENCES]
         )
+        return kept, len(found) - len(kept)

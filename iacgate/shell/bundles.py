@@ -94,4 +94,5 @@ def bundle_of(digest: str, files: Mapping[str, bytes]) -> trust.Bundle:
         digest,
         read_roster(people, "people.yaml", OfflineProver(files.get(ROOT_FILE))) if people is not None else None,
         read_policy(policy, "policy.yaml") if policy is not None else Policy(),
+        files,
     )

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import fnmatch
-import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from iacgate.approval.gitcommit import Commit, History, read_commit
 from iacgate.errors import UsageInvalid
-from iacgate.plan.source.extent import Extent
-from iacgate.shell.git import Repository, inside
+from iacgate.shell.git import Repository
 
 MAX_COMMITS: Final = 5_000
 MAX_COMMIT: Final = 1 << 20
@@ -41,76 +37,6 @@ class _Step(msgspec.Struct):
     def own(self) -> set[bytes]:
         """The paths whose content is that of none of its parents: a merge that only merges has none."""
         return {path for path, times in self.differs.items() if times >= max(self.parents, 1)}
-
-
-def places_of(repository: Repository, extent: Extent | None, variables: Iterable[str]) -> tuple[str, ...]:
-    """Return the folders that a plan was made from, as seen from the root; none where that cannot be told.
-
-    It can where the commit has exactly the sources that the plan has, without links that lead elsewhere, and
-    where no variable was set from outside of them.
-    """
-    if extent is None:
-        return ()
-    folder = PurePosixPath(repository.folder)
-    places = {inside(folder / name) or "" for name in extent.folders}
-    if "" in places:  # the root itself, or outside of the repository
-        return ()
-    files = {inside(folder / name) or "": _blob_id(data, repository) for name, data in extent.files.items()}
-    there = _entries(repository, sorted(places))
-    links = any(mode not in ("100644", "100755") for mode, _ in there.values())
-    if links or any(there.get(path, ("", ""))[1] != blob for path, blob in files.items()):
-        return ()
-    return () if set(variables) else tuple(sorted(places))  # a file of variables can stand anywhere
-
-
-def uncommitted(repository: Repository, files: Mapping[str, bytes], generated: Sequence[str]) -> tuple[str, ...]:
-    """Return the sources of a plan that the commit does not have so, as seen from the root.
-
-    ``files`` are those that stand in the repository, by path from the stack's folder; ``generated`` are names of
-    files (``*`` for any text) that a tool writes, so that no commit has them. Line ends do not count.
-    """
-    folder = PurePosixPath(repository.folder)
-    wanted = {path: data for path, data in files.items() if not _matches(path, generated)}
-    places = {path: inside(folder / path) for path in wanted}
-    there = _entries(repository, sorted({place.rpartition("/")[0] for place in places.values() if place}))
-    found = []
-    for path, data in wanted.items():
-        place = places[path]
-        ids = {_blob_id(text, repository) for text in (data, data.replace(b"\r\n", b"\n"))}
-        if place is None or there.get(place, ("", ""))[1] not in ids:
-            found.append(place or path)
-    return tuple(sorted(found))
-
-
-def _matches(path: str, generated: Sequence[str]) -> bool:
-    return any(fnmatch.fnmatchcase(PurePosixPath(path).name, pattern) for pattern in generated)
-
-
-def _entries(repository: Repository, places: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Return mode and id of everything below some folders, by path."""
-    listed = repository.ask(
-        "--literal-pathspecs",
-        "ls-tree",
-        "-r",
-        "-z",
-        "--full-tree",
-        "--end-of-options",
-        repository.commit,
-        *(("--", *places) if "" not in places else ()),
-    )
-    found = {}
-    for entry in listed.split(b"\0"):
-        meta, tab, name = entry.partition(b"\t")
-        if tab:
-            mode, _, blob = meta.decode().split()
-            found[name.decode(errors="replace")] = mode, blob
-    return found
-
-
-def _blob_id(data: bytes, repository: Repository) -> str:
-    """Return the id that git gives some content (gitformat-blob: a header, then the bytes)."""
-    algorithm = hashlib.sha1 if len(repository.commit) == 40 else hashlib.sha256
-    return algorithm(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def history(repository: Repository, base: str, places: Sequence[str]) -> History:
@@ -156,25 +82,19 @@ def _takes_back(repository: Repository, name: str, step: _Step) -> bool:
         return True
     if len(found) != 1:
         return True
-    paths = [os.fsdecode(path) for path in step.differs]
+    paths = [*step.differs]
     base, first, second, merged = (_ids(repository, commit, paths) for commit in (*found, *bases, name))
     for path in paths:
-        kept = merged.get(path, "")
-        left, right, origin = first.get(path, ""), second.get(path, ""), base.get(path, "")
+        left, right, origin, kept = (side.get(path) for side in (first, second, base, merged))
         if left != right and kept == origin:
             return True
     return False
 
 
-def _ids(repository: Repository, commit: str, paths: Sequence[str]) -> dict[str, str]:
+def _ids(repository: Repository, commit: str, paths: Sequence[bytes]) -> dict[bytes, tuple[str, str]]:
     """Return mode and id of some files of a commit, by path."""
-    listed = repository.ask("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths)
-    found = {}
-    for entry in listed.split(b"\0"):
-        meta, tab, name = entry.partition(b"\t")
-        if tab:
-            found[os.fsdecode(name)] = meta.decode()
-    return found
+    found = repository.entries([os.fsdecode(path) for path in paths], commit)
+    return {entry.name: (entry.mode, entry.id) for entry in found}
 
 
 def _steps(repository: Repository, since: str, pathspecs: Sequence[str]) -> dict[str, _Step]:

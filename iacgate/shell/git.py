@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+import msgspec
+
 from iacgate.errors import UsageInvalid
 
 TIMEOUT: Final = 60
@@ -43,6 +45,18 @@ _ENVIRONMENT: Final = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": os.devnull,
 }
+
+
+FILES: Final = ("100644", "100755")
+"""The modes of regular files: neither links nor submodules."""
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """Something that a commit has: its path from the root, as bytes, its mode and the id of its content."""
+
+    name: bytes
+    mode: str
+    id: str
 
 
 class Repository:
@@ -127,7 +141,7 @@ class Repository:
 
         Raises :class:`UsageInvalid` where a file has more than ``limit`` bytes.
         """
-        chosen = dict(self._blobs(folder, "-r"))
+        chosen = dict(self._blobs(folder, deep=True))
         sizes = self._all_sizes(chosen)
         for path, blob in chosen.items():
             if sizes[blob] > limit:
@@ -164,20 +178,28 @@ class Repository:
             at = begin + size + 1
         return found
 
-    def _blobs(self, folder: str, *options: str) -> Iterator[tuple[str, str]]:
+    def _blobs(self, folder: str, *, deep: bool = False) -> Iterator[tuple[str, str]]:
         """Yield path, as seen from a folder of the root, and id of the regular files in it.
 
         There are none where the commit has no such folder; that git fails is something else, and raises.
         """
         begin = f"{folder}/" if folder else ""
-        only = ["--", begin] if begin else []
-        listed = self.ask(
-            "--literal-pathspecs", "ls-tree", *options, "-z", "--full-tree", "--end-of-options", self.commit, *only
-        )
-        for entry in listed.split(b"\0"):
-            meta, _, name = entry.partition(b"\t")
-            if meta.startswith((b"100644 blob ", b"100755 blob ")):
-                yield name.decode(errors="replace").removeprefix(begin), meta.split()[-1].decode()
+        for entry in self.entries([begin] if begin else [], deep=deep):
+            if entry.mode in FILES:
+                yield entry.name.decode(errors="replace").removeprefix(begin), entry.id
+
+    def entries(self, places: Iterable[str] = (), commit: str = "", *, deep: bool = True) -> Iterator[Entry]:
+        """Yield what a commit (this one, where none is named) has at some places of the root, or everywhere.
+
+        ``deep`` says to go into folders; a folder itself is given with a slash at its end where it says not to.
+        """
+        options = [*(["-r"] if deep else []), "-z", "--full-tree", "--end-of-options"]
+        listed = self.ask("--literal-pathspecs", "ls-tree", *options, commit or self.commit, *places)
+        for line in listed.split(b"\0"):
+            meta, tab, name = line.partition(b"\t")
+            if tab:
+                mode, _, found = meta.decode().split()
+                yield Entry(name, mode, found)
 
     def touching(self, folder: str) -> list[str]:
         """Return the commits, newest first, that changed anything below a folder of the repository's root."""

@@ -56,6 +56,7 @@ class _Label(msgspec.Struct):
 
 class _PullRequest(msgspec.Struct):
     number: int
+    created_at: _Short
     user: _Account | None
     state: _Short
     base: _Branch
@@ -133,6 +134,11 @@ class GitHub:
         """Return a pull request with all of its commits; more than GitHub tells of are refused."""
         path = f"/repos/{_repository(repository)}/pulls/{number:d}"
         found = self._convert(self._client.get(path), _PullRequest, path)
+        if not instants.is_instant(found.created_at):
+            raise ForgeFailed(
+                f"{repository}#{number} does not say when it was opened.",
+                hint="Look at what answers there: it is not GitHub's API.",
+            )
         if found.commits > MAX_COMMITS:
             raise ForgeFailed(
                 f"{repository}#{number} has {found.commits} commits, and GitHub tells of {MAX_COMMITS} at most.",
@@ -239,6 +245,7 @@ def _pull_request(found: _PullRequest, commits: list[_Commit]) -> PullRequest:
     base = found.base.repo.full_name if found.base.repo else ""
     return PullRequest(
         number=found.number,
+        created=found.created_at,
         author=_login(found.user),
         state=found.state,
         base_ref=found.base.ref,

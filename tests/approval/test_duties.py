@@ -180,7 +180,8 @@ def test_the_source_of_a_cherry_pick_is_followed() -> None:
     assert who(hands(picked, picked=sources)) == ["ann", "bob", "cleo", "rebaser"]
     lost = hands(picked, picked={first: sources[first]})
     assert who(lost) == ["", "ann", "bob", "rebaser"]
-    assert "picked from commit bbbbbbbbbbbb, which is not here" in unknown(lost)[0]
+    why = f"picked from commit {second}, which is not here: fetch it (git fetch REMOTE COMMIT), or leave that line out"
+    assert why in unknown(lost)[0]
     assert who(hands(picked)) == ["", "rebaser"]
 
 

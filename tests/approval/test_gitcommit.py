@@ -73,6 +73,18 @@ def test_where_a_commit_was_picked_from() -> None:
     assert commit(message=text.encode()).picked_from == (NAME, "abcdef1")
 
 
+def test_a_message_of_blank_lines_is_read_at_once() -> None:
+    assert commit(message=b"x\n" + b"\n" * (1 << 19) + b" " * (1 << 19)).picked_from == ()
+
+
+def test_what_a_squash_quotes_counts_where_it_is_a_line_of_its_own() -> None:
+    line = f"(cherry picked from commit {NAME})"
+    squash = f"All of it (#7)\n\n* One\n\n{line}\r\n\n* Two\n"
+    assert commit(message=squash.encode()).picked_from == (NAME,)
+    for text in (f"said: {line}", f"{line} is wrong", f"> {line}", f"x{line}"):
+        assert commit(message=f"All\n\n{text}\n".encode()).picked_from == ()
+
+
 @pytest.mark.parametrize("headers", [(SIGNATURE, SIGNATURE), (b"gpgsig-sha256 x",), (SIGNATURE, b"gpgsig-sha256 x")])
 def test_several_signatures_or_those_of_another_kind_are_none(headers: tuple[bytes, ...]) -> None:
     found = commit(TREE, ANN, BOB, *headers)

@@ -91,7 +91,7 @@ def test_nothing_is_attacked(attacked: Attacked) -> None:
 
 def test_1_a_pull_request_edits_the_gates_own_settings(attacked: Attacked) -> None:
     for person in ("ann", "bob"):
-        done = attacked.iacgate("trust", "sign", "--as", person, "--key", str(attacked.keys / person))
+        done = attacked.iacgate("trust", "sign", "--yes", "--as", person, "--key", str(attacked.keys / person))
         assert done.returncode == 0, done.stderr
         attacked.pinned = done.stdout.decode().split("of the settings, ")[1][:64]
     attacked.commit()
@@ -258,7 +258,7 @@ def test_24_tricks_with_envelopes(attacked: Attacked, trick: str) -> None:
 
 
 def test_24_a_signature_of_the_settings_is_no_approval(attacked: Attacked) -> None:
-    attacked.iacgate("trust", "sign", "--as", "ann", "--key", str(attacked.keys / "ann"))
+    attacked.iacgate("trust", "sign", "--yes", "--as", "ann", "--key", str(attacked.keys / "ann"))
     (signature,) = (attacked.settings / "trust").rglob("*.json")
     inbox = attacked.company.inbox / "approvals" / "chg-1"
     inbox.mkdir(parents=True)
@@ -294,7 +294,7 @@ def test_27_the_first_settings_of_a_repository_are_pinned_and_not_self_appointed
     attacked.trusted, attacked.pinned = ("--trusted", "HEAD"), "1" * 64
     code, said = attacked.gate()
     assert (code, "there is none" in said) == (15, True)
-    attacked.iacgate("trust", "sign", "--as", "ann", "--key", str(attacked.keys / "ann"))
+    attacked.iacgate("trust", "sign", "--yes", "--as", "ann", "--key", str(attacked.keys / "ann"))
     attacked.commit()
     code, said = attacked.gate()
     assert (code, "The first version is not the pinned one." in said) == (15, True)

@@ -89,7 +89,7 @@ class Stack:
         """Sign the settings in the working tree; return their digest."""
         said = b""
         for person in people:
-            done = self._run("trust", "sign", "--as", person, "--key", self.keys / person, cwd=self.root)
+            done = self._run("trust", "sign", "--as", person, "--key", self.keys / person, "--yes", cwd=self.root)
             assert done.returncode == 0, done.stderr
             said = done.stdout
         return said.decode().split("of the settings, ")[1][:64]
@@ -437,7 +437,47 @@ def test_a_signature_of_the_settings_that_would_not_count_is_not_written(signed:
     people["people"].append(signed._person("eve", ["infra", "security"]))
     (signed.root / ".iacgate" / "people.yaml").write_text(json.dumps(people))
     for person, key in (("eve", "eve"), ("ann", "bob"), ("ann", "eve")):
-        done = iacgate("trust", "sign", "--as", person, "--key", signed.keys / key, cwd=signed.root)
+        done = iacgate("trust", "sign", "--as", person, "--key", signed.keys / key, "--yes", cwd=signed.root)
         assert (done.returncode, b"This would not count" in done.stderr) == (11, True)
     assert sorted((signed.root / ".iacgate" / "trust").rglob("*")) == before
-    assert iacgate("trust", "sign", "--as", "ann", "--key", signed.keys / "ann", cwd=signed.root).returncode == 0
+    arguments = ("trust", "sign", "--as", "ann", "--key", signed.keys / "ann", "--yes")
+    assert iacgate(*arguments, cwd=signed.root).returncode == 0
+
+
+def test_whoever_approves_is_shown_what_differs(stack: Stack) -> None:
+    quiet = stack.approve("ann").stderr.decode().partition("Without findings (1):")[2]
+    assert '~ terraform_data.a\n               ~ input: "INPUT" -> "changed"\n' in quiet
+
+
+def test_whoever_signs_settings_is_shown_what_changes_and_asked(signed: Stack, iacgate: Run) -> None:
+    folder = signed.root / ".iacgate"
+    before = sorted((folder / "trust").rglob("*"))
+    people = json.loads((folder / "people.yaml").read_text())
+    people["people"].append(signed._person("eve", ["infra", "security"]))
+    (folder / "people.yaml").write_text(json.dumps(people))
+    (folder / "policy.yaml").write_text("mode: observe\n")
+    arguments = ("trust", "sign", "--as", "ann", "--key", signed.keys / "ann")
+    for answer, code, says in ((b"", 130, b"Interrupted"), (b"n\n", 11, b"Nothing was signed.")):
+        done = iacgate(*arguments, stdin=answer, cwd=signed.root)
+        assert (done.returncode, done.stdout, says in done.stderr) == (code, b"", True)
+        head, *lines = done.stderr.decode().partition("Sign this as ann?")[0].splitlines()
+        assert head == "Version 2 of the settings, against the one before:"
+        assert {"! eve is new", "! eve gains the role infra", "! the mode changes from enforce to observe"} < set(lines)
+        assert sorted((folder / "trust").rglob("*")) == before
+    done = iacgate(*arguments, stdin=b"y\n", cwd=signed.root)
+    assert (done.returncode, b"Signed version 2 of the settings" in done.stdout) == (0, True)
+    second = iacgate("trust", "sign", "--as", "bob", "--key", signed.keys / "bob", cwd=signed.root)
+    assert second.stderr.startswith(head.encode())  # the same for the one who signs after him
+
+
+def test_whoever_signs_the_first_settings_is_shown_what_they_say(stack: Stack, iacgate: Run) -> None:
+    stack.settings(stacks='stacks: [{name: "a\\e[2J", environment: prod, backend: {type: s3, key: a}}]')
+    done = iacgate("trust", "sign", "--as", "ann", "--key", stack.keys / "ann", cwd=stack.root)
+    text = done.stderr.decode()
+    assert (done.returncode, "\x1b" in text) == (130, False)
+    lines = text.partition("Sign this as ann?")[0].splitlines()
+    assert lines[:2] == ["The first version of the settings:", "The gate blocks what it denies."]
+    assert "! ann is new" in lines
+    assert any(line.startswith("! ann gains the key SHA256:") for line in lines)
+    assert any("high     needs 1 infra, 1 security" in line for line in lines)
+    assert not any(line.startswith("! the mode") for line in lines)  # it is said above, and not against a default

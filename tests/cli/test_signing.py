@@ -175,7 +175,7 @@ class Settings:
         self.git("commit", "-qm", "settings")
 
     def sign(self, person: str, *how: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-        return self._run("trust", "sign", "--as", person, *how, cwd=self.root, **environment)
+        return self._run("trust", "sign", "--as", person, *how, "--yes", cwd=self.root, **environment)
 
     def sign_as_identity(self, instance: Sigstore, person: str, version: int, previous: str) -> None:
         digest = working_bundle(self.folder)[0]
@@ -254,7 +254,7 @@ def test_what_sigstore_returns_is_verified_before_it_is_stored(
 ) -> None:
     """In this process, because no real instance signs here."""
     (signed.folder / "policy.yaml").write_text(POLICY + "trust: {security: 1}\n")
-    arguments = ["--config", str(signed.folder), "--as", "bob", "--sigstore"]
+    arguments = ["--config", str(signed.folder), "--as", "bob", "--sigstore", "--yes"]
     monkeypatch.setattr(sigstore, "sign", lambda message, _: THEIRS.bundle(message, "bob@example.com"))
     with pytest.raises(SignatureInvalid, match="The sigstore bundle does not verify"):
         sign_settings.main(arguments, standalone_mode=False)

@@ -18,6 +18,7 @@ from iacgate.risk.assessment import Assessment
 from iacgate.risk.packs import RuleSet
 from iacgate.risk.survey import survey
 from iacgate.shell.shipped import shipped_packs
+from iacgate.vocabulary import Severity
 from tests.conftest import PLANS
 from tests.judge import findings
 from tests.support.corpus import plans
@@ -36,7 +37,7 @@ REFUSED = {
 
 
 def judged(data: bytes) -> Assessment:
-    return assess(read_plan(data, "plan"), RULES, with_differences=True)
+    return assess(read_plan(data, "plan"), RULES, differences_from=Severity.NONE)
 
 
 def same(old: Assessment, new: Assessment) -> None:

@@ -22,6 +22,7 @@ COMMIT = Commit(
 )
 PULL = PullRequest(
     number=7,
+    created="2026-11-23T12:00:00Z",
     author="ann",
     state="open",
     base_ref="main",
@@ -65,6 +66,11 @@ def test_each_stands_once_in_the_order_of_being_found() -> None:
 def test_who_pushed_somebody_elses_commit_had_a_hand_also_when_it_was_replaced() -> None:
     pushes = [push(), push(actor="eve", kind="force_push", after="c" * 40), push(actor="mallory", after="d" * 40)]
     assert accounts(PULL, pushes, None) == ("ann", "eve", "mallory")
+
+
+def test_a_message_of_blank_lines_is_read_at_once() -> None:
+    change = pull({"message": "x" + "\n" * (1 << 19) + "co-authored-by: B <bob@example.com>"})
+    assert accounts(change, [PUSH], None) == ("ann", "bob@example.com")
 
 
 def test_without_an_account_the_e_mail_is_told() -> None:
@@ -119,6 +125,43 @@ def test_a_head_that_nobody_pushed_was_pushed_by_somebody_unknown(pushes: list[P
         "ann",
         f"somebody unknown (who pushed {'a' * 12}, which the forge does not tell)",
     )
+
+
+def branch(*moves: str) -> tuple[str, ...]:
+    """Return who had a hand where a branch was moved so, oldest first: when, how, to what, by whom."""
+    kinds = {"+": "branch_creation", "-": "branch_deletion", "=": "push", "!": "force_push"}
+    pushes = []
+    for move in moves:
+        hour, kind, after, actor = move.split()
+        pushes.append(push(actor=actor, kind=kinds[kind], instant=f"2026-11-23T{hour}:00:00Z", after=after * 40))
+    return accounts(PULL, pushes[::-1], None)
+
+
+OLD = ("01 + d eve", "02 = e eve", "03 - 0 eve")
+
+
+def test_pushers_of_an_earlier_branch_of_the_same_name_had_no_hand() -> None:
+    assert branch(*OLD, "10 + c bob", "11 ! a cleo") == ("ann", "cleo", "bob")
+    assert branch(*OLD, "10 + a bob", "13 - 0 eve") == ("ann", "bob")  # deleted after it was merged
+
+
+@pytest.mark.parametrize(
+    "moves",
+    [
+        ("02 = e eve", "11 = a bob"),  # it is not known when it was created
+        (*OLD, "13 + a bob"),  # while the pull request is open
+        (*OLD, "10 + c bob", "13 - 0 bob", "14 + a bob"),
+        (*OLD, "10 + c bob", "11 - 0 bob", "13 = a bob"),  # and yet the pull request was opened
+        (*OLD, "12 + a bob"),  # in the second in which the pull request was opened
+        ("01 + d eve", "02 = e eve", "10 - 0 bob", "10 + a bob"),  # in one second: which was first?
+    ],
+)
+def test_where_it_is_not_sure_which_branch_was_pushed_all_count(moves: tuple[str, ...]) -> None:
+    assert set(branch(*moves)) == {"ann", "bob", "eve"}
+
+
+def test_to_create_a_branch_again_with_what_somebody_pushed_does_not_hide_him() -> None:
+    assert set(branch("01 + d eve", "02 = a eve", "03 - 0 bob", "10 + a bob")) == {"ann", "bob", "eve"}
 
 
 def test_deleting_a_branch_is_no_hand_and_an_account_that_is_gone_is_unknown() -> None:

@@ -55,6 +55,14 @@ def test_a_stack_brings_its_account() -> None:
     assert place(stacks, "payments", ("s3", CONFIG, "default")).account == ""
 
 
+def test_a_stack_brings_its_files_of_variables() -> None:
+    text = TEXT.replace(b"environment: dev", b"environment: dev\n    variables: [b.tfvars, env/a.tfvars.json]")
+    stacks = read_stacks(text, "stacks.yaml")
+    assert place(stacks, "", ("s3", CONFIG, "dev")).variables == ("b.tfvars", "env/a.tfvars.json")
+    assert place(stacks, "payments-dev", None).variables == ("b.tfvars", "env/a.tfvars.json")
+    assert place(stacks, "payments", ("s3", CONFIG, "default")).variables == ()
+
+
 def test_a_change_goes_from_stack_to_stack() -> None:
     text = TEXT.replace(b"environment: prod", b"environment: prod\n    promotes_from: payments-dev")
     assert [stack.promotes_from for stack in read_stacks(text, "stacks.yaml").stacks] == ["payments-dev", ""]
@@ -98,6 +106,14 @@ def test_an_unknown_name_is_refused_and_the_known_ones_named() -> None:
             ),
             "line 3: 'payments' promotes from 'payments-dev' promotes from 'payments', which",
         ),
+        *(
+            (
+                TEXT.replace(b"environment: dev", b"environment: dev\n    variables: [a.tfvars, %s]" % path),
+                "line 6: .* is no path of a file",
+            )
+            for path in (b"../a.tfvars", b"/a", b"a/", b"./a", b"a//b", b'"a\\nb"')
+        ),
+        (TEXT.replace(b"environment: dev", b"environment: dev\n    variables: a.tfvars"), "Expected `array`"),
         (b"stacks:\n  - name: a\n    enviroment: b\n", "line 3: Object contains unknown field `enviroment`"),
     ],
 )

@@ -8,7 +8,16 @@ from iacgate.plan.graph import BlastRadius
 from iacgate.plan.model import Counts
 from iacgate.render.plain import width
 from iacgate.render.terminal import MAX_QUIET, Style, render
-from iacgate.risk.assessment import AssessedChange, Assessment, Difference, Finding, PackIdentity, PlanIdentity, worst
+from iacgate.risk.assessment import (
+    AssessedChange,
+    Assessment,
+    Difference,
+    Finding,
+    PackIdentity,
+    PlanIdentity,
+    Suppressed,
+    worst,
+)
 from iacgate.vocabulary import Action, Certainty, Severity
 
 
@@ -81,6 +90,34 @@ def test_quiet_changes_are_counted_beyond_the_limit_and_listed_when_asked() -> N
     many = assessment(*(change(f"aws_thing.a{number}") for number in range(MAX_QUIET + 3)))
     assert "and 3 more (3 update)" in render(many, Style())
     assert f"aws_thing.a{MAX_QUIET + 2}" in render(many, Style(everything=True))
+
+
+def test_quiet_changes_that_destroy_are_never_cut_off() -> None:
+    gone = (change(f"aws_gone.a{number}", actions=("delete",), action=Action.DELETE) for number in range(MAX_QUIET + 5))
+    text = render(assessment(*(change(f"aws_thing.a{number}") for number in range(MAX_QUIET + 3)), *gone), Style())
+    assert (text.count("aws_gone."), text.count("aws_thing.")) == (MAX_QUIET + 5, MAX_QUIET)
+    assert "and 3 more (3 update)" in text
+
+
+def test_whoever_signs_sees_what_differs_without_findings_too() -> None:
+    item = Difference(path="size", before="1", after="2", forces_replacement=True)
+    plan = assessment(
+        change("aws_thing.a", finding(Severity.LOW), differences=(item,)),
+        change("aws_thing.b", differences=(item,), more_differences=3),
+    )
+    line = f"{'':15}~ size: 1 -> 2  # forces replacement\n"
+    whole = render(plan, Style(everything=True))
+    assert (whole.count(line), f"~ aws_thing.b\n{line}{'':15}~ ... and at least 3 more\n" in whole) == (2, True)
+    assert "size" not in render(plan, Style())
+
+
+def test_whoever_signs_sees_what_differs_where_all_findings_are_suppressed() -> None:
+    item = Difference(path="size", before="1", after="2", forces_replacement=False)
+    taken = finding(suppressed=Suppressed("because", "ann", "2027-01-01"))
+    plan = assessment(change("aws_thing.a", taken, differences=(item,)))
+    section = f"With suppressed findings only (1):\n{'':8}   ~ aws_thing.a\n{'':15}~ size: 1 -> 2\n"
+    assert section in render(plan, Style(everything=True))
+    assert "aws_thing" not in render(plan, Style())
 
 
 def test_loud_changes_are_never_cut_off() -> None:

@@ -6,16 +6,14 @@ import json
 import subprocess
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from iacgate.approval.duties import of_commits
 from iacgate.approval.gitcommit import History
 from iacgate.errors import UsageInvalid
 from iacgate.people.roster import Roster, read_roster
-from iacgate.plan.source.extent import Extent
 from iacgate.shell import commits
-from iacgate.shell.commits import history, places_of
+from iacgate.shell.commits import history
 from iacgate.shell.git import Repository
 from tests.support.approvals import NOW
 from tests.support.gitrepo import GitRepo
@@ -295,41 +293,6 @@ def test_what_is_signed_is_what_git_takes_for_it(repo: GitRepo, tmp_path: Path) 
     assert verified_by_git(repo, tmp_path)
     found = since(repo)
     assert (len(found.commits), of_commits(found, roster_of(tmp_path), NOW).unsigned) == (3, ())
-
-
-EXTENT = Extent((".", "../modules/net"), {"main.tf": b"a", "other.tf": b"a", "../modules/net/main.tf": b"a"})
-
-
-def places(repo: GitRepo, extent: Extent | None = EXTENT, *variables: str) -> tuple[str, ...]:
-    return places_of(Repository(repo.root / "stack", "HEAD"), extent, variables)
-
-
-def test_the_folders_of_a_plan_are_known_where_the_commit_has_its_sources(repo: GitRepo) -> None:
-    assert places(repo) == ("modules/net", "stack")
-    assert places(repo, None) == ()
-    for path, data in (("generated.tf", b"x"), ("main.tf", b"b"), ("../modules/net/x.tf", b"a"), ("../../x.tf", b"a")):
-        assert places(repo, msgspec.structs.replace(EXTENT, files={**EXTENT.files, path: data})) == ()
-    for folder in ("..", "../..", "../../x"):
-        assert places(repo, msgspec.structs.replace(EXTENT, folders=(".", folder))) == ()
-
-
-def test_links_and_submodules_lead_elsewhere(repo: GitRepo) -> None:
-    (repo.root / "modules" / "net" / "link").symlink_to("../../elsewhere/main.tf")
-    repo.commit("ann")
-    assert places(repo) == ()
-    (repo.root / "modules" / "net" / "link").unlink()
-    repo.commit("ann")
-    assert places(repo) != ()
-    repo.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},stack/x")
-    repo.git("commit", "-qm", "x")
-    assert places(repo) == ()
-
-
-def test_a_variable_from_elsewhere_may_be_anybody_s(repo: GitRepo) -> None:
-    assert places(repo, EXTENT) != ()
-    (repo.root / "stack" / "terraform.tfvars").write_text("size = 1\n")  # and a file elsewhere may set it, too
-    repo.commit("ann")
-    assert places(repo, EXTENT, "size") == ()
 
 
 def test_a_name_that_a_pushed_tag_shadows_names_nothing(repo: GitRepo) -> None:

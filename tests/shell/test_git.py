@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from iacgate.errors import UsageInvalid
-from iacgate.shell.git import Repository
+from iacgate.shell.git import Entry, Repository
 from tests.support.gitrepo import GitRepo
 
 
@@ -47,6 +48,16 @@ def test_a_file_that_a_partial_clone_lacks_is_an_error(
     (repository.root / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
     with pytest.raises(UsageInvalid, match="partial clone"):
         read(Repository(repository.root, "HEAD"))
+
+
+def test_what_a_commit_has(repository: GitRepo) -> None:
+    read = Repository(repository.root, "HEAD")
+    blob = repository.git("rev-parse", "HEAD:stack/main.tf")
+    assert Entry(b"stack/main.tf", "100644", blob) in list(read.entries())
+    assert list(read.entries(["stack/main.tf"])) == [Entry(b"stack/main.tf", "100644", blob)]
+    assert {entry.name for entry in read.entries(deep=False)} == {
+        os.fsencode(name) for name in repository.git("ls-tree", "--name-only", "HEAD").split("\n")
+    }
 
 
 def test_trees_of_folders(repository: GitRepo) -> None:

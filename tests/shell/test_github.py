@@ -69,6 +69,7 @@ def test_a_pull_request_with_its_commits_over_pages(github: FakeGitHub, reader: 
     assert (last.verified, last.reason, found.commits[0].verified) == (True, "valid", False)
     assert msgspec.structs.asdict(msgspec.structs.replace(found, commits=())) == {
         "number": 7,
+        "created": "2026-11-23T12:00:00Z",
         "author": "ann-example",
         "state": "closed",
         "base_ref": "main",
@@ -219,6 +220,7 @@ def whole(github: FakeGitHub) -> dict[str, Any]:
         ({"user": {"login": "ann@example.com"}}, "matching regex"),
         ({"head": {"ref": "topic", "sha": "HEAD", "repo": None}}, "matching regex"),
         ({"head": {"ref": "topic", "sha": "a" * 40, "repo": {"full_name": "../../user"}}}, "matching regex"),
+        ({"created_at": "yesterday"}, "does not say when it was opened"),
         ({"commits": "1"}, "Expected `int`, got `str`"),
         ({"merged": None}, "Expected `bool`, got `null`"),
         ({"body": "x" * ((1 << 18) + 1)}, "length <= 262144"),

@@ -93,6 +93,7 @@ class FakeGitHub:
         self._commits[REPOSITORY, number] = []
         self._pulls[REPOSITORY, number] = {
             "number": number,
+            "created_at": "2026-11-23T12:00:00Z",
             "user": {"login": author},
             "state": "open",
             "base": {"ref": "main", "sha": sha("base"), "repo": {"full_name": REPOSITORY}},

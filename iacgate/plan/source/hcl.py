@@ -101,10 +101,15 @@ def _parser() -> Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_hcl.language()))
 
 
+def syntax(data: bytes) -> Node:
+    """Return the syntax tree of a text in the native syntax; ``has_error`` says that not all was understood."""
+    return _parser().parse(data).root_node
+
+
 def _parse_native(data: bytes) -> Parsed:
-    root = _parser().parse(data).root_node
+    root = syntax(data)
     if root.has_error:  # the grammar has no exponents on whole numbers; zeros of the same length keep every place
-        root = _parser().parse(_EXPONENT.sub(lambda found: b"0" * len(found[0]), data)).root_node
+        root = syntax(_EXPONENT.sub(lambda found: b"0" * len(found[0]), data))
     return Parsed(
         blocks=tuple(block for body in _bodies(root) for block in _body_blocks(body, 0)),
         functions=_functions(root),
