@@ -290,8 +290,9 @@ def test_whoever_deploys_is_one_who_may(stack: Stack) -> None:
     for who, reasons in (
         ("", ["deployer-unknown"]),
         ("eve", ["deployer-unknown"]),
-        ("bob", ["deployer-not-allowed"]),
-        ("ann@example.com", []),
+        ("bob", ["seat-missing", "deployer-not-allowed"]),
+        ("ann@example.com", ["seat-missing"]),  # who deploys approves nothing
+        ("dave@example.com", []),
         ("forge", []),
     ):
         code, decision = stack.decision("--deployer", who)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from iacgate.errors import UsageInvalid
+from iacgate.errors import EvidenceInvalid
 from iacgate.shell.inbox import ENDING, open_inbox
 
 
@@ -25,7 +25,7 @@ def test_what_is_named_like_an_envelope_and_is_none_is_an_error(tmp_path: Path) 
     assert len(open_inbox(str(tmp_path)).received("chg-1")) == 1
     other = path.parent / f"other{ENDING}"
     other.symlink_to(path)
-    with pytest.raises(UsageInvalid, match="other"):
+    with pytest.raises(EvidenceInvalid, match="other"):
         open_inbox(str(tmp_path)).received("chg-1")
 
 
