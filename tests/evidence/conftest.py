@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import pytest
 
-from iacgate.evidence.s3 import S3Store
+from iacgate.evidence.s3 import S3Store, parse_url
 from iacgate.evidence.s3call import Timing
+from tests.support.faulty import Proxy, faulty
 from tests.support.seaweed import Seaweed
 
-QUICK = Timing(connect=2.0, read=0.5, attempts=1)
-"""For servers that do not answer."""
+Make: TypeAlias = Callable[..., S3Store]
+
+ONCE = Timing(connect=5.0, read=20.0, attempts=1)
+"""For servers that answer wrongly."""
+
+SHORT = Timing(connect=5.0, read=1.0, attempts=1)
+"""For servers that do not answer, and calls that take milliseconds."""
 
 
 @pytest.fixture
@@ -23,7 +29,7 @@ def environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def bucket(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S3Store]:
+def bucket(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Make a bucket that is fit for evidence, and return a store in it; boto3 finds the server by its environment."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
@@ -34,3 +40,23 @@ def bucket(s3: Seaweed, monkeypatch: pytest.MonkeyPatch) -> Callable[..., S3Stor
         return S3Store(f"s3://{s3.bucket()}{prefix}", days=1, **more)
 
     return make
+
+
+@pytest.fixture
+def proxy(s3: Seaweed) -> Iterator[Proxy]:
+    """A network that fails where it is told to."""
+    with faulty(s3.endpoint) as running:
+        yield running
+
+
+def bucket_at(make: Make, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, **more: Any) -> S3Store:
+    """Return a store whose calls go through the proxy; its bucket is made without it."""
+    made = make(**more)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", proxy.endpoint)
+    return S3Store(made.name, days=1, **more)
+
+
+def at(store: S3Store, key: str = "") -> dict[str, str]:
+    """Return bucket and whole key, as a client takes them."""
+    bucket, prefix = parse_url(store.name)
+    return {"Bucket": bucket, "Key": f"{prefix}/{key}" if prefix else key}
