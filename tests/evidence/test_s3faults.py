@@ -180,6 +180,74 @@ def test_attempts_end(bucket: Make, proxy: Proxy, monkeypatch: pytest.MonkeyPatc
     assert len(proxy.requests) == 2
 
 
+def listed(version: str = "", truncated: str = "false", more: str = "") -> bytes:
+    head = f"<ListVersionsResult><IsTruncated>{truncated}</IsTruncated>{more}"
+    return f"{head}{version}</ListVersionsResult>".encode()
+
+
+def one(key: str = "some/where/a", size: str = "1", at: str = "2027-01-31T12:00:00Z", name: str = "1") -> str:
+    said = f"<Key>{key}</Key><Size>{size}</Size><LastModified>{at}</LastModified><VersionId>{name}</VersionId>"
+    return f"<Version>{said}</Version>"
+
+
+STUCK: Final = "<NextKeyMarker>some/where/a</NextKeyMarker>"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"",
+        b"no document",
+        b"<html/>",
+        b"<Error><Code>InternalError</Code></Error>",
+        b"<ListVersionsResult/>",
+        listed(truncated="true"),
+        listed(one(), "true", STUCK),
+        listed(one(key="elsewhere/a")),
+        listed(one(size="many")),
+        listed(one(size="")),
+        listed(one(at="yesterday")),
+        listed(one(at="0001-01-01T00:00:00+14:00")),
+        listed(one(at="9999-12-31T23:59:59-14:00")),
+        listed("<Version/>"),
+        listed("<DeleteMarker/>"),
+    ],
+)
+def test_what_is_no_listing(bucket: Make, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    store = bucket_at(bucket, proxy, monkeypatch, timing=ONCE)
+    proxy.fail(Fault("answer", status=200, body=said, times=99))
+    with pytest.raises(EvidenceInvalid):
+        store.listing("")
+    assert len(proxy.requests) <= 2
+    proxy.fail(Fault("answer", status=200, body=listed(one())))
+    assert [found.key for found in store.listing("")] == ["a"]
+
+
+@pytest.mark.parametrize("said", [b"", b"<html/>", b"<Error><Code>InternalError</Code></Error>"])
+@pytest.mark.parametrize("call", ["create", "create in parts"])
+def test_a_write_without_a_receipt_was_none(
+    bucket: Make, s3: Seaweed, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, call: str, said: bytes
+) -> None:
+    calls = Calls(bucket_at(bucket, proxy, monkeypatch, timing=ONCE, part=PART))
+    proxy.fail(Fault("answer", number=REQUESTS[call], status=200, body=said))
+    found = outcome(calls, call)
+    assert isinstance(found, EvidenceInvalid)
+    proxy.fail()
+    check_written(calls, s3, found, call, None)
+
+
+def test_checksums_are_looked_at_whatever_the_settings_say(
+    bucket: Make, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_required")
+    store = bucket_at(bucket, proxy, monkeypatch, timing=ONCE)
+    assert store.create("there", THERE)
+    proxy.fail(Fault("corrupt"))
+    with pytest.raises(EvidenceInvalid, match="Checksum"):
+        store.read("there", 1000)
+    assert store.read("there", 1000) == THERE
+
+
 @pytest.mark.parametrize(
     ("who", "address", "why"),
     [

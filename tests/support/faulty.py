@@ -46,6 +46,7 @@ class Fault:
         method: an HTTP method; empty for all.
         forward: whether the server gets the request nevertheless. What changes an answer always forwards.
         status: that of the proxy's own answer.
+        body: that of the proxy's own answer; without it, an error as S3 words it.
     """
 
     kind: Kind
@@ -54,6 +55,7 @@ class Fault:
     method: str = ""
     forward: bool = False
     status: int = 500
+    body: bytes | None = None
 
 
 @dataclass
@@ -163,9 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None or fault.forward or fault.kind in {"truncate", "corrupt"}:
             answer = self._forwarded(body)
         if fault and fault.kind == "answer":
-            code = CODES[fault.status]
-            said = f"<Error><Code>{code}</Code><Message>{SECRET}</Message></Error>".encode()
-            return _Answer(fault.status, [("Content-Type", "application/xml")], said)
+            return _own_answer(fault)
         if fault and fault.kind == "hang":
             self.proxy.hang()
         if fault and fault.kind in {"hang", "drop"}:
@@ -203,6 +203,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+def _own_answer(fault: Fault) -> _Answer:
+    code = CODES.get(fault.status, "Unknown")
+    said = f"<Error><Code>{code}</Code><Message>{SECRET}</Message></Error>".encode()
+    return _Answer(fault.status, [("Content-Type", "application/xml")], said if fault.body is None else fault.body)
 
 
 def _passed_on(headers: Message) -> list[tuple[str, str]]:
