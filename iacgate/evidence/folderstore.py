@@ -190,5 +190,5 @@ def _read(path: Path, limit: int) -> bytes | None:
             raise EvidenceInvalid(f"{path}: no file.", hint=_LOOK)
         data = stream.read(limit + 1)
     if len(data) > limit:
-        raise EvidenceInvalid(f"{path}: larger than {limit} bytes.", hint=_LOOK)
+        raise EvidenceInvalid(f"{path}: more than {limit} bytes.", hint=_LOOK)
     return data

@@ -30,6 +30,9 @@ _CHUNK: Final = 1 << 20
 _PAGE: Final = 1000
 """Versions of one listing that S3 returns in one call."""
 
+_YEARS: Final = range(2000, 9000)
+"""In which objects are written; the first and last years of the calendar have no UTC everywhere."""
+
 _TAKEN: Final = {"PreconditionFailed", "412", "ConditionalRequestConflict"}
 """What S3 says where an object is there already, or is being written by another."""
 
@@ -87,7 +90,7 @@ class S3Store:
         if len(data) > self._part:
             return self._create_in_parts(name, data)
         more = {"Key": name, "Body": data, "ChecksumSHA256": _checksum(data), "IfNoneMatch": "*", **self._encrypt}
-        return self._bucket.call("write", "put_object", more, _taken) is not None
+        return self._written(self._bucket.call("write", "put_object", more, _taken))
 
     def read(self, key: str, limit: int, version: str = "") -> bytes | None:
         """Return an object whose length is what S3 says, as is its checksum if it was written in one part."""
@@ -142,12 +145,18 @@ class S3Store:
         try:
             parts = [self._upload(upload, at, data) for at in range(0, len(data), self._part)]
             whole = {**upload, "MultipartUpload": {"Parts": parts}, "IfNoneMatch": "*"}
-            written = self._bucket.call("write", "complete_multipart_upload", whole, _taken) is not None
+            written = self._written(self._bucket.call("write", "complete_multipart_upload", whole, _taken))
         finally:
             if not written:
                 with suppress(EvidenceInvalid):  # what is left of it is no object; the bucket's rules remove it
                     self._bucket.call("write", "abort_multipart_upload", upload)
         return written
+
+    def _written(self, answer: Said | None) -> bool:
+        """Return whether an object was written; whoever answers a write without its ETag is not S3."""
+        if answer is not None and not answer.get("ETag"):
+            raise self._bucket.odd("no receipt")
+        return answer is not None
 
     def _upload(self, upload: Mapping[str, str], at: int, data: bytes) -> dict[str, Any]:
         """Send one part, and return what completes it."""
@@ -162,10 +171,8 @@ class S3Store:
         if size > limit:
             raise self._bucket.odd(f"more than {limit} bytes")
         pieces: list[bytes] = []
-        while piece := body.read(_CHUNK):  # only at its end are length and checksum looked at
+        while piece := body.read(_CHUNK):  # botocore looks at length and checksum at the end only
             pieces.append(piece)
-        if sum(map(len, pieces)) != size:
-            raise self._bucket.odd("another length than it says")
         return b"".join(pieces)
 
     def _stored(self, item: Said, number: int, *, marker: bool) -> tuple[Any, Stored]:
@@ -174,7 +181,7 @@ class S3Store:
         size = 0 if marker else item.get("Size")
         if not (isinstance(key, str) and isinstance(version, str) and isinstance(size, int)):
             raise self._bucket.odd("a version without key, version or size")
-        if not isinstance(at, datetime) or not key.startswith(self._prefix):
+        if not isinstance(at, datetime) or at.year not in _YEARS or not key.startswith(self._prefix):
             raise self._bucket.odd("a version without time, or of another key")
         stored = Stored(key.removeprefix(self._prefix), version, size, text(at), marker)
         return (byte_order(key), not item.get("IsLatest"), -at.timestamp(), number), stored

@@ -59,6 +59,7 @@ class Seaweed:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": "127.0.0.1",
         }
 
     def client(self, who: tuple[str, str] = ADMIN) -> Any:
@@ -130,13 +131,13 @@ def seaweed(weed: str) -> Iterator[Seaweed]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weed-", ignore_cleanup_errors=True)))
         for number in range(_TRIES):
             try:
-                endpoint = stack.enter_context(_started(weed, folder / str(number)))
+                server = stack.enter_context(_started(weed, folder / str(number)))
             except _DidNotStart:
                 if number == _TRIES - 1:
                     raise
             else:
                 break
-        yield Seaweed(endpoint)
+        yield server
 
 
 class _DidNotStart(Exception):
@@ -144,7 +145,7 @@ class _DidNotStart(Exception):
 
 
 @contextmanager
-def _started(weed: str, folder: Path) -> Iterator[str]:
+def _started(weed: str, folder: Path) -> Iterator[Seaweed]:
     folder.mkdir()
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
     with (folder / "log").open("wb") as log:
@@ -157,9 +158,9 @@ def _started(weed: str, folder: Path) -> Iterator[str]:
             stderr=log,
         )
     try:
-        endpoint = f"http://127.0.0.1:{ports['s3.port']}"
-        _wait(process, Seaweed(endpoint), folder / "log")
-        yield endpoint
+        server = Seaweed(f"http://127.0.0.1:{ports['s3.port']}")
+        _wait(process, server, folder / "log")
+        yield server
     finally:
         process.terminate()
         try:
