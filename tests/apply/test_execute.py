@@ -85,7 +85,8 @@ def test_the_lock_is_that_of_the_operators_state(stack: Stack) -> None:
 
 def test_the_workspace_of_the_plan_is_the_one_that_is_applied_to(stack: Stack) -> None:
     """Terraform itself takes the folder's workspace: a plan that only creates goes wherever that is."""
-    stack.commit({"main.tf": DATA + 'output "w" {\n  value = terraform.workspace\n}\n'})
+    at_apply = 'output "w" {\n  value = terraform_data.a.id == "" ? "" : terraform.workspace\n}\n'
+    stack.commit({"main.tf": DATA + at_apply})
     stack.workspace.run("workspace", "new", "blue")
     plan = stack.plan()
     assert read(plan).workspace == "blue"
