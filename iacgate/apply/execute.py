@@ -11,7 +11,8 @@ where terraform locks it, too.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -76,14 +77,15 @@ class Freshness(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def initialise(run: Run, plan_file: PlanFile) -> Ended:
+def initialise(run: Run, plan_file: PlanFile, *, providers: Sequence[str] | None = None) -> Ended:
     """Install the providers and modules that the lock file names, without any backend.
 
     A commit without a lock file gets the one that is in the plan file, which is part of what was approved.
+    ``providers`` are those that are allowed, as :func:`iacgate.apply.cliconfig.check_providers` takes them.
 
     Raises:
-        ApplyRefused: the commit's lock file is not the one that the plan was made with, or it has a folder in which
-            terraform would take programs for providers that it fetched.
+        ApplyRefused: the commit's lock file is not the one that the plan was made with, a provider is not allowed,
+            or the commit has a folder in which terraform would take programs for providers that it fetched.
         TerraformFailed: `init` failed, for example because the lock file does not have all providers.
     """
     if os.path.lexists(run.folder / DATA):
@@ -91,6 +93,7 @@ def initialise(run: Run, plan_file: PlanFile) -> Ended:
             f"The commit has {DATA} in the stack's folder: what is there could be run as a provider.",
             hint=f"Take it out of git: `git rm -r --cached {DATA}`, and name it in .gitignore.",
         )
+    cliconfig.check_providers(plan_file.lock_file, providers)
     _settle_lock(run.folder / LOCK, plan_file.lock_file)
     ended = _terraform(run, "init", "-input=false", "-no-color", "-backend=false", "-lockfile=readonly", timed=True)
     if ended.exit_code != 0:
@@ -107,9 +110,14 @@ def apply_plan(run: Run, plan: bytes, sha256: str, plan_file: PlanFile) -> Appli
     Raises :class:`ApplyRefused` where the bytes are others, before anything is started.
     """
     backend.check_backend(plan_file)
-    state = _local_state(run, plan_file, create=True)
-    path = _written(run.private / "tfplan", plan)
-    if digest(path.read_bytes()) != sha256:
+    try:
+        state = _local_state(run, plan_file, create=True)
+        path = _written(run.private / "tfplan", plan)
+        there = digest(path.read_bytes())
+    except OSError as error:
+        raise ApplyRefused(f"{error.filename}: {error.strerror}.", hint="Look at the folder.") from error
+    if there != sha256:
+        path.unlink()
         raise ApplyRefused("The plan file is not the one that was approved.", hint="Hand over the plan unchanged.")
     where = _in_workspace(run, plan_file)
     try:
@@ -130,12 +138,15 @@ def fresh_plan(run: Run, plan_file: PlanFile) -> Freshness:
         return _fresh_plan(_in_workspace(run, plan_file), plan_file)
     except (ApplyRefused, TerraformFailed) as error:
         return Freshness("failed", error.message)
+    except OSError as error:
+        return Freshness("failed", f"a file could not be written ({error.strerror})")
 
 
 def _fresh_plan(run: Run, plan_file: PlanFile) -> Freshness:
-    variables = _written(run.private / "variables.tfvars.json", _as_json(plan_file.variables))
-    settings = backend.backend_file(plan_file, run.private)
-    try:
+    with tempfile.TemporaryDirectory(dir=run.private, prefix="fresh-") as name:
+        given = Path(name)
+        variables = _written(given / "variables.tfvars.json", _as_json(plan_file.variables))
+        settings = backend.backend_file(plan_file, given)
         embedded = () if plan_file.backend_type == "local" else (f"-backend-config={settings}",)
         init = _terraform(
             run, "init", "-input=false", "-no-color", "-reconfigure", "-lockfile=readonly", *embedded, timed=True
@@ -145,9 +156,6 @@ def _fresh_plan(run: Run, plan_file: PlanFile) -> Freshness:
         options = ("-input=false", "-no-color", "-lock=false", "-detailed-exitcode", f"-var-file={variables}")
         state = _local_state(run, plan_file)
         return _as_freshness(_terraform(run, "plan", *options, *state, *_same(plan_file), timed=True))
-    finally:
-        variables.unlink()
-        settings.unlink()
 
 
 def _as_freshness(ended: Ended) -> Freshness:
@@ -196,7 +204,6 @@ def _local_state(run: Run, plan_file: PlanFile, *, create: bool = False) -> list
 def _settle_lock(path: Path, planned: bytes | None) -> None:
     """Raise where the commit has another lock file than the plan; write the plan's where it has none."""
     committed = read_regular(path, _MAX_LOCK, ApplyRefused)
-    cliconfig.check_providers(planned, None)
     if committed is None and planned:
         path.write_bytes(planned)
     elif committed is not None and _statements(committed) != _statements(planned or b""):

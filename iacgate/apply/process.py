@@ -47,7 +47,8 @@ class Ended(msgspec.Struct, frozen=True):
     """How a program ended: its exit code, or the signal that ended it (then the code is -1); 0 is no signal.
 
     ``started`` and ``ended`` are instants as 2027-01-31T12:00:00Z. ``interrupted`` is whether somebody asked it
-    to stop, which does not mean that it stopped early.
+    to stop, which does not mean that it stopped early. ``unheard`` names what ``on_line`` raised, after which
+    nothing more was handed on; it is empty where all was.
     """
 
     exit_code: int
@@ -55,6 +56,7 @@ class Ended(msgspec.Struct, frozen=True):
     ended: str
     signal: int = 0
     interrupted: bool = False
+    unheard: str = ""
 
 
 def run(
@@ -77,8 +79,8 @@ def run(
         command: the program and its arguments; never a shell.
         folder: where it runs.
         environment: all that it sees.
-        on_line: gets a line without its end, or a piece of :data:`MAX_LINE` bytes. What it raises is raised
-            again once the program has ended: nobody's closed window ends an apply.
+        on_line: gets a line without its end, or a piece of :data:`MAX_LINE` bytes. What it raises is not raised
+            again: nobody's closed window ends an apply, or hides how it ended.
         log: the file for standard output and standard error, which must not exist; only we may read it.
         timeout: seconds, after which it is interrupted and, where that does not help, killed.
 
@@ -89,9 +91,17 @@ def run(
     with _opened(log) as (out, tail), _Forwarding() as forwarding:
         process = _start(command, folder, environment, out)
         forwarding.to(process)
-        _follow(process, tail, _Lines(on_line), timeout)
+        lines = _Lines(on_line)
+        _follow(process, tail, lines, timeout)
     code = process.returncode
-    return Ended(max(code, -1), started, clock.now(), signal=max(-code, 0), interrupted=forwarding.count > 0)
+    return Ended(
+        exit_code=max(code, -1),
+        started=started,
+        ended=clock.now(),
+        signal=max(-code, 0),
+        interrupted=forwarding.count > 0,
+        unheard=lines.problem,
+    )
 
 
 def ask(
@@ -195,7 +205,7 @@ class _Lines:
     def __init__(self, on_line: Callable[[bytes], None]) -> None:
         self._on_line = on_line
         self._rest = b""
-        self._problem: Exception | None = None
+        self.problem = ""
 
     def take(self, piece: bytes) -> None:
         *lines, rest = (self._rest + piece).split(b"\n")
@@ -209,17 +219,15 @@ class _Lines:
     def end(self) -> None:
         if self._rest:
             self._hand_on(self._rest)
-        if self._problem:
-            raise self._problem
 
     def _hand_on(self, line: bytes) -> None:
-        if self._problem:
+        if self.problem:
             return
         try:
             for at in range(0, len(line) or 1, MAX_LINE):
                 self._on_line(line[at : at + MAX_LINE])
-        except Exception as error:  # raised again when the program has ended
-            self._problem = error
+        except Exception as error:
+            self.problem = type(error).__name__
 
 
 class _Forwarding:

@@ -85,7 +85,8 @@ def test_the_lock_is_that_of_the_operators_state(stack: Stack) -> None:
 
 def test_the_workspace_of_the_plan_is_the_one_that_is_applied_to(stack: Stack) -> None:
     """Terraform itself takes the folder's workspace: a plan that only creates goes wherever that is."""
-    stack.commit({"main.tf": DATA + 'output "w" {\n  value = terraform.workspace\n}\n'})
+    at_apply = 'output "w" {\n  value = terraform_data.a.id == "" ? "" : terraform.workspace\n}\n'
+    stack.commit({"main.tf": DATA + at_apply})
     stack.workspace.run("workspace", "new", "blue")
     plan = stack.plan()
     assert read(plan).workspace == "blue"
@@ -102,6 +103,9 @@ def test_other_bytes_are_not_applied(stack: Stack) -> None:
     with pytest.raises(ApplyRefused, match="not the one that was approved"):
         execute.apply_plan(run, plan, digest(plan + b" "), read(plan))
     assert not stack.lines
+    (run.private / "tfplan").mkdir()
+    with pytest.raises(ApplyRefused, match="tfplan"):
+        execute.apply_plan(run, plan, digest(plan), read(plan))
 
 
 def test_a_provider_comes_from_the_lock_file(stack: Stack) -> None:
@@ -156,6 +160,32 @@ def test_providers_that_somebody_committed_are_refused(stack: Stack) -> None:
     stack.repository.commit("ann")
     with pytest.raises(ApplyRefused, match=r"\.terraform in the stack"):
         execute.initialise(stack.run(), read(plan))
+
+
+def test_a_provider_that_is_not_allowed_is_refused_before_it_is_fetched(stack: Stack) -> None:
+    stack.commit({"main.tf": DATABASE})
+    run = stack.run()
+    with pytest.raises(ApplyRefused, match="hashicorp/aws is not one of those allowed"):
+        execute.initialise(run, read(stack.plan()), providers=["example.com"])
+    assert not (run.folder / ".terraform").exists()
+
+
+def test_overrides_of_a_developer_are_not_looked_for(stack: Stack, tmp_path: Path) -> None:
+    """Terraform would run such a program in place of the locked one, from a file that it finds by itself."""
+    stack.commit({"main.tf": DATABASE})
+    plan = stack.plan()
+    program = tmp_path / "evil" / "terraform-provider-aws"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    program.chmod(0o755)
+    overrides = f'provider_installation {{\n  dev_overrides {{\n    "hashicorp/aws" = "{program.parent}"\n  }}\n}}\n'
+    (tmp_path / ".terraformrc").write_text(overrides)
+    stack.given = {"HOME": str(tmp_path), "TF_CLI_CONFIG_FILE": str(tmp_path / ".terraformrc")}
+    assert stack.apply(plan).ended.exit_code == 0
+    assert not (tmp_path / "ran").exists()
+    stack.workspace.variables = stack.given
+    stack.workspace.run("plan", "-no-color", expect=1)
+    assert (tmp_path / "ran").exists(), "by itself, terraform does"
 
 
 def test_plugins_beside_the_configuration_are_not_looked_at(stack: Stack) -> None:

@@ -52,8 +52,9 @@ def test_a_closed_window_ends_no_apply(tmp_path: Path) -> None:
     def closed(_line: bytes) -> None:
         raise BrokenPipeError
 
-    with pytest.raises(BrokenPipeError):
-        process.run(["sh", "-c", "echo a; touch done"], tmp_path, ENVIRONMENT, closed, log=tmp_path / "log")
+    command = ["sh", "-c", "echo a; touch done; exit 4"]
+    ended = process.run(command, tmp_path, ENVIRONMENT, closed, log=tmp_path / "log")
+    assert (ended.exit_code, ended.unheard) == (4, "BrokenPipeError")
     assert (tmp_path / "done").exists()
 
 
