@@ -412,6 +412,18 @@ def test_what_else_a_plan_holds() -> None:
     same(judged(data), judged(stored))
 
 
+def test_what_is_too_short_to_be_looked_for_is_hidden_where_it_is_declared() -> None:
+    declared = {"v": {"sensitive": True, "default": "abc"}, "e": {"ephemeral": True}, "token": {}, "n": {}}
+    data = plan_of(
+        variables={name: {"value": "xyz"} for name in declared},
+        configuration={"root_module": {"variables": declared}},
+    )
+    stored = json.loads(redacted_plan(data, KEY))
+    hidden = {"value": "(sensitive)"}
+    assert stored["variables"] == {"v": hidden, "e": hidden, "token": hidden, "n": {"value": "xyz"}}
+    assert stored["configuration"]["root_module"]["variables"]["v"]["default"] == "(sensitive)"
+
+
 def test_instance_keys_that_hold_secrets_stay_apart() -> None:
     keys = ("first-secret", "second-secret")
     entries = [entry("y", masked(key), address=f'x.y["{key}"]', index=key) for key in keys]
