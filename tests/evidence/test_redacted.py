@@ -435,13 +435,14 @@ def test_instance_keys_that_hold_secrets_stay_apart() -> None:
 
 def test_types_and_names_of_attributes_stay_even_where_they_equal_a_secret() -> None:
     word = "aws_instance"
-    body = change(after={word: word}, after_sensitive={word: True})
+    body = change(after={word: word}, after_sensitive={word: True}, replace_paths=[[word, word, 0], "broken"])
     entries = [entry(word, body, type=word, provider_name=word)]
     data = json.dumps({"format_version": "1.2", "resource_changes": entries}).encode()
     (stored,) = json.loads(redacted_plan(data, KEY))["resource_changes"]
     assert (stored["type"], stored["provider_name"]) == (word, word)
     assert MARK.fullmatch(stored["name"])
     assert stored["change"]["after"].keys() == {word}
+    assert shape(stored["change"]["replace_paths"]) == [[word, "(digest)", 0]]
 
 
 def test_other_secrets_can_be_named() -> None:
