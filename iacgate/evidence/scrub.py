@@ -76,7 +76,7 @@ class _Stream:
     def __init__(self, finder: Finder[bytes]) -> None:
         self._finder = finder
         self._uncoloured = _Uncoloured()
-        self._text = bytearray()  # from one byte before what is not yet given out
+        self._text = bytearray()  # what is not yet given out
         self._searched = 0  # no secret that begins before it is unknown
         self._sought = 0  # the same for credentials
         self._given = 0
@@ -108,7 +108,7 @@ class _Stream:
         parts.append(text[self._given : end])
         self._given = max(self._given, end)
         self._waiting = [span for span in spans if span[0] >= end]
-        self._forget(end - 1)
+        self._forget(end)
         return b"".join(parts)
 
     def _credentials(self, text: bytes, limit: int) -> Iterator[Span]:
@@ -120,8 +120,7 @@ class _Stream:
         self._sought = max(self._sought, limit)
 
     def _forget(self, count: int) -> None:
-        """Drop what is given out, but for the byte that says where a word begins."""
-        count = max(0, count)
+        """Drop what is given out. One byte before the limit stays, which says where a word begins."""
         del self._text[:count]
         self._searched -= count
         self._sought -= count

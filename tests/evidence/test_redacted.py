@@ -413,6 +413,18 @@ def test_what_else_a_plan_holds() -> None:
     same(judged(data), judged(stored))
 
 
+def test_what_is_too_short_to_be_looked_for_is_hidden_where_it_is_declared() -> None:
+    declared = {"v": {"sensitive": True, "default": "abc"}, "e": {"ephemeral": True}, "token": {}, "n": {}}
+    data = plan_of(
+        variables={name: {"value": "xyz"} for name in declared},
+        configuration={"root_module": {"variables": declared}},
+    )
+    stored = json.loads(redacted_plan(data, KEY))
+    hidden = {"value": "(sensitive)"}
+    assert stored["variables"] == {"v": hidden, "e": hidden, "token": hidden, "n": {"value": "xyz"}}
+    assert stored["configuration"]["root_module"]["variables"]["v"]["default"] == "(sensitive)"
+
+
 def test_instance_keys_that_hold_secrets_stay_apart() -> None:
     keys = ("first-secret", "second-secret")
     entries = [entry("y", masked(key), address=f'x.y["{key}"]', index=key) for key in keys]
@@ -424,13 +436,14 @@ def test_instance_keys_that_hold_secrets_stay_apart() -> None:
 
 def test_types_and_names_of_attributes_stay_even_where_they_equal_a_secret() -> None:
     word = "aws_instance"
-    body = change(after={word: word}, after_sensitive={word: True})
+    body = change(after={word: word}, after_sensitive={word: True}, replace_paths=[[word, word, 0], "broken"])
     entries = [entry(word, body, type=word, provider_name=word)]
     data = json.dumps({"format_version": "1.2", "resource_changes": entries}).encode()
     (stored,) = json.loads(redacted_plan(data, KEY))["resource_changes"]
     assert (stored["type"], stored["provider_name"]) == (word, word)
     assert MARK.fullmatch(stored["name"])
     assert stored["change"]["after"].keys() == {word}
+    assert shape(stored["change"]["replace_paths"]) == [[word, "(digest)", 0]]
 
 
 def test_other_secrets_can_be_named() -> None:

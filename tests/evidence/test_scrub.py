@@ -203,6 +203,20 @@ def test_a_stream_of_single_bytes(found: list[bytes]) -> None:
     assert streamed == at_once(SECRETS, text)
 
 
+def test_it_does_not_matter_where_the_limit_falls() -> None:
+    coded = [base64.b64encode(b"z" * before + SECRETS[0].encode() + b"z") for before in range(3)]
+    token = b"ghp_0123456789abcdefghijklmn"
+    text = b" ".join([*coded, token, b"x" + token, b"AKIAIOSFODNN7EXAMPLEAKIAIOSFODNN7EXAMPLE", SECRETS[0].encode()])
+    filler = b"~" * AHEAD
+    scrubber = Scrubber(SECRETS)
+    with mock.patch.object(scrub, "_STEP", 1):
+        parts = [scrubber.feed(text + filler[len(text) :])]
+        parts += [scrubber.feed(b"~") for _ in range(len(text) + 50)]
+    streamed = b"".join([*parts, scrubber.flush()])
+    assert streamed.rstrip(b"~") == at_once(SECRETS, text)
+    assert b"x" + token in streamed
+
+
 def test_what_is_held_back_is_bounded() -> None:
     scrubber, given_out, taken = Scrubber([*SECRETS, "z" * 500_000]), 0, 0
     for chunk in [b"abc def\n" * 100] * 600:
