@@ -178,7 +178,7 @@ class Verifier:
             if not self._wanted.excerpt or entry.sequence == sequence + 1:
                 for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
                     report(what)
-            self._named.update({name: (stack, entry.sequence) for name in entry.state.skipped.keys() - self._named})
+            self._named.update(dict.fromkeys(entry.state.skipped.keys() - self._named, (stack, entry.sequence)))
             if self._marks.pop((stack, entry.sequence), opened.digest) != opened.digest:  # 6
                 report("it is another entry than a checkpoint says")
             self._look_into(entry, judged, report)
