@@ -165,12 +165,12 @@ class Reading:
         known = newest.entry.state.skipped if newest else {}
         above = newest
         for slot in self._slots[at:]:
-            entry, unread = self._opened(slot), slot.key not in self._contents
-            if (entry is not None or unread) and any(name not in known for name in slot.later_names):
+            entry, was_read = self._opened(slot), slot.key in self._contents
+            if (entry is not None or not was_read) and any(name not in known for name in slot.later_names):
                 raise EvidenceInvalid(
                     f"{self._where}: {slot.key} was overwritten, or deleted, after it was written.", hint=_TAMPERED
                 )
-            if unread:
+            if not was_read and slot.first is not None:
                 return
             if entry is None:
                 if slot.key not in known:

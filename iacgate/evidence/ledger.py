@@ -149,11 +149,11 @@ class Ledger:
 
         Raises :class:`EvidenceInvalid` where the chain does not hold, or the store does not answer.
         """
-        head, own = self._heads([stack, ""])
+        head, own = self.heads([stack, ""])
         return Look(head, own)
 
-    def _heads(self, stacks: Sequence[str]) -> list[Head]:
-        """Return the heads of some chains: one listing for each, all at once, and then what has to be read."""
+    def heads(self, stacks: Sequence[str]) -> list[Head]:
+        """Return the heads of some chains: one listing for each, all at once, and what has to be read; as in `look`."""
         ahead = {stack: self._ahead.pop(stack) for stack in stacks if stack in self._ahead}
         missing = [stack for stack in stacks if stack not in ahead]
         ahead.update(zip(missing, together([self._listing(stack) for stack in missing]), strict=True))
@@ -185,7 +185,7 @@ class Ledger:
         ``look`` spares a look where it was just made. Raises :class:`EvidenceInvalid` where nothing is stored, and
         what the draft raises where the entry may not follow.
         """
-        head = look.head if look else self._heads([draft.stack])[0]
+        head = look.head if look else self.heads([draft.stack])[0]
         references = self._keep(draft.pieces, head)
         for lost in range(_TRIES):
             if head.junk:
@@ -195,7 +195,7 @@ class Ledger:
             if receipt is not None:
                 return receipt
             time.sleep(secrets.randbelow(min(_LONGEST, _PAUSE * (lost + 1))) / 1000)
-            head = self._heads([draft.stack])[0]
+            head = self.heads([draft.stack])[0]
         raise EvidenceInvalid(f"{self.store.name}: too many append at the same time.", hint="Run it again.")
 
     def _try(self, draft: Draft, head: Head, references: dict[str, Reference]) -> Receipt | None:
@@ -248,7 +248,7 @@ class Ledger:
             ),
         )
         self._try(draft, head, {})
-        return self._heads([stack])[0]
+        return self.heads([stack])[0]
 
     def _keep(self, pieces: Mapping[str, Piece], head: Head) -> dict[str, Reference]:
         """Store bytes under their digests, all at once; what the newest entry refers to is there already."""

@@ -15,25 +15,23 @@ A finding names the entry, and why. Memory does not grow with the number of entr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 import msgspec
 
-from iacgate import canonical
 from iacgate.errors import EvidenceInvalid, IacgateError
-from iacgate.evidence.chain import Slot, is_here, slots
-from iacgate.evidence.entry import MAX_ENTRY, Entry, State
+from iacgate.evidence.chain import Slot, slots
+from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.follows import broken
-from iacgate.evidence.gatekeys import Opened
+from iacgate.evidence.history import NoEntry, chains_in, read_chain
 from iacgate.evidence.judged import Judged, Replayer
-from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, entry_key, stack_of
+from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_key, stack_of
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.recorded import SETTINGS, read_settings_files
-from iacgate.evidence.store import Stored, together
+from iacgate.evidence.store import Stored
 
-_AT_ONCE: Final = 32
 _MOST_MISSING: Final = 100
 
 
@@ -47,7 +45,10 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What verifying found. ``heads`` has the newest entry of each chain: its number and digest."""
+    """What verifying found. ``heads`` has the newest entry of each chain: its number and digest.
+
+    ``recorded`` is what somebody did to a chain, and what a repair in it names: it stays in sight, and fails nothing.
+    """
 
     genesis: str
     chains: int
@@ -56,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     objects: int
     heads: dict[str, tuple[int, str]]
     problems: tuple[Problem, ...]
+    recorded: tuple[Problem, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -64,19 +66,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What is to be verified: one stack (``None``: all), and what was recorded since an instant, in depth."""
+    """What is to be verified: one stack (``None``: all), and what was recorded since an instant, in depth.
+
+    ``marks`` has the digests that entries must have, by stack and number, because a checkpoint says so. An ``excerpt``
+    lacks entries, so that only those that follow each other directly are held against each other.
+    """
 
     stack: str | None = None
     since: str = ""
-
-
-class _NoEntry(msgspec.Struct, frozen=True):
-    """A key of a chain that holds no entry: its number (0: none), the digest of what it holds, and why."""
-
-    key: str
-    sequence: int
-    digest: str
-    why: str
+    marks: Mapping[tuple[str, int], str] = {}
+    excerpt: bool = False
 
 
 class Verifier:
@@ -87,6 +86,10 @@ class Verifier:
     ) -> None:
         self._ledger, self._replayer, self._wanted, self._step = ledger, replayer, wanted, step
         self._problems: list[Problem] = []
+        self._recorded: list[Problem] = []
+        self._touched: list[tuple[str, Problem]] = []
+        self._named: dict[str, tuple[str, int]] = {}
+        self._marks = dict(wanted.marks)
         self._objects: dict[str, int] = {}
         self._entries = self._decisions = self._total = 0
         self._settings: dict[int, str] = {}
@@ -103,6 +106,9 @@ class Verifier:
         self._total = sum(map(len, chains.values()))
         for stack in sorted(chains):  # the ledger's own first: it says which settings there were, and who gates
             self._verify_chain(stack, chains[stack])
+        for name, problem in self._touched:
+            self._unless_named(name, problem)
+        self._check_marks()
         return Report(
             genesis=self._ledger.genesis,
             chains=len(chains),
@@ -111,6 +117,7 @@ class Verifier:
             objects=len(self._objects),
             heads=self._heads,
             problems=tuple(self._problems),
+            recorded=tuple(self._recorded),
         )
 
     def _found(self, what: str, *, stack: str = "", sequence: int = 0, key: str = "") -> None:
@@ -120,11 +127,7 @@ class Verifier:
         """1."""
         unprotected = set(self._ledger.store.unprotected(listed))
         for slot in slots(listed, ""):
-            for item in slot.later:
-                what = "it was deleted" if item.marker else "it was written again"
-                self._found(f"{what} after it was written, at {item.modified}", key=slot.key)
-            if slot.first is None:
-                self._found("nothing is left of it but that it was deleted", key=slot.key)
+            self._check_versions(slot)
             if slot.key in unprotected:
                 self._found("nothing keeps it from being removed", key=slot.key)
             if slot.key.startswith(EVIDENCE):
@@ -132,31 +135,52 @@ class Verifier:
             elif slot.key != GENESIS and (not slot.key.startswith(LOG) or stack_of(slot.key) is None):
                 self._found("no ledger has such a key", key=slot.key)
 
+    def _check_versions(self, slot: Slot) -> None:
+        """Note what was done to a key after it was written; whether a repair names it is known in the end."""
+        stack = (stack_of(slot.key) if slot.key.startswith(LOG) else None) or ""
+        if stack and self._wanted.stack not in (None, stack):
+            return
+        for item, name in zip(slot.later, slot.later_names, strict=True):
+            what = f"it was {'deleted' if item.marker else 'written again'} after it was written, at {item.modified}"
+            self._touched.append((name, Problem(stack, 0, slot.key, what)))
+        if slot.first is None:
+            what = "nothing is left of it but that it was deleted"
+            self._touched.append((slot.key, Problem(stack, 0, slot.key, what)))
+
+    def _unless_named(self, name: str, problem: Problem) -> None:
+        """Report what was done to a key, unless its chain has a repair that names it: then it is recorded."""
+        stack, sequence = self._named.get(name, ("", 0))
+        if name.startswith(chain_prefix(stack)) and sequence:
+            self._recorded.append(msgspec.structs.replace(problem, stack=stack, sequence=sequence))
+        else:
+            self._problems.append(problem)
+
     def _chains(self, listed: Sequence[Stored]) -> dict[str, list[Slot]]:
-        by_stack: dict[str, list[Stored]] = {}
-        for item in listed:
-            stack = stack_of(item.key) if item.key.startswith(LOG) else None
-            if stack is not None and (self._wanted.stack in (None, stack) or not stack):
-                by_stack.setdefault(stack, []).append(item)
-        if self._wanted.stack is not None and self._wanted.stack not in by_stack:
+        chains = chains_in(listed)
+        if self._wanted.stack is not None and self._wanted.stack not in chains:
             self._found("there is no chain of this stack", stack=self._wanted.stack)
-        return {stack: slots(items, stack)[::-1] for stack, items in by_stack.items()}  # oldest first
+        return {stack: chain for stack, chain in chains.items() if self._is_wanted(stack)}
+
+    def _is_wanted(self, stack: str) -> bool:
+        return not stack or self._wanted.stack in (None, stack)
 
     def _verify_chain(self, stack: str, chain: Sequence[Slot]) -> None:
         """2."""
         state, previous, sequence, instant = State(), self._ledger.genesis, 0, ""
-        pending: list[_NoEntry] = []
+        pending: list[NoEntry] = []
         judged = Judged()
-        for slot, opened in self._opened(stack, chain):
-            if isinstance(opened, _NoEntry):
+        for slot, opened in read_chain(self._ledger, stack, chain):
+            if isinstance(opened, NoEntry):
                 pending.append(opened)
                 continue
             entry = opened.entry
             report = partial(self._found, stack=stack, sequence=entry.sequence, key=slot.key)
-            self._verify_pending(stack, pending, entry.state)
-            pending = []
-            for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
-                report(what)
+            if not self._wanted.excerpt or entry.sequence == sequence + 1:
+                for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
+                    report(what)
+            self._named.update(dict.fromkeys(entry.state.skipped.keys() - self._named, (stack, entry.sequence)))
+            if self._marks.pop((stack, entry.sequence), opened.digest) != opened.digest:  # 6
+                report("it is another entry than a checkpoint says")
             self._look_into(entry, judged, report)
             state, previous, sequence, instant = entry.state, opened.digest, entry.sequence, entry.time
             self._heads[stack] = (sequence, previous)
@@ -164,37 +188,20 @@ class Verifier:
             self._step(self._entries, self._total)
         self._verify_pending(stack, pending, state)
 
-    def _verify_pending(self, stack: str, pending: Iterable[_NoEntry], state: State) -> None:
+    def _verify_pending(self, stack: str, pending: Sequence[NoEntry], state: State) -> None:
         """Report keys that hold no entry and that no repair names with what they hold."""
         for item in pending:
             if state.skipped.get(item.key) != item.digest:
                 self._found(f"{item.why} No repair says so.", stack=stack, sequence=item.sequence, key=item.key)
+            else:
+                at = self._named.get(item.key, (stack, 0))[1]
+                self._recorded.append(Problem(stack, at, item.key, "it holds no entry"))
 
-    def _opened(self, stack: str, chain: Sequence[Slot]) -> Iterator[tuple[Slot, Opened | _NoEntry]]:
-        """Yield the entries of a chain; where a key holds none, why."""
-        for at in range(0, len(chain), _AT_ONCE):
-            batch = chain[at : at + _AT_ONCE]
-            for slot, data in zip(batch, together([partial(self._read, slot) for slot in batch]), strict=True):
-                yield slot, self._open(slot, data, stack)
-
-    def _read(self, slot: Slot) -> bytes | None:
-        if slot.first is None:
-            return None
-        if slot.first.size > 2 * MAX_ENTRY or slot.sequence is None:
-            return b""
-        return self._ledger.store.read(slot.key, 2 * MAX_ENTRY, slot.first.version)
-
-    def _open(self, slot: Slot, data: bytes | None, stack: str) -> Opened | _NoEntry:
-        none = _NoEntry(slot.key, slot.sequence or 0, canonical.digest(data or b""), f"{slot.key}: not to be read.")
-        if data is None:
-            return none
-        try:
-            found = self._ledger.keys.open(data, slot.key)
-        except EvidenceInvalid as error:
-            return msgspec.structs.replace(none, why=error.message)
-        if is_here(found.entry, slot, stack, self._ledger.genesis):
-            return found
-        return msgspec.structs.replace(none, why=f"{slot.key}: an entry of another place.")
+    def _check_marks(self) -> None:
+        """6."""
+        for stack, sequence in sorted(self._marks):
+            if self._is_wanted(stack):
+                self._found("a checkpoint says that it was there", stack=stack, sequence=sequence)
 
     def _look_into(self, entry: Entry, judged: Judged, report: Callable[[str], None]) -> None:
         """3 to 5."""

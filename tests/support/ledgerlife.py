@@ -32,9 +32,14 @@ def roster_of(files: Mapping[str, bytes]) -> Roster:
     return read_roster(files["people.yaml"], "people.yaml")
 
 
+def replayer() -> Replayer:
+    """Return what makes decisions again."""
+    return Replayer(roster_of, as_json)
+
+
 def verified(store: MemoryStore, **wanted: Any) -> Report:
     """Return what verifying finds."""
-    return Verifier(Ledger(store), Replayer(roster_of, as_json), Wanted(**wanted)).run()
+    return Verifier(Ledger(store), replayer(), Wanted(**wanted)).run()
 
 
 class Life:
