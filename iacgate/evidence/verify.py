@@ -157,7 +157,7 @@ class Verifier:
             pending = []
             for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
                 report(what)
-            self._look_into(entry, judged, report)
+            self._look_into(entry, state, judged, report)
             state, previous, sequence, instant = entry.state, opened.digest, entry.sequence, entry.time
             self._heads[stack] = (sequence, previous)
             self._entries += 1
@@ -196,7 +196,7 @@ class Verifier:
             return found
         return msgspec.structs.replace(none, why=f"{slot.key}: an entry of another place.")
 
-    def _look_into(self, entry: Entry, judged: Judged, report: Callable[[str], None]) -> None:
+    def _look_into(self, entry: Entry, before: State, judged: Judged, report: Callable[[str], None]) -> None:
         """3 to 5."""
         self._note_settings(entry, report)
         if entry.time < self._wanted.since:
@@ -206,7 +206,7 @@ class Verifier:
         if entry.event == "settings" and SETTINGS in pieces:
             self._meet_gates(pieces[SETTINGS], entry.settings.digest, report)
         self._decisions += entry.event == "decided"
-        for what in (*self._replayer.problems(entry, pieces), *judged.problems(entry)):
+        for what in (*self._replayer.problems(entry, pieces, before), *judged.problems(entry)):
             report(what)
 
     def _pieces(self, entry: Entry, report: Callable[[str], None]) -> dict[str, bytes]:
