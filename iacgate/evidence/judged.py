@@ -53,7 +53,8 @@ class Replayer:
             return
         if again != pieces[DECISION]:
             yield "its decision, made again, is another one"
-        yield from _told(entry, strictjson.decode(again), before)
+        else:
+            yield from _told(entry, strictjson.decode(again), before)
         if inputs.wanted.change != entry.change or inputs.wanted.subjects.get("tree", "") != entry.tree:
             yield "its decision is about another change, or another tree"
         if inputs.wanted.bundle != entry.settings.digest or inputs.wanted.ledger != entry.ledger:
