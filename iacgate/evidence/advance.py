@@ -20,6 +20,7 @@ MAX_STANDING: Final = 200
 def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arrived: Mapping[str, str]) -> State:
     """Return the state after a decision: which rejections stand, so that nobody can drop one from an inbox.
 
+    One that the decision did not see, because somebody else recorded it meanwhile, stands on.
     ``arrived`` has the instants at which envelopes arrived, by their digests.
     """
     here = tuple(
@@ -27,7 +28,8 @@ def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arriv
         for item in verdicts
         if item.counts and item.decision == "reject"
     )
-    others = tuple(item for item in state.rejections if item.change != change)
+    seen = {item.digest for item in verdicts}
+    others = tuple(item for item in state.rejections if item.change != change or item.envelope not in seen)
     if len(others) + len(here) > MAX_STANDING:
         raise EvidenceInvalid(
             f"More than {MAX_STANDING} rejections stand.", hint="Their signers withdraw those that are of no use."

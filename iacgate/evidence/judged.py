@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
-from iacgate import instants
+from iacgate import instants, strictjson
 from iacgate.errors import EvidenceInvalid
-from iacgate.evidence.entry import Entry
+from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.recorded import (
     DECISION,
     INPUTS,
@@ -34,8 +34,11 @@ class Replayer:
         self.read_roster, self._as_json = read_roster, as_json
         self._last: tuple[str, Roster] | None = None
 
-    def problems(self, entry: Entry, pieces: Mapping[str, bytes]) -> Iterator[str]:
-        """Yield what does not hold of an entry's decision; of other entries nothing is asked."""
+    def problems(self, entry: Entry, pieces: Mapping[str, bytes], before: State) -> Iterator[str]:
+        """Yield what does not hold of an entry's decision; of other entries nothing is asked.
+
+        ``before`` is the state of the chain before the entry.
+        """
         if entry.event != "decided":
             return
         if not all(name in pieces for name in self.wanted):
@@ -50,6 +53,8 @@ class Replayer:
             return
         if again != pieces[DECISION]:
             yield "its decision, made again, is another one"
+        else:
+            yield from _told(entry, strictjson.decode(again), before)
         if inputs.wanted.change != entry.change or inputs.wanted.subjects.get("tree", "") != entry.tree:
             yield "its decision is about another change, or another tree"
         if inputs.wanted.bundle != entry.settings.digest or inputs.wanted.ledger != entry.ledger:
@@ -66,6 +71,24 @@ class Replayer:
             return self._last[1]
 
         return read
+
+
+def _told(entry: Entry, document: Any, before: State) -> Iterator[str]:
+    """Yield where an entry does not say what its decision says, or drops a rejection that the decision did not see."""
+    decision = document["decision"]
+    if (
+        entry.details.get("allowed") is not decision["allowed"]
+        or entry.details.get("exitCode") != document["exit_code"]
+    ):
+        yield "it says another outcome than its decision"
+    verdicts = {item["digest"]: item["code"] == "counts" for item in decision["approvals"]}
+    rejecting = {
+        item["digest"] for item in decision["approvals"] if item["code"] == "counts" and item["decision"] == "reject"
+    }
+    standing = {item.envelope for item in entry.state.rejections if item.change == entry.change}
+    stood = {item.envelope for item in before.rejections if item.change == entry.change}
+    if rejecting - standing or any(verdicts.get(digest, True) for digest in stood - standing):
+        yield "it forgets a rejection that its decision does not answer"
 
 
 class Judged:

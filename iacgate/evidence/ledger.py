@@ -222,10 +222,18 @@ class Ledger:
         )
         data = self._signer.sign(encode(entry), ENTRY)
         self.keys.open(data, "What was signed")  # a key that is no gate's would write what nobody counts
-        key = entry_key(draft.stack, head.free)
-        if self.store.create(key, data) or self.store.read(key, 2 * MAX_ENTRY) == data:  # an answer may be lost
-            return Receipt(canonical.digest(data), entry)
-        return None
+        return Receipt(canonical.digest(data), entry) if self._put(entry_key(draft.stack, head.free), data) else None
+
+    def _put(self, key: str, data: bytes) -> bool:
+        """Return whether an entry is there now: an answer may be lost, and what it is about is not."""
+        try:
+            if self.store.create(key, data):
+                return True
+        except EvidenceInvalid:
+            if self.store.read(key, 2 * MAX_ENTRY) == data:
+                return True
+            raise
+        return self.store.read(key, 2 * MAX_ENTRY) == data
 
     def _time(self, head: Head) -> str:
         """Return the time of the next entry: by the store's clock, and never before the newest."""

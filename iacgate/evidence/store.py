@@ -20,7 +20,7 @@ MAX_LISTED: Final = 1_000_000
 MAX_OBJECT: Final = 2 << 30
 """Bytes of one object."""
 
-_SEGMENT: Final = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9._%=-]{1,200}")
+_SEGMENT: Final = re.compile(r"(?!\.)[A-Za-z0-9._%=-]{1,200}")
 _TOGETHER: Final = 16
 """So many calls are under way at the same time."""
 

@@ -181,7 +181,7 @@ class Verifier:
             self._named.update(dict.fromkeys(entry.state.skipped.keys() - self._named, (stack, entry.sequence)))
             if self._marks.pop((stack, entry.sequence), opened.digest) != opened.digest:  # 6
                 report("it is another entry than a checkpoint says")
-            self._look_into(entry, judged, report)
+            self._look_into(entry, state, judged, report)
             state, previous, sequence, instant = entry.state, opened.digest, entry.sequence, entry.time
             self._heads[stack] = (sequence, previous)
             self._entries += 1
@@ -203,7 +203,7 @@ class Verifier:
             if self._is_wanted(stack):
                 self._found("a checkpoint says that it was there", stack=stack, sequence=sequence)
 
-    def _look_into(self, entry: Entry, judged: Judged, report: Callable[[str], None]) -> None:
+    def _look_into(self, entry: Entry, before: State, judged: Judged, report: Callable[[str], None]) -> None:
         """3 to 5."""
         self._note_settings(entry, report)
         if entry.time < self._wanted.since:
@@ -213,7 +213,7 @@ class Verifier:
         if entry.event == "settings" and SETTINGS in pieces:
             self._meet_gates(pieces[SETTINGS], entry.settings.digest, report)
         self._decisions += entry.event == "decided"
-        for what in (*self._replayer.problems(entry, pieces), *judged.problems(entry)):
+        for what in (*self._replayer.problems(entry, pieces, before), *judged.problems(entry)):
             report(what)
 
     def _pieces(self, entry: Entry, report: Callable[[str], None]) -> dict[str, bytes]:

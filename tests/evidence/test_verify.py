@@ -18,6 +18,7 @@ from iacgate.evidence.gatekeys import ENTRY
 from iacgate.evidence.layout import GENESIS, entry_key, evidence_key
 from iacgate.evidence.ledger import Draft, Ledger, Piece
 from iacgate.render.decision import as_json
+from tests.support.approvals import withdrawal
 from tests.support.ledgerlife import SETTINGS, STACK, Life, verified
 from tests.support.ledgers import SoftGate
 from tests.support.memorystore import MemoryStore
@@ -180,6 +181,34 @@ def test_a_decision_that_was_not_the_decision_is_found() -> None:
     allowed = msgspec.structs.replace(denied, allowed=True, blocks=False, reasons=())
     life.decide(given_inputs, pieces={"decision": Piece(as_json(allowed))})
     assert whats(life.store) == ["its decision, made again, is another one"]
+
+
+def test_an_outcome_that_is_not_the_decisions_is_found() -> None:
+    life = Life()
+    life.settings()
+    denied, _ = life.decide(life.inputs("ann"), details={"allowed": True, "exitCode": 0})
+    life.intend(denied)
+    assert whats(life.store) == ["it says another outcome than its decision"]
+
+
+def test_a_decision_that_did_not_see_a_rejection_does_not_end_it() -> None:
+    life = Life().live()
+    stood = life.ledger.look(STACK).state.rejections
+    life.decide(life.inputs("ann"))  # as where two gates decide at the same time
+    assert life.ledger.look(STACK).state.rejections == stood
+    assert verified(life.store).holds
+    life.decide(life.inputs("ann"), advance=lambda state, *_: msgspec.structs.replace(state, rejections=()))
+    assert whats(life.store) == ["it forgets a rejection that its decision does not answer"]
+
+
+def test_a_rejection_ends_by_its_signers_withdrawal() -> None:
+    life = Life().live()
+    said = {"bundle": SETTINGS.digest, "ledger": life.ledger.genesis}
+    (rejection,) = life.inputs(rejecting="bob").received
+    back = withdrawal("bob", rejection, **said)
+    life.decide(msgspec.structs.replace(life.inputs(), received=(rejection, back)))
+    assert life.ledger.look(STACK).state.rejections == ()
+    assert verified(life.store).holds
 
 
 def test_a_decision_that_was_made_at_another_time_is_found() -> None:
