@@ -28,6 +28,9 @@ _IDENTITY: Final[dict[str, tuple[str, ...]]] = {
     "s3": ("bucket", "key", "region", "endpoint", "endpoints", "workspace_key_prefix"),
 }
 
+KNOWN: Final = tuple(_IDENTITY)
+"""The types of backend whose states can be named."""
+
 
 def identity(backend_type: str, config: Mapping[str, Any], place: str | None) -> dict[str, str]:
     """Return what identifies the state that a plan will be applied to, as text by setting.
@@ -40,7 +43,7 @@ def identity(backend_type: str, config: Mapping[str, Any], place: str | None) ->
     if backend_type not in _IDENTITY:
         raise SettingsInvalid(
             f"Approvals cannot be bound to a backend of the type {backend_type!r}.",
-            hint=f"Known are: {', '.join(_IDENTITY)}.",
+            hint=f"Known are: {', '.join(KNOWN)}.",
         )
     if backend_type == "local" and place is None:
         raise SettingsInvalid(

@@ -27,6 +27,8 @@ MAX_LOOKUPS: Final = 2_000
 
 _MAX_DEPTH: Final = 40
 _EXPONENT: Final = re.compile(rb"(?<![\w.])(?<!\w-)\d+[eE][+-]?\d+")
+_TEXT: Final = r'"([^"\\$%\n]*)"'
+_TEXTS: Final = re.compile(rf"\[\s*(?:{_TEXT}\s*,\s*)*(?:{_TEXT}\s*)?\]\Z")
 _LABELS: Final = {
     "": {
         "action": 2,
@@ -45,7 +47,10 @@ _LABELS: Final = {
 
 
 class Attribute(msgspec.Struct, frozen=True):
-    """One attribute: where it stands (lines count from 1), and its value where that is a plain literal."""
+    """One attribute: where it stands (lines count from 1), and its value where that is a plain literal.
+
+    A list of plain strings is a tuple of them.
+    """
 
     line: int
     literal: Any = None
@@ -147,6 +152,8 @@ def _attribute(node: Node) -> tuple[str, Attribute]:
 def _literal(text: str) -> Any:
     if text in ("true", "false"):
         return text == "true"
+    if _TEXTS.match(text):
+        return tuple(re.findall(_TEXT, text))
     inner = text[1:-1]
     is_string = len(text) > 1 and text[0] == text[-1] == '"' and not set(inner) & set('"\\$%\n')
     return inner if is_string else None
