@@ -104,6 +104,12 @@ class TerraformFailed(IacgateError):
     code = "terraform-failed"
 
 
+class ApplyRefused(IacgateError):
+    """Terraform was not started: where it would run, or what it would be given, is not what was approved."""
+
+    code = "apply-refused"
+
+
 class ForgeFailed(IacgateError):
     """The forge did not answer, or not what is needed: unknown must not pass for nobody."""
 

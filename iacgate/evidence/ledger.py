@@ -99,8 +99,8 @@ class Look(msgspec.Struct, frozen=True):
 class Ledger:
     """A ledger in a store.
 
-    Raises :class:`EvidenceInvalid` where there is none, or the store is not fit for evidence. With ``make``, which
-    draws a number, an empty store becomes one; ``signer`` is who appends, ``None`` for who only reads. ``roster`` names
+    Raises :class:`EvidenceInvalid` where there is none, or, for who appends, the store is not fit for evidence. With
+    ``make``, which draws a number, an empty store becomes one; ``signer`` is who appends, ``None`` for who only reads. ``roster`` names
     further keys of gates. The chains of ``ahead`` are listed in the same call, because somebody will look at them.
     """
 
@@ -115,10 +115,9 @@ class Ledger:
     ) -> None:
         self.store = store
         self._signer = signer
-        calls: list[Callable[[], Any]] = [lambda: store.read(GENESIS, MAX_GENESIS), store.problems]
-        there, problems, *listed = together([*calls, *map(self._listing, ahead)])
-        if problems:
-            raise EvidenceInvalid(f"{store.name}: {problems[0]}", hint="Mend it: `iacgate doctor` says how.")
+        self._fit = _Later(store.problems) if signer else None
+        calls: list[Callable[[], Any]] = [lambda: store.read(GENESIS, MAX_GENESIS)]
+        there, *listed = together([*calls, *map(self._listing, ahead)])
         self._ahead: dict[str, list[Stored]] = dict(zip(ahead, listed, strict=True))
         data: bytes = self._made(make) if there is None else there
         self.genesis = canonical.digest(data)
@@ -130,6 +129,7 @@ class Ledger:
             raise EvidenceInvalid(
                 f"{self.store.name}: no ledger.", hint="The gate makes it; name the one that it uses."
             )
+        self._check_fit()
         if self.store.listing("", 1):
             raise EvidenceInvalid(f"{self.store.name}: files, but no ledger.", hint="Name an empty place, or a ledger.")
         data = canonical.canonical_json(Genesis(2, make(), (self._signer.pinned,)))
@@ -201,7 +201,8 @@ class Ledger:
     def _try(self, draft: Draft, head: Head, references: dict[str, Reference]) -> Receipt | None:
         """Append once; ``None`` where somebody else took the number."""
         if self._signer is None:
-            raise EvidenceInvalid("Nobody signs for the gate.", hint="Name its key: --gate-key FILE or --gate-kms ARN.")
+            raise EvidenceInvalid("Nobody signs for the gate.", hint="Name its key: --gate-key FILE|ARN.")
+        self._check_fit()
         instant = self._time(head)
         entry = Entry(
             ledger=self.genesis,
@@ -234,6 +235,12 @@ class Ledger:
                 return True
             raise
         return self.store.read(key, 2 * MAX_ENTRY) == data
+
+    def _check_fit(self) -> None:
+        """Raise :class:`EvidenceInvalid` where the store is not fit for evidence."""
+        problems = self._fit.result() if self._fit else []
+        if problems:
+            raise EvidenceInvalid(f"{self.store.name}: {problems[0]}", hint="Mend it: `iacgate doctor` says how.")
 
     def _time(self, head: Head) -> str:
         """Return the time of the next entry: by the store's clock, and never before the newest."""
@@ -291,6 +298,21 @@ class Ledger:
                 hint="Find out who did it; `iacgate evidence verify` looks at everything.",
             )
         return data
+
+
+class _Later:
+    """What a call returns, made while other things are done."""
+
+    def __init__(self, call: Callable[[], list[str]]) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only who appends needs it
+
+        pool = ThreadPoolExecutor(1)
+        self._future = pool.submit(call)
+        pool.shutdown(wait=False)
+
+    def result(self) -> list[str]:
+        """Return it, or raise what the call raised."""
+        return self._future.result()
 
 
 def pruned(state: State, instant: str) -> State:

@@ -48,7 +48,8 @@ class Inbox:
     def received(self, change: str) -> list[Received]:
         """Return everything that arrived for a change, also what was deleted since, where the store has it.
 
-        Raises :class:`UsageInvalid` where there is more than anybody can have sent, or one cannot be read.
+        Raises :class:`UsageInvalid` where there is more than anybody can have sent, :class:`EvidenceInvalid` where one
+        cannot be read.
         """
         arrived: dict[str, Stored] = {}  # the first version of each: a listing has the newest first
         for item in self.store.listing(f"approvals/{change}/", 4 * MAX_FILES):
@@ -107,8 +108,8 @@ class Inbox:
         os.utime(target, (seconds, seconds))
 
 
-def _unreadable(store: Store, item: Stored) -> UsageInvalid:
-    return UsageInvalid(
+def _unreadable(store: Store, item: Stored) -> EvidenceInvalid:
+    return EvidenceInvalid(
         f"{store.name}/{item.key}: the envelope cannot be read.",
         hint="Mend the file: one that is left out might be a rejection.",
     )

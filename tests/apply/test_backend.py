@@ -98,6 +98,15 @@ def test_a_place_that_is_not_known_is_refused(stack: Stack, changed: dict[str, s
         pull(stack, plan_file, stack.private())
 
 
+def test_settings_are_written_without_what_was_not_configured(stack: Stack, tmp_path: Path) -> None:
+    stack.commit({"main.tf": DATA})
+    config = {"key": "x", "token": None, "endpoints": {"s3": "y", "iam": None}, "assume_role": {"role_arn": None}}
+    changed = msgspec.structs.replace(read(stack.plan()), backend_config=config)
+    path = backend.backend_file(changed, tmp_path)
+    assert json.loads(path.read_bytes()) == {"key": "x", "endpoints": {"s3": "y"}}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 S3 = """
 terraform {{
   backend "s3" {{

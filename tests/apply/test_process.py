@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -142,9 +143,17 @@ class Applying:
         return int(children.split()[0])
 
 
+@pytest.fixture
+def applying(stack: Stack) -> Iterator[Applying]:
+    found = Applying(stack)
+    yield found
+    (found.folder / "go").touch()  # whatever still runs, ends
+    with found.process:  # closes the pipe, and waits
+        found.process.kill()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_asked_to_stop_terraform_stores_what_it_has(stack: Stack, number: int) -> None:
-    applying = Applying(stack)
+def test_asked_to_stop_terraform_stores_what_it_has(applying: Applying, number: int) -> None:
     os.kill(applying.process.pid, number)
     output = applying.process.communicate()[0].decode()
     assert "Interrupt received" in output
@@ -153,8 +162,7 @@ def test_asked_to_stop_terraform_stores_what_it_has(stack: Stack, number: int) -
     assert not (applying.folder / ".terraform.tfstate.lock.info").exists()
 
 
-def test_killed_we_leave_a_terraform_that_finishes(stack: Stack) -> None:
-    applying = Applying(stack)
+def test_killed_we_leave_a_terraform_that_finishes(applying: Applying) -> None:
     applying.process.kill()
     applying.process.communicate()
     (applying.folder / "go").touch()
@@ -163,8 +171,7 @@ def test_killed_we_leave_a_terraform_that_finishes(stack: Stack) -> None:
     assert applying.addresses() == {"a": "", "b": ""}
 
 
-def test_killed_terraform_is_said_to_be(stack: Stack) -> None:
-    applying = Applying(stack)
+def test_killed_terraform_is_said_to_be(applying: Applying) -> None:
     os.kill(applying.terraform(), signal.SIGKILL)
     output = applying.process.communicate()[0].decode()
     (applying.folder / "go").touch()

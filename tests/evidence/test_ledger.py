@@ -86,7 +86,9 @@ def test_a_store_that_is_not_fit_is_refused() -> None:
     store, _ = filled(1)
     store.wrong = ["versions are not kept."]
     with pytest.raises(EvidenceInvalid, match="versions are not kept"):
-        ledger_in(store)
+        ledger_in(store).append(draft())
+    with pytest.raises(EvidenceInvalid, match="versions are not kept"):
+        ledger_in(MemoryStore(wrong=["versions are not kept."]))
 
 
 def test_who_only_reads_appends_nothing() -> None:

@@ -14,9 +14,9 @@ from iacgate.evidence.store import Stored, check_key
 class MemoryStore:
     """Keeps every version of every key; ``instant`` is its clock."""
 
-    def __init__(self, instant: str = "2026-11-23T12:00:00Z") -> None:
+    def __init__(self, instant: str = "2026-11-23T12:00:00Z", wrong: Sequence[str] = ()) -> None:
         self.instant = instant
-        self.wrong: list[str] = []
+        self.wrong = list(wrong)
         self.bare: set[str] = set()
         self.calls: list[tuple[str, str]] = []
         self.versions: dict[str, list[tuple[Stored, bytes]]] = {}  # oldest first
