@@ -92,7 +92,7 @@ class EvidenceInvalid(IacgateError):
 
 
 class ApplyRefused(IacgateError):
-    """What is there is not what was allowed, or somebody else applies: nothing is applied."""
+    """Nothing was applied: what is there is not what was allowed, or somebody else applies."""
 
     code = "apply-refused"
     exit_code = 11
@@ -102,12 +102,6 @@ class TerraformFailed(IacgateError):
     """``terraform`` (or ``tofu``) is missing, or did not do what it was asked."""
 
     code = "terraform-failed"
-
-
-class ApplyRefused(IacgateError):
-    """Terraform was not started: where it would run, or what it would be given, is not what was approved."""
-
-    code = "apply-refused"
 
 
 class ForgeFailed(IacgateError):

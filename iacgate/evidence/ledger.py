@@ -100,8 +100,8 @@ class Ledger:
     """A ledger in a store.
 
     Raises :class:`EvidenceInvalid` where there is none, or, for who appends, the store is not fit for evidence. With
-    ``make``, which draws a number, an empty store becomes one; ``signer`` is who appends, ``None`` for who only reads. ``roster`` names
-    further keys of gates. The chains of ``ahead`` are listed in the same call, because somebody will look at them.
+    ``make``, which draws a number, an empty store becomes one; ``signer`` is who appends, ``None`` for who only reads.
+    ``roster`` names further keys of gates. The chains of ``ahead`` are listed at once, because somebody will look.
     """
 
     def __init__(
