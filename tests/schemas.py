@@ -18,6 +18,8 @@ from iacgate.policy.stacks import Stacks
 from iacgate.render import json as render_json
 from iacgate.render.applied import AppliedDocument
 from iacgate.render.decision import Document
+from iacgate.render.entries import Table
+from iacgate.render.verification import Verification
 from iacgate.risk.assessment import Assessment
 from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
@@ -97,6 +99,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "apply.schema.json": _plain("What `iacgate apply --format json` prints", AppliedDocument),
     "change.schema.json": _plain("change.json: what `iacgate submit` says of a plan", Said),
     "decision.schema.json": _plain("What `iacgate gate --format json` prints", Document),
+    "entries.schema.json": _plain("What `iacgate evidence list --format json` prints", Table),
     "entry.schema.json": _plain("An entry of a ledger", Entry),
     "people.schema.json": people_schema,
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
@@ -105,6 +108,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "stacks.schema.json": _plain("iacgate: stacks.yaml", Stacks),
     "statement.schema.json": _plain("What an approver signs", Statement),
     "suppressions.schema.json": _plain("iacgate: suppressions.yaml", Suppressions),
+    "verification.schema.json": _plain("What `iacgate evidence verify --format json` prints", Verification),
 }
 
 

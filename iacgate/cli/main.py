@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),
     "reject": ("iacgate.cli.approve:reject", "Sign that a change must not be applied."),
     "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
+    "evidence": ("iacgate.cli.evidence", "Look at a ledger, verify it by nobody's word, and take it elsewhere."),
     "init": ("iacgate.cli.init", "Write settings to begin with: commented, and observing only."),
     "policy": ("iacgate.cli.policy", "Say the policy back in words, and try it on plans."),
     "people": ("iacgate.cli.people", "Propose people for people.yaml, with the keys that a forge shows."),

@@ -14,7 +14,7 @@ from iacgate.evidence.checkpoint import MAX_HEADS, Arrived, Checkpoint
 from iacgate.evidence.gatekeys import GateKeys
 from iacgate.evidence.layout import evidence_key
 from iacgate.evidence.ledger import Ledger
-from iacgate.evidence.verify import Problem
+from iacgate.evidence.report import Problem
 
 
 def keep(ledger: Ledger, heads: Mapping[str, Head]) -> bytes:

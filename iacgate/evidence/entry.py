@@ -19,6 +19,8 @@ MAX_ENTRY: Final = 256 << 10
 """Bytes of one entry; what is larger stands beside it."""
 
 MAX_SEQUENCE: Final = 10**10 - 2
+OWN_LABEL: Final = "@ledger"
+"""How people name the ledger's own chain."""
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
@@ -134,6 +136,11 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     references: dict[Text, Reference]
     details: dict[Text, str | int | bool]
     state: State
+
+
+def label_of(stack: str) -> str:
+    """Return how people name a chain."""
+    return stack or OWN_LABEL
 
 
 def encode(entry: Entry) -> bytes:

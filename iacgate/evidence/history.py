@@ -17,14 +17,12 @@ from iacgate.errors import EvidenceInvalid, IacgateError
 from iacgate.evidence.chain import Slot, is_here, slots
 from iacgate.evidence.entry import MAX_ENTRY
 from iacgate.evidence.gatekeys import Opened
-from iacgate.evidence.layout import LOG, OWN, chain_prefix, stack_of
+from iacgate.evidence.layout import LOG, chain_prefix, stack_of
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.recorded import MAX_RECORDED, SETTINGS, ReadRoster, read_settings_files
 from iacgate.evidence.store import Stored, together
 
 _AT_ONCE: Final = 32
-OWN_LABEL: Final = f"@{OWN}"
-"""How people name the ledger's own chain."""
 
 
 class NoEntry(msgspec.Struct, frozen=True):
@@ -38,11 +36,6 @@ class NoEntry(msgspec.Struct, frozen=True):
 
 Found: TypeAlias = tuple[Slot, Opened | NoEntry]
 """A key, and what it holds."""
-
-
-def label_of(stack: str) -> str:
-    """Return how people name a chain."""
-    return stack or OWN_LABEL
 
 
 def chains_in(listed: Iterable[Stored]) -> dict[str, list[Slot]]:

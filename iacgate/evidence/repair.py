@@ -19,9 +19,9 @@ import msgspec
 from iacgate import canonical
 from iacgate.errors import EvidenceInvalid
 from iacgate.evidence.chain import MAX_JUNK, Head, Slot
-from iacgate.evidence.entry import MAX_ENTRY, Actor
+from iacgate.evidence.entry import MAX_ENTRY, Actor, label_of
 from iacgate.evidence.gatekeys import Opened
-from iacgate.evidence.history import Found, NoEntry, chain_of, label_of, read_chain
+from iacgate.evidence.history import Found, NoEntry, chain_of, read_chain
 from iacgate.evidence.ledger import Draft, Ledger, Look, Receipt
 from iacgate.evidence.store import Store, Stored, together
 

@@ -30,39 +30,10 @@ from iacgate.evidence.judged import Judged, Replayer
 from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_key, stack_of
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.recorded import SETTINGS, read_settings_files
+from iacgate.evidence.report import Problem, Report
 from iacgate.evidence.store import Stored
 
 _MOST_MISSING: Final = 100
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """Something that does not hold: in which chain and entry (0: none), at which key, and what."""
-
-    stack: str
-    sequence: int
-    key: str
-    what: str
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What verifying found. ``heads`` has the newest entry of each chain: its number and digest.
-
-    ``recorded`` is what somebody did to a chain, and what a repair in it names: it stays in sight, and fails nothing.
-    """
-
-    genesis: str
-    chains: int
-    entries: int
-    decisions: int
-    objects: int
-    heads: dict[str, tuple[int, str]]
-    problems: tuple[Problem, ...]
-    recorded: tuple[Problem, ...] = ()
-
-    @property
-    def holds(self) -> bool:
-        """Whether everything does; a ledger without any entry proves nothing."""
-        return not self.problems and self.entries > 0
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -206,7 +177,7 @@ class Verifier:
     def _look_into(self, entry: Entry, before: State, judged: Judged, report: Callable[[str], None]) -> None:
         """3 to 5."""
         self._note_settings(entry, report)
-        if entry.time < self._wanted.since:
+        if entry.time < self._wanted.since and entry.event != "settings":  # these say who gates, now too
             judged.note(entry)
             return
         pieces = self._pieces(entry, report)

@@ -32,7 +32,7 @@ def as_json(decision: Decision) -> bytes:
 def as_text(decision: Decision, plan: str, command: str, *, colour: bool) -> str:
     """Return the decision for people: what it is, every reason, and what became of each approval.
 
-    ``command`` is what somebody who fills a seat types.
+    ``command`` is what somebody who fills a seat types; empty where it is too late for that.
     """
     return "\n".join(_lines(decision, plan, command, colour=colour)) + "\n"
 
@@ -62,7 +62,7 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
         verdict = "counts" if item.counts else f"does not count ({item.code}): {harmless(item.why)}"
         because = f': "{harmless(item.said)}"' if item.said and item.counts else ""
         yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}{because}"
-    if decision.missing:
+    if decision.missing and command:
         yield ""
         yield f"To fill a seat: {harmless(command)}"
 

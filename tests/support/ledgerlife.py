@@ -14,7 +14,8 @@ from iacgate.evidence.entry import Applied, Intent, Settings
 from iacgate.evidence.judged import Replayer
 from iacgate.evidence.ledger import Draft, Ledger, Piece, Receipt
 from iacgate.evidence.recorded import recorded
-from iacgate.evidence.verify import Report, Verifier, Wanted
+from iacgate.evidence.report import Report
+from iacgate.evidence.verify import Verifier, Wanted
 from iacgate.gate import Decision, Inputs, decide
 from iacgate.people.roster import Roster, read_roster
 from iacgate.render.decision import as_json

@@ -1,0 +1,96 @@
+"""``iacgate evidence export``: one change, ready for an auditor's request."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from iacgate.cli.reading import gates_options, known, ledger_option, open_with_gates
+from iacgate.errors import UsageInvalid
+from iacgate.evidence.excerpt import MARKER, as_stored, marker, readable
+from iacgate.evidence.gatekeys import Opened
+from iacgate.evidence.ledger import Ledger
+from iacgate.evidence.lookup import of_change, stack_named
+from iacgate.evidence.report import Shown
+from iacgate.render.exportpage import page
+from iacgate.render.plain import harmless
+
+_FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip can have: the same export gives the same bytes."""
+
+_PAGE: Final = "index.html"
+
+
+@click.command("export", short_help="Write all about a change for an auditor, with a page.")
+@click.argument("change", metavar="CHANGE")
+@ledger_option
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FOLDER|FILE.zip", help="A new one."
+)
+@click.option("--stack", default=None, metavar="NAME", help="Only what this stack's chain has of it.")
+@gates_options
+def command(*, change: str, name: str, output: Path, stack: str | None, config: str, trusted: str) -> None:
+    """Write everything about a change into a folder or a zip, with a page that begins at index.html.
+
+    It has the entries as they are stored, all that they refer to, and the same under names that can be read:
+    the decision, its inputs, every approval that arrived, the settings, the log. What is in it verifies by
+    itself: `iacgate evidence verify --offline FOLDER`. The same change gives the same bytes.
+
+    \b
+    Examples:
+      iacgate evidence export chg-17 --ledger s3://acme-evidence/iacgate -o chg-17.zip
+      iacgate evidence export chg-17 --ledger /srv/ledger -o ./chg-17 && iacgate evidence verify --offline ./chg-17
+    """
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise UsageInvalid(f"{output}: it is there already.", hint="Name a new folder or file.")
+    ledger = open_with_gates(name, known(config, trusted))
+    found = of_change(ledger, change, None if stack is None else stack_named(stack))
+    files = _files(ledger, change, found)
+    if output.suffix == ".zip":
+        _write_zip(output, files)
+    else:
+        _write_folder(output, files)
+    entries = "1 entry" if len(found) == 1 else f"{len(found)} entries"
+    click.echo(f"{harmless(str(output))}: {entries}. Begin at {_PAGE}.")
+
+
+def _files(ledger: Ledger, change: str, found: list[Opened]) -> Iterator[tuple[str, bytes]]:
+    """Yield the files of an export, one at a time."""
+    yield MARKER, marker(ledger, change, found)
+    yield from as_stored(ledger, found)
+    shown: list[tuple[Opened, Shown]] = []
+    for opened in found:
+        one, files = readable(ledger, opened)
+        shown.append((opened, one))
+        yield from sorted(files.items())
+    shown.sort(key=lambda item: item[0].entry.time)  # of one instant, by stack and number
+    yield _PAGE, page(ledger.store.name, ledger.genesis, change, shown)
+
+
+def _write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> None:
+    for name, data in files:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as stream:
+            stream.write(data)
+
+
+def _write_zip(path: Path, files: Iterator[tuple[str, bytes]]) -> None:
+    """Write a zip that is not there; what fails leaves nothing behind."""
+    with path.open("xb") as stream:
+        try:
+            with zipfile.ZipFile(stream, "w") as archive:
+                for name, data in files:
+                    info = zipfile.ZipInfo(name, _FIRST_DAY)
+                    info.compress_type = zipfile.ZIP_DEFLATED
+                    info.create_system, info.external_attr = 3, 0o100644 << 16  # the same on every machine
+                    archive.writestr(info, data)
+        except BaseException:
+            with suppress(OSError):
+                path.unlink()
+            raise
