@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from iacgate.approval.statement import Statement
+from iacgate.cli.doctor import Examined
 from iacgate.evidence.entry import Entry
 from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
@@ -93,6 +94,7 @@ def _plain(title: str, kind: type) -> Callable[[], dict[str, Any]]:
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "change.schema.json": _plain("change.json: what `iacgate submit` says of a plan", Said),
     "decision.schema.json": _plain("What `iacgate gate --format json` prints", Document),
+    "doctor.schema.json": _plain("What `iacgate doctor --format json` prints", Examined),
     "entry.schema.json": _plain("An entry of a ledger", Entry),
     "people.schema.json": people_schema,
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),

@@ -48,7 +48,7 @@ def test_rules_are_valid(path: Any) -> None:
 
 DESCRIBED = [
     f"{name}.schema.json"
-    for name in ("change", "decision", "entry", "people", "policy", "stacks", "statement", "suppressions")
+    for name in ("change", "decision", "doctor", "entry", "people", "policy", "stacks", "statement", "suppressions")
 ]
 
 

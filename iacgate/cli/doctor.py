@@ -39,7 +39,15 @@ _GUARANTEE: Final = Point(
 )
 
 
-class Examined(msgspec.Struct):
+_IDENTITY: Final = Point(
+    "identity",
+    "unknown",
+    "What this identity's own policies allow was not asked; what the bucket's policy denies, it denies whoever it is.",
+    "Compare them with docs/iam/, and `aws iam simulate-principal-policy` for s3:DeleteObject and s3:PutObject.",
+)
+
+
+class Examined(msgspec.Struct, frozen=True):
     """What is printed for programs: every point, and how many are open or not known."""
 
     schema: str
@@ -143,6 +151,7 @@ def _ledger(name: str, found: _Found) -> Iterator[Point]:
         yield from _genesis(store, data, found)
     if is_s3(name):
         yield from bucket_points(name)
+        yield _IDENTITY
 
 
 def _fitness(store: Store, problems: list[str]) -> Iterator[Point]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.s3 import S3Store
@@ -16,6 +17,7 @@ from iacgate.shell.gatekey import SshGate
 from iacgate.shell.stores import open_store
 from tests.cli.test_gate import Stack, signed, stack  # noqa: F401 - fixtures
 from tests.conftest import Run
+from tests.schemas import FOLDER
 from tests.support import iam
 from tests.support.ledgers import NONCE, SoftGate
 from tests.support.seaweed import STRANGER, Seaweed
@@ -25,6 +27,7 @@ def examined(done: subprocess.CompletedProcess[bytes]) -> dict[str, list[dict[st
     """Return the points that doctor found, by name."""
     assert done.returncode in (0, 4), done.stderr
     content = json.loads(done.stdout)
+    Draft202012Validator(json.loads((FOLDER / "doctor.schema.json").read_bytes())).validate(content)
     points: list[dict[str, str]] = content["points"]
     assert content["schema"] == "iacgate.doctor/1"
     assert content["open"] == sum(point["state"] == "open" for point in points)
@@ -161,6 +164,7 @@ def test_a_bucket_as_it_should_be(s3: Seaweed, iacgate: Run, monkeypatch: pytest
     begun(f"s3://{ledger}", SshGate(gate_key))
     command = ("doctor", "--ledger", f"s3://{ledger}", "--inbox", f"s3://{inbox}", "--format", "json")
     found = states(examined(iacgate(*command, **environment)))
+    assert found["identity"] == "unknown"
     for name in ("store", "clock", "ledger", "second write", "gate key", "inbox"):
         assert found[name] == "ok", name
     assert {name: state for name, state in found.items() if name.startswith("bucket policy: ")} == {
