@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from iacgate.approval.statement import Statement
+from iacgate.cli.doctor import Examined
 from iacgate.evidence.entry import Entry
 from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
@@ -99,6 +100,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "apply.schema.json": _plain("What `iacgate apply --format json` prints", AppliedDocument),
     "change.schema.json": _plain("change.json: what `iacgate submit` says of a plan", Said),
     "decision.schema.json": _plain("What `iacgate gate --format json` prints", Document),
+    "doctor.schema.json": _plain("What `iacgate doctor --format json` prints", Examined),
     "entries.schema.json": _plain("What `iacgate evidence list --format json` prints", Table),
     "entry.schema.json": _plain("An entry of a ledger", Entry),
     "people.schema.json": people_schema,

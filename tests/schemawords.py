@@ -157,6 +157,18 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "details": "What belongs to the event.",
         "state": "What follows from the chain so far.",
     },
+    "Examined": {
+        "schema": "The name and version of this schema.",
+        "open": "How many points are open.",
+        "unknown": "How many could not be known.",
+        "points": "Everything that was looked at.",
+    },
+    "Point": {
+        "name": "What was looked at; several points can have one name.",
+        "state": "ok, open, or unknown: what is not known is not ok.",
+        "what": "How it is, in a sentence.",
+        "todo": "What to do; empty where it is ok.",
+    },
     "Reference": {
         "digest": "The SHA-256 of the bytes, which is their name below evidence/sha256/.",
         "mediaType": "What they are.",

@@ -48,7 +48,9 @@ def test_rules_are_valid(path: Any) -> None:
 
 DESCRIBED = [
     f"{name}.schema.json"
-    for name in ("change decision entries entry people policy stacks statement suppressions verification".split())
+    for name in (
+        "apply change decision doctor entries entry people policy stacks statement suppressions verification".split()
+    )
 ]
 
 

@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "copy": "iacgate.cli.copying:command",
     "checkpoint": "iacgate.cli.checkpoints:command",
     "repair": "iacgate.cli.checkpoints:repair_chain",
+    "push": "iacgate.cli.push:command",
 }
 """Name of a command: its module and its name there, imported only when it is called."""
 

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "policy": ("iacgate.cli.policy", "Say the policy back in words, and try it on plans."),
     "people": ("iacgate.cli.people", "Propose people for people.yaml, with the keys that a forge shows."),
     "trust": ("iacgate.cli.trust", "Sign the settings, and verify that every version was signed."),
+    "doctor": ("iacgate.cli.doctor", "Say what of a set-up is open, and what cannot be known."),
     "rules": ("iacgate.cli.rules", "List, show and test the rules."),
     "completion": ("iacgate.cli.completion", "Print the completion script for a shell."),
 }

@@ -121,7 +121,7 @@ class Ledger:
         self._ahead: dict[str, list[Stored]] = dict(zip(ahead, listed, strict=True))
         data: bytes = self._made(make) if there is None else there
         self.genesis = canonical.digest(data)
-        self.keys = GateKeys(_decode_genesis(data, store.name).keys, roster)
+        self.keys = GateKeys(decode_genesis(data, store.name).keys, roster)
 
     def _made(self, make: Callable[[], str] | None) -> bytes:
         """Return the genesis of a ledger that is begun now."""
@@ -321,13 +321,13 @@ def pruned(state: State, instant: str) -> State:
     return msgspec.structs.replace(state, used=used)
 
 
-def _decode_genesis(data: bytes, name: str) -> Genesis:
+def decode_genesis(data: bytes, name: str) -> Genesis:
+    """Return how a ledger began; raises :class:`EvidenceInvalid`, naming the store, where it is no beginning."""
     try:
         genesis = msgspec.convert(strictjson.decode(data), Genesis)
-        if not genesis.keys or len(genesis.nonce) < 32 or canonical.canonical_json(genesis) != data:
+        names = [key.identifier for key in genesis.keys]
+        if not names or len(genesis.nonce) < 32 or canonical.canonical_json(genesis) != data:
             raise ValueError("nobody can append")
-        for key in genesis.keys:
-            _ = key.identifier
     except (ValueError, RecursionError, KeyInvalid) as error:
         raise EvidenceInvalid(
             f"{name}: {GENESIS} is no beginning of a ledger that this version understands.", hint="Name another place."
