@@ -96,6 +96,8 @@ class Verifier:
 
     def _check_keys(self, listed: Sequence[Stored]) -> None:
         """1."""
+        for what in self._ledger.store.problems():
+            self._found(f"the store is not fit for evidence: {what}")
         unprotected = set(self._ledger.store.unprotected(listed))
         for slot in slots(listed, ""):
             self._check_versions(slot)

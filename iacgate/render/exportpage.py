@@ -139,7 +139,8 @@ def _how_to_verify(genesis: str) -> Iterator[str]:
     yield (
         "<p>That verifies every signature, makes every decision again from its inputs, approvals included, and "
         "compares the bytes. Have the genesis from where you trust it, not from this page. That nothing was left out, "
-        "and that the entries between these are what they were, only the ledger itself shows, best with a checkpoint:</p>"
+        "and that the entries between these are what they were, only the ledger itself shows, best with a "
+        "checkpoint:</p>"
     )
     yield "<pre>iacgate evidence verify --ledger s3://BUCKET/PREFIX --checkpoint FILE</pre>"
 

@@ -14,7 +14,8 @@ from iacgate.evidence.entry import Entry, Intent
 from iacgate.evidence.folderstore import FolderStore
 from iacgate.evidence.judged import Replayer
 from iacgate.evidence.ledger import Draft, Ledger
-from iacgate.evidence.verify import Report, Verifier, Wanted
+from iacgate.evidence.report import Report
+from iacgate.evidence.verify import Verifier, Wanted
 from iacgate.people.roster import read_roster
 from iacgate.render.decision import as_json
 from iacgate.shell.clock import now

@@ -20,9 +20,10 @@ from iacgate.evidence.entry import Entry
 from iacgate.evidence.judged import Replayer
 from iacgate.evidence.layout import chain_prefix, stack_of
 from iacgate.evidence.ledger import Ledger
+from iacgate.evidence.report import Report
 from iacgate.evidence.s3 import S3Store
 from iacgate.evidence.s3call import Timing
-from iacgate.evidence.verify import Report, Verifier, Wanted
+from iacgate.evidence.verify import Verifier, Wanted
 from iacgate.people.roster import read_roster
 from iacgate.render.decision import as_json
 from tests.cli.test_gate import HIGH, Stack, stack  # noqa: F401 - a fixture

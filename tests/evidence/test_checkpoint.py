@@ -56,7 +56,7 @@ def test_a_checkpoint_is_small_and_holds_for_as_long_as_the_ledger_grows() -> No
     assert lines[7].startswith("\N{EM DASH} SHA256:")
     assert whats(life.store, text) == []
     life.decide(life.inputs("ann"))
-    life.ledger.append(draft(stack="billing", event="pushed"))
+    life.ledger.append(draft(stack="billing", event="bypassed"))
     assert whats(life.store, text) == []
     assert whats(life.store, taken(life), text) == []
     assert whats(life.store, text, stack=STACK) == []
@@ -91,7 +91,7 @@ def test_a_chain_that_was_cut_off_and_went_on() -> None:
 
 def test_a_stack_that_vanished() -> None:
     life = Life().live()
-    life.ledger.append(draft(stack="billing", event="pushed"))
+    life.ledger.append(draft(stack="billing", event="bypassed"))
     text = taken(life)
     for key in [key for key in life.store.versions if key.startswith(chain_prefix("billing"))]:
         life.store.destroy(key)
@@ -154,18 +154,18 @@ def test_two_checkpoints_of_which_the_older_is_no_beginning_of_the_newer() -> No
     life.decide(life.inputs("ann"))
     ours = taken(life)
     fork.store.instant = "2026-11-23T13:00:00Z"
-    fork.ledger.append(draft(stack=STACK, event="pushed"))
-    fork.ledger.append(draft(stack=STACK, event="pushed"))
+    fork.ledger.append(draft(stack=STACK, event="bypassed"))
+    fork.ledger.append(draft(stack=STACK, event="bypassed"))
     theirs = taken(fork)
     heads = checkpoints.parse(theirs, "x").heads
     life.store.create(evidence_key(heads), fork.store.read(evidence_key(heads), 10**6) or b"")
-    life.ledger.append(draft(stack=STACK, event="pushed"))
+    life.ledger.append(draft(stack=STACK, event="bypassed"))
     assert "it is another entry than a checkpoint says" in whats(life.store, ours, theirs)
 
 
 def test_a_newer_checkpoint_with_less_in_it() -> None:
     life = Life().live()
-    life.ledger.append(draft(stack="billing", event="pushed"))
+    life.ledger.append(draft(stack="billing", event="bypassed"))
     older = taken(life)
     heads = keep(life.ledger, {STACK: life.ledger.look(STACK).head})
     newer = checkpoints.make(life.ledger.genesis, heads, "2026-11-24T12:00:00Z", SoftGate(), life.ledger.keys)
@@ -244,7 +244,7 @@ def test_a_gate_that_forks_is_shown_by_an_older_checkpoint() -> None:
     life = Life().live()
     text = taken(life)
     life.store.destroy(entry_key(STACK, 5))
-    forged(life, event="pushed")
+    forged(life, event="bypassed")
     assert "it is another entry than a checkpoint says" in whats(life.store, text)
 
 

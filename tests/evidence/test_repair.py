@@ -156,7 +156,7 @@ def test_a_repair_of_the_ledgers_own_chain() -> None:
     life = Life().live()
     life.store.delete(entry_key("", 1))
     repair(life.ledger, look_at(life.ledger, ""), "a drill", Actor(), {})
-    life.ledger.append(draft(stack="", event="pushed"))
+    life.ledger.append(draft(stack="", event="bypassed"))
     report = verified(life.store)
     assert report.holds
     assert [problem.what[:14] for problem in report.recorded] == ["it was deleted"]
