@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from iacgate.errors import EvidenceInvalid
 from iacgate.evidence import checkpoint as checkpoints
 from iacgate.evidence.checkpointed import keep, looked_at
+from iacgate.evidence.gatekeys import ENTRY
 from iacgate.evidence.history import chains_in
 from iacgate.evidence.layout import chain_prefix, entry_key, evidence_key
 from iacgate.evidence.ledger import Ledger
@@ -139,8 +140,6 @@ def test_an_entrys_signature_is_none_of_a_checkpoint() -> None:
     life = Life().live()
     text = taken(life)
     payload, _, _ = text.partition(b"\n\n")
-    from iacgate.evidence.gatekeys import ENTRY
-
     sealed = SoftGate().sign(payload + b"\n", ENTRY)
     line = checkpoints._line(sealed)
     assert any("not signed by a gate" in what for what in whats(life.store, payload + b"\n\n" + line))
