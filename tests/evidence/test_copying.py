@@ -155,3 +155,17 @@ def test_what_travels_together_is_bounded() -> None:
     large = [msgspec.structs.replace(items[0], size=40 << 20)] * 3
     assert [len(batch) for batch in copying._batches(large)] == [1, 1, 1]
     assert copying._unwanted(msgspec.structs.replace(items[0], key=evidence_key("1" * 64), size=3 << 30))
+
+
+class Forgetful(MemoryStore):
+    """Writes, and then loses the answer."""
+
+    def create(self, key: str, data: bytes) -> bool:
+        super().create(key, data)
+        return False
+
+
+def test_an_answer_that_is_lost_loses_nothing() -> None:
+    life, target = Life().live(), Forgetful()
+    done = copy(life.store, target)
+    assert (done.left, contents(target)) == ((), contents(life.store))
