@@ -96,7 +96,13 @@ def _sorted_out(listed: Sequence[Stored]) -> tuple[list[Stored], list[Left]]:
             left.append(Left(slot.key, why))
         elif slot.first is not None and slot.key != GENESIS:
             (entries if slot.key.startswith(LOG) else evidence).append(slot.first)
-    return [*evidence, *entries[::-1]], left
+    return [*evidence, *sorted(entries, key=_place)], left
+
+
+def _place(item: Stored) -> tuple[str, int]:
+    """Return what orders entries: the ledger's own chain first, the oldest of each first."""
+    stack = stack_of(item.key) or ""
+    return stack, sequence_of(item.key, stack) or 0
 
 
 def _what(item: Stored) -> str:

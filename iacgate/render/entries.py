@@ -65,7 +65,8 @@ def outcome(entry: Entry) -> str:
     details = entry.details
     match entry.event:
         case "decided":
-            denied = f"denied, exit code {details.get('exitCode')}" if details.get("blocks") else "would be denied"
+            code = details.get("exitCode")
+            denied = "would be denied, and blocks nothing" if code == 0 else f"denied, exit code {code}"
             return "allowed" if details.get("allowed") is True else denied
         case "intended":
             return f"began to apply, as decision {details.get('decision')} allows"
@@ -74,7 +75,12 @@ def outcome(entry: Entry) -> str:
         case "repaired":
             return ", ".join(str(part) for part in (f"{details.get('keys')} named", details.get("reason")) if part)
         case _:
-            return ", ".join(f"{name} {value}" for name, value in sorted(details.items())) or entry.event
+            return ", ".join(f"{name} {value}" for name, value in sorted(details.items()))
+
+
+def title(entry: Entry) -> str:
+    """Return what happened, and what came of it."""
+    return ": ".join(text for text in (entry.event, outcome(entry)) if text)
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -111,7 +117,7 @@ def in_words(opened: Opened, decision: Decision | None) -> str:
 
 def _words(opened: Opened, decision: Decision | None) -> Iterator[str]:
     entry = opened.entry
-    yield harmless(f"{label_of(entry.stack)}/{entry.sequence}  {entry.event}: {outcome(entry)}")
+    yield harmless(f"{label_of(entry.stack)}/{entry.sequence}  {title(entry)}")
     for name, text in facts(opened):
         yield f"  {name:10} {harmless(text)}"
     for name, item in sorted(entry.references.items()):

@@ -17,7 +17,7 @@ from iacgate.evidence.entry import label_of
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.report import Shown
 from iacgate.gate import Decision
-from iacgate.render.entries import facts, outcome, who
+from iacgate.render.entries import facts, outcome, title, who
 from iacgate.render.plain import harmless
 
 _STYLE: Final = """
@@ -57,24 +57,40 @@ def page(ledger: str, genesis: str, change: str, shown: Sequence[tuple[Opened, S
 
 
 def _in_short(entries: Sequence[Shown]) -> Iterator[str]:
-    decisions = [item for item in entries if item.decision]
-    applied = [item for item in entries if item.entry.event == "applied"]
+    """Yield, for each chain, who asked, wrote, approved and applied."""
     yield "<h2>In short</h2>"
-    rows = [("Asked for", _when(entries[0]) if entries else "nobody")]
-    if decisions and decisions[-1].decision:
-        rows += _decided(decisions[-1], decisions[-1].decision)
-    rows += [("Applied", _when(item)) for item in applied]
-    if not applied:
+    for stack in sorted({item.entry.stack for item in entries}):
+        yield _table(f"Stack {label_of(stack)}", ("What", "Answer"), _answers(_of(entries, stack)))
+
+
+def _of(entries: Sequence[Shown], stack: str) -> list[Shown]:
+    return [item for item in entries if item.entry.stack == stack]
+
+
+def _answers(entries: Sequence[Shown]) -> list[tuple[str, str]]:
+    """Return the answers about one chain's entries: by the decision that was applied, else by the last one."""
+    rows = [("Asked for", _when(entries[0]))]
+    decided = [item for item in entries if item.decision]
+    begun = [item.entry.details.get("decision") for item in entries if item.entry.event == "intended"]
+    acted_on = [item for item in decided if begun and item.entry.sequence == begun[-1]]
+    for item in (acted_on or decided)[-1:]:
+        if item.decision:
+            rows += _decided("Decision that was acted on" if acted_on else "Last decision", item, item.decision)
+    if acted_on and decided[-1] is not acted_on[-1]:
+        rows.append(("Decided again later", f"{outcome(decided[-1].entry)}, {decided[-1].entry.time}"))
+    ended = [item for item in entries if item.entry.event in ("applied", "failed", "interrupted")]
+    rows += [(item.entry.event.capitalize(), _when(item)) for item in ended]
+    if not ended:
         rows.append(("Applied", "No entry of this change says that it was applied."))
-    yield _table("", ("What", "Answer"), rows)
+    return rows
 
 
 def _when(shown: Shown) -> str:
     return f"{shown.entry.time}, by {who(shown.entry) or 'nobody who is named'}"
 
 
-def _decided(shown: Shown, decision: Decision) -> list[tuple[str, str]]:
-    """Return what the last decision of a change says."""
+def _decided(name: str, shown: Shown, decision: Decision) -> list[tuple[str, str]]:
+    """Return what a decision says."""
     wrote = sorted({author.principal or f"unknown: {author.said}" for author in decision.authors})
     signed = [item.principal for item in decision.approvals if item.counts and item.decision == "approve"]
     against = [item.principal for item in decision.approvals if item.counts and item.decision == "reject"]
@@ -83,7 +99,7 @@ def _decided(shown: Shown, decision: Decision) -> list[tuple[str, str]]:
         ("Written by", ", ".join(wrote) or "nobody is known"),
         ("Approved by", ", ".join(f"{seat.principal} ({seat.role})" for seat in decision.filled) or "nobody"),
         ("Rejected by", ", ".join(sorted(set(against))) or "nobody"),
-        ("Last decision", f"{verdict}, {shown.entry.time}"),
+        (name, f"{verdict}, {shown.entry.time}"),
         ("Severity, type", f"{decision.severity}, {decision.change_type} change"),
         ("Settings", "signed" if decision.trusted else "not signed: those of the working tree"),
     ]
@@ -93,7 +109,7 @@ def _decided(shown: Shown, decision: Decision) -> list[tuple[str, str]]:
 
 def _entry(opened: Opened, shown: Shown) -> Iterator[str]:
     entry = shown.entry
-    yield f"<h2>{_e(entry.time)}: {_e(entry.event)}, {_e(outcome(entry))}</h2>"
+    yield f"<h2>{_e(entry.time)}: {_e(title(entry))}</h2>"
     yield f"<p>Entry {_code(f'{label_of(entry.stack)}/{entry.sequence}')}.</p>"
     if shown.decision:
         yield from _decision(shown.decision)

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from iacgate.errors import EvidenceInvalid
 from iacgate.evidence import checkpoint as checkpoints
 from iacgate.evidence.checkpointed import keep, looked_at
+from iacgate.evidence.gatekeys import CHECKPOINT, ENTRY
 from iacgate.evidence.history import chains_in
 from iacgate.evidence.layout import chain_prefix, entry_key, evidence_key
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.verify import Verifier, Wanted
+from tests.evidence.test_ledger import gate_roster
 from tests.evidence.test_verify import forged
 from tests.support.ledgerlife import STACK, Life, replayer
 from tests.support.ledgers import SoftGate, draft, ledger_in
@@ -139,8 +141,6 @@ def test_an_entrys_signature_is_none_of_a_checkpoint() -> None:
     life = Life().live()
     text = taken(life)
     payload, _, _ = text.partition(b"\n\n")
-    from iacgate.evidence.gatekeys import ENTRY
-
     sealed = SoftGate().sign(payload + b"\n", ENTRY)
     line = checkpoints._line(sealed)
     assert any("not signed by a gate" in what for what in whats(life.store, payload + b"\n\n" + line))
@@ -251,3 +251,43 @@ def test_a_gate_that_forks_is_shown_by_an_older_checkpoint() -> None:
 def test_a_signature_names_its_key_by_four_bytes() -> None:
     line = TEXT.decode().splitlines()[-1]
     assert base64.b64decode(line.rpartition(" ")[2])[4:10] == b"SSHSIG"
+
+
+def test_four_other_bytes_name_no_key() -> None:
+    text, _, signature = TEXT.decode().strip().rpartition(" ")
+    data = bytearray(base64.b64decode(signature))
+    data[0] ^= 1
+    with pytest.raises(EvidenceInvalid, match="no checkpoint"):
+        checkpoints.parse(f"{text} {base64.b64encode(data).decode()}\n".encode(), "x")
+
+
+@pytest.mark.parametrize(("line", "said"), [(1, "5"), (1, "7"), (4, "chains 3")])
+def test_a_checkpoint_that_counts_something_else(line: int, said: str) -> None:
+    lines = TEXT.decode().partition("\n\n")[0].split("\n")
+    lines[line] = said
+    payload = "\n".join([*lines, ""]).encode()
+    text = payload + b"\n" + checkpoints._line(SoftGate().sign(payload, CHECKPOINT))
+    assert whats(LIVED.store, text) == ["checkpoint 0: it counts other chains or entries than its list of heads"]
+
+
+def by_the_second_gate(**times: str) -> tuple[Life, bytes]:
+    """Return a ledger, and a checkpoint of it by a gate whose key has an end."""
+    life = Life().live()
+    heads = keep(life.ledger, {STACK: life.ledger.look(STACK).head})
+    life.ledger.keys.add(gate_roster(**times))
+    second = SoftGate("second")
+    return life, checkpoints.make(life.ledger.genesis, heads, life.store.now(), second, life.ledger.keys)
+
+
+@pytest.mark.parametrize("times", [{"until": "2026-11-22"}, {"revoked": "2026-11-23T12:00:00Z"}])
+def test_a_key_that_has_ended_signs_no_checkpoint(times: dict[str, str]) -> None:
+    with pytest.raises(EvidenceInvalid, match="was not valid"):
+        by_the_second_gate(**times)
+
+
+def test_what_a_key_signed_counts_until_it_is_revoked() -> None:
+    life, text = by_the_second_gate(until="2026-11-24")
+    looked = looked_at(life.ledger, [("x", text)])
+    assert looked.problems(life.ledger.keys) == []
+    life.ledger.keys.add(gate_roster(revoked="2026-11-23T11:00:00Z"))
+    assert ["was not valid" in item.what for item in looked.problems(life.ledger.keys)] == [True]

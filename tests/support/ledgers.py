@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 from iacgate.approval import envelope
 from iacgate.approval.envelope import Kind
+from iacgate.evidence.folderstore import FolderStore
 from iacgate.evidence.gatekeys import PinnedKey
 from iacgate.evidence.ledger import Draft, Ledger
 from tests.support.memorystore import MemoryStore
@@ -41,3 +43,11 @@ def ledger_in(store: MemoryStore, **more: Any) -> Ledger:
 def draft(**more: Any) -> Draft:
     """Return an entry to append."""
     return Draft(**{"event": "decided", "stack": "payments", "change": "chg-1", "commit": "a" * 40, **more})
+
+
+def laid_out(store: MemoryStore, folder: Path) -> Path:
+    """Write the first versions of a ledger in memory into a folder, and return it."""
+    target = FolderStore(folder, clock=lambda: store.instant, create=True)
+    for key, versions in sorted(store.versions.items()):
+        target.create(key, versions[0][1])
+    return folder
