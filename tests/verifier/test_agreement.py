@@ -20,7 +20,7 @@ from iacgate.approval import envelope
 from iacgate.evidence.gatekeys import ENTRY
 from iacgate.evidence.layout import GENESIS, entry_key
 from iacgate.evidence.ledger import Piece
-from iacgate.gate import Decision
+from iacgate.gate import Decision, Missing
 from iacgate.render.decision import as_json
 from tests.conftest import ROOT
 from tests.evidence.test_verify import FORGED, forged
@@ -169,6 +169,9 @@ def test_rejections_end_by_their_signers_only(tmp_path: Path) -> None:
     assert agreed(life.store, tmp_path)
     life.decide(life.inputs(rejecting="bob"), advance=lambda state, *_: state)
     assert not agreed(life.store, tmp_path)
+    life = Life().live()
+    life.decide(life.inputs("ann"), advance=lambda state, *_: msgspec.structs.replace(state, rejections=()))
+    assert not agreed(life.store, tmp_path)
 
 
 def test_outcomes_that_are_not_the_decisions(tmp_path: Path) -> None:
@@ -201,6 +204,17 @@ def test_a_decision_with_an_empty_seat_that_allows(tmp_path: Path) -> None:
     life.settings()
     lied(life, life.inputs("ann"), allowed=True, blocks=False, reasons=())
     assert not agreed(life.store, tmp_path)
+
+
+def test_a_decision_that_does_not_mention_what_arrived(tmp_path: Path) -> None:
+    life = Life()
+    life.settings()
+    given_inputs = life.inputs("ann")
+    _, real = life.decide(given_inputs)
+    seats = (*(Missing(seat.role, ()) for seat in real.filled), *real.missing)
+    lied(life, given_inputs, approvals=(), filled=(), missing=seats)
+    assert not agreed(life.store, tmp_path)
+    assert theirs(life.store, tmp_path)[0].endswith("what arrived is not what its decision is about")
 
 
 def test_only_whoever_makes_decisions_again_finds_one_that_was_not_the_decision(tmp_path: Path) -> None:
