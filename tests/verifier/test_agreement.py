@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iacgate import canonical
-from iacgate.errors import EvidenceInvalid
+from iacgate.approval import envelope
 from iacgate.evidence.gatekeys import ENTRY
 from iacgate.evidence.layout import GENESIS, entry_key
 from iacgate.evidence.ledger import Piece
-from iacgate.gate import Decision
+from iacgate.gate import Decision, Missing
 from iacgate.render.decision import as_json
 from tests.conftest import ROOT
 from tests.evidence.test_verify import FORGED, forged
@@ -28,7 +28,8 @@ from tests.support.approvals import withdrawal
 from tests.support.ledgerlife import SETTINGS, STACK, Life, verified
 from tests.support.ledgers import SoftGate
 from tests.support.memorystore import MemoryStore
-from tests.verifier import verify_ledger
+from tests.support.sshkeys import string
+from tests.support.verifiers import agreed, copied, ours_holds, theirs
 
 PROGRAM = ROOT / "tests" / "verifier" / "verify_ledger.py"
 HOWS = ("destroyed", "deleted", "overwritten", "changed", "cut", "longer", "empty")
@@ -44,42 +45,6 @@ def store() -> MemoryStore:
     found = MemoryStore()
     found.versions = {key: list(versions) for key, versions in lived().items()}
     return found
-
-
-def copied(store: MemoryStore, folder: Path) -> dict[str, list[str]]:
-    """Copy a store into a folder, the first version of each key; return which versions there are."""
-    for key, versions in store.versions.items():
-        contents = [data for item, data in versions if not item.marker]
-        if contents:
-            path = folder / key
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(contents[0])
-    return {
-        key: ["marker" if item.marker else item.version for item, _ in found] for key, found in store.versions.items()
-    }
-
-
-def theirs(store: MemoryStore, folder: Path, pinned: str = "") -> list[str]:
-    """Return what the other verifier finds."""
-    place = folder / "copy" / str(len(list(folder.glob("copy/*"))))
-    place.mkdir(parents=True)
-    found = verify_ledger.Verifier(place, copied(store, place))
-    found.run(pinned)
-    return found.findings
-
-
-def ours_holds(store: MemoryStore) -> bool:
-    try:
-        return verified(store).holds
-    except EvidenceInvalid:
-        return False
-
-
-def agreed(store: MemoryStore, folder: Path) -> bool:
-    """Return whether the ledger holds, by both."""
-    holds, found = ours_holds(store), theirs(store, folder)
-    assert holds == (not found), (holds, found)
-    return holds
 
 
 def test_a_ledger_that_nobody_touched_holds(store: MemoryStore, tmp_path: Path) -> None:
@@ -124,13 +89,37 @@ def test_entries_that_change_places(store: MemoryStore, tmp_path: Path) -> None:
     assert not agreed(store, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["other.txt", "log/elsewhere/1.json", "log/stack-payments=/x.json", "log/x"])
+@pytest.mark.parametrize(
+    "name",
+    ["other.txt", "log/elsewhere/1.json", "log/stack-payments=/x.json", "log/x", "log/stack-payments=/0000000000.json"],
+)
 def test_keys_that_no_ledger_has(store: MemoryStore, tmp_path: Path, name: str) -> None:
     store.create(name, b"")
     assert not agreed(store, tmp_path)
 
 
-@pytest.mark.parametrize("junk", [b"junk", b"", b"{}", b"x" * 600_000])
+def blob(*parts: bytes) -> bytes:
+    """Return an envelope whose signature is a blob of SSH's strings."""
+    signed = b"SSHSIG\x00\x00\x00\x01" + b"".join(string(part) for part in parts)
+    return envelope.wire(b"{}", "SHA256:", signed, ENTRY)
+
+
+NAMESPACE = ENTRY.namespace.encode()
+JUNK = [
+    b"junk",
+    b"",
+    b"{}",
+    b"[" * 20_000,
+    b"x" * 600_000,
+    blob(),
+    blob(b"", NAMESPACE, b"", b"sha512", b""),
+    blob(b"\x00", NAMESPACE, b"", b"sha512", b""),
+    blob(string(b"sk-ssh-ed25519@openssh.com"), NAMESPACE, b"", b"sha512", b""),
+    blob(SoftGate().key.blob, NAMESPACE, b"reserved", b"sha512", b"x"),
+]
+
+
+@pytest.mark.parametrize("junk", JUNK, ids=range(len(JUNK)))
 def test_junk_with_and_without_a_repair(tmp_path: Path, junk: bytes) -> None:
     life = Life().live()
     life.store.create(entry_key(STACK, 6), junk)
@@ -180,6 +169,9 @@ def test_rejections_end_by_their_signers_only(tmp_path: Path) -> None:
     assert agreed(life.store, tmp_path)
     life.decide(life.inputs(rejecting="bob"), advance=lambda state, *_: state)
     assert not agreed(life.store, tmp_path)
+    life = Life().live()
+    life.decide(life.inputs("ann"), advance=lambda state, *_: msgspec.structs.replace(state, rejections=()))
+    assert not agreed(life.store, tmp_path)
 
 
 def test_outcomes_that_are_not_the_decisions(tmp_path: Path) -> None:
@@ -212,6 +204,17 @@ def test_a_decision_with_an_empty_seat_that_allows(tmp_path: Path) -> None:
     life.settings()
     lied(life, life.inputs("ann"), allowed=True, blocks=False, reasons=())
     assert not agreed(life.store, tmp_path)
+
+
+def test_a_decision_that_does_not_mention_what_arrived(tmp_path: Path) -> None:
+    life = Life()
+    life.settings()
+    given_inputs = life.inputs("ann")
+    _, real = life.decide(given_inputs)
+    seats = (*(Missing(seat.role, ()) for seat in real.filled), *real.missing)
+    lied(life, given_inputs, approvals=(), filled=(), missing=seats)
+    assert not agreed(life.store, tmp_path)
+    assert theirs(life.store, tmp_path)[0].endswith("what arrived is not what its decision is about")
 
 
 def test_only_whoever_makes_decisions_again_finds_one_that_was_not_the_decision(tmp_path: Path) -> None:

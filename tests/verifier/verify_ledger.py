@@ -189,12 +189,14 @@ def signing_key(blob: bytes, namespace: str) -> bytes:
     key, space, reserved, hashed, signature = parts
     if space != namespace.encode() or reserved or hashed not in (b"sha256", b"sha512"):
         raise Wrong("a signature of SSH for another purpose, or with what it must not have")
-    if strings(key)[0].startswith(b"sk-") and not signature[-5:-4] >= b"\x01":
+    if not key:
+        raise Wrong("a signature without a key")
+    if strings(key)[0].startswith(b"sk-") and not int.from_bytes(signature[-5:-4], "big") & 1:
         raise Wrong("a FIDO key that nobody touched")
     return key
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=1_000)
 def ssh_keygen_accepts(blob: bytes, message: bytes, namespace: str) -> bool:
     """Return whether ``ssh-keygen`` finds that the key in a signature made it over a message."""
     armored = f"-----BEGIN SSH SIGNATURE-----\n{base64.encodebytes(blob).decode()}-----END SSH SIGNATURE-----\n"
@@ -202,7 +204,7 @@ def ssh_keygen_accepts(blob: bytes, message: bytes, namespace: str) -> bool:
         file.write(armored)
         file.flush()
         command = ["ssh-keygen", "-q", "-Y", "check-novalidate", "-n", namespace, "-s", file.name]
-        return subprocess.run(command, input=message, capture_output=True, check=False).returncode == 0
+        return subprocess.run(command, input=message, capture_output=True, check=False, timeout=60).returncode == 0
 
 
 class Gates:
@@ -220,13 +222,13 @@ class Gates:
 
     def accept(self, key: str, instant: str) -> bool:
         times = self._times.get(key, [])
-        revoked = any(one.get("revoked") and one["revoked"] <= instant for one in times)
+        revoked = any(one.get("revoked") and str(one["revoked"]) <= instant for one in times)
         return not revoked and any(valid(one, instant) for one in times)
 
 
 def valid(key: dict[str, str], instant: str) -> bool:
     """Return whether an instant lies in the days or instants for which people.yaml names a key."""
-    since, until = key.get("since", ""), key.get("until", "")
+    since, until = str(key.get("since", "")), str(key.get("until", ""))
     since = f"{since}T00:00:00Z" if len(since) == 10 else since
     until = f"{until}T23:59:59Z" if len(until) == 10 else until
     return since <= instant and (not until or instant <= until)
@@ -253,11 +255,10 @@ class Verifier:
         return path.read_bytes() if path.is_file() and path.stat().st_size <= limit else None
 
     def run(self, pinned: str) -> None:
-        keys = {
-            path.relative_to(self.folder).as_posix()
-            for path in self.folder.rglob("*")
-            if not path.name.startswith(".") and (path.is_file() or path.is_symlink())
-        }
+        files = (
+            path.relative_to(self.folder) for path in self.folder.rglob("*") if path.is_file() or path.is_symlink()
+        )
+        keys = {path.as_posix() for path in files if not any(part.startswith(".") for part in path.parts)}
         for key in sorted(keys | self.versions.keys()):
             self.look_at_key(key)
         try:
@@ -398,7 +399,8 @@ def stack_of(key: str) -> str | None:
 def number_of(key: str) -> int:
     """Return the sequence that a key has, 0 for none."""
     found = re.fullmatch(r"([0-9]{10})\.json", key.rpartition("/")[2])
-    return max(0, TOP - int(found[1])) if found else 0
+    sequence = TOP - int(found[1]) if found else 0
+    return sequence if sequence < TOP else 0
 
 
 def seconds(instant: str) -> float:
