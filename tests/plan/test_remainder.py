@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -53,7 +55,7 @@ def test_cases(whole: object, unknown: object, rest: object, still: object, cove
 
 def body(**more: object) -> ChangeBody:
     said = {"actions": ["create"], "before": None, "after": {"a": 1}, "after_unknown": {"id": True}, **more}
-    raw = {name: Raw(msgspec.json.encode(value)) for name, value in said.items() if name != "actions"}
+    raw: dict[str, Any] = {name: Raw(msgspec.json.encode(value)) for name, value in said.items() if name != "actions"}
     return ChangeBody(actions=["create"] if said["actions"] == ["create"] else ["delete", "create"], **raw)
 
 
