@@ -28,6 +28,9 @@ STRANGER: Final = ("AKIASTRANGER00000000", "made-up+secret/of+a+stranger")
 
 REGION: Final = "eu-central-1"
 _STARTS_WITHIN: Final = 60.0
+_NUMBERS: Final = count(1)
+"""Of buckets: all that this process makes, also while it waits for a server, have names of their own."""
+
 _TRIES: Final = 3
 """Another process may take a free port before SeaweedFS has it."""
 
@@ -46,7 +49,6 @@ class Seaweed:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
-        self._numbers = count(1)
 
     def environment(self, who: tuple[str, str] = ADMIN, *, endpoint: str = "") -> dict[str, str]:
         """Return what AWS tools and boto3 need in their environment, and nothing that leads elsewhere."""
@@ -88,7 +90,7 @@ class Seaweed:
 
         A bucket with object lock has versions always. Without a ``mode``, no retention is set.
         """
-        name = f"bucket-{os.getpid()}-{next(self._numbers)}"
+        name = f"bucket-{os.getpid()}-{next(_NUMBERS)}"
         client = self.client()
         client.create_bucket(
             Bucket=name,
