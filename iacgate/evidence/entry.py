@@ -163,9 +163,10 @@ def decode(data: bytes, where: str) -> Entry:
     Raises :class:`EvidenceInvalid`, naming ``where``, where it is not one that this version understands.
     """
     try:
-        entry = msgspec.convert(strictjson.decode(data), Entry)
-        if not instants.is_instant(entry.time):
-            raise ValueError("no instant")
+        content = strictjson.decode(data)
+        entry = msgspec.convert(content, Entry)
+        if not instants.is_instant(entry.time) or "format" not in content:
+            raise ValueError("no instant, or no version")
     except (ValueError, RecursionError) as error:
         raise EvidenceInvalid(f"{where}: no entry of a ledger.", hint="Find out who wrote it.") from error
     return entry

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import msgspec
+
 from iacgate.evidence.entry import Entry, State
 
 _RESULTS = ("applied", "failed", "interrupted")
@@ -35,6 +37,8 @@ def _rejections(before: State, entry: Entry) -> Iterator[str]:
     gone = [item for item in before.rejections if item not in entry.state.rejections]
     if any(item.change != entry.change for item in gone) or (gone and entry.event != "decided"):
         yield "it forgets that somebody rejects a change"
+    if entry.event != "decided" and set(entry.state.rejections) - set(before.rejections):
+        yield "it says that somebody rejects a change, and is no decision"
 
 
 def _applies(before: State, entry: Entry) -> Iterator[str]:
@@ -48,10 +52,21 @@ def _applies(before: State, entry: Entry) -> Iterator[str]:
             yield "it ends an apply, and does not say so"
     elif after.intent != before.intent:
         yield "it begins or ends an apply, and is neither"
+    if entry.event not in _RESULTS and after.attempt != before.attempt:
+        yield "it says that an apply failed, or forgets one, and is the end of none"
+    yield from _applied(before, entry)
+
+
+def _applied(before: State, entry: Entry) -> Iterator[str]:
+    applied, last = entry.state.applied, before.applied
     if entry.event == "applied":
-        if after.applied is None or (after.applied.sequence, after.applied.change) != (entry.sequence, entry.change):
+        if applied is None or (applied.sequence, applied.change) != (entry.sequence, entry.change):
             yield "it applied something, and does not say what"
-    elif entry.event != "bypassed" and after.applied != before.applied:
+    elif entry.event == "bypassed" and applied is not None and last is not None:
+        seen = msgspec.structs.replace(last, lineage=applied.lineage, serial=applied.serial, digest=applied.digest)
+        if applied != seen:
+            yield "it says more of what was applied than that the state moved"
+    elif applied != last:
         yield "it says that something was applied, and is no apply"
 
 

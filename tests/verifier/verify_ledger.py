@@ -69,7 +69,14 @@ FIELDS = {
     "details": (str, [str, int, bool]),
     "state": STATE,
 }
-NOTHING: dict[str, Any] = {"applied": None, "intent": None, "used": {}, "rejections": [], "skipped": {}}
+NOTHING: dict[str, Any] = {
+    "applied": None,
+    "intent": None,
+    "attempt": None,
+    "used": {},
+    "rejections": [],
+    "skipped": {},
+}
 NOTHING |= {"settings": {"digest": "", "version": 0}}
 
 
@@ -425,6 +432,8 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     gone = [one for one in before["rejections"] if one not in after["rejections"]]
     if any(event != "decided" or one["change"] != entry["change"] for one in gone):  # 4
         yield "it forgets a rejection"
+    if event != "decided" and any(one not in before["rejections"] for one in after["rejections"]):
+        yield "it adds a rejection, and is no decision"
     yield from applies(before, entry)
 
 
@@ -441,8 +450,12 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it begins or ends an apply, and is neither"
     if event == "applied" and place != place_of(after["applied"]):  # 6
         yield "it applied something, and does not say what"
-    if event not in ("applied", "bypassed") and after["applied"] != before["applied"]:
+    moved = ("lineage", "serial", "digest") if event == "bypassed" and after["applied"] and before["applied"] else ()
+    last = {**(before["applied"] or {}), **{name: after["applied"][name] for name in moved}}
+    if event != "applied" and (after["applied"] or {}) != last:
         yield "it says that something was applied, and is no apply"
+    if not ends and after["attempt"] != before["attempt"]:
+        yield "it says that an apply failed, or forgets one, and is the end of none"
 
 
 def place_of(said: dict[str, Any] | None) -> tuple[int, str] | None:
