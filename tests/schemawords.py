@@ -204,6 +204,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "change": "The change's id.",
         "run": "The id of the run that began to apply it.",
         "fingerprint": "The fingerprint of its plan.",
+        "used": "The approvals that it was begun with, by the digest of their statement: until when each could count.",
         "time": "When.",
         "sequence": "The number of the entry that says so.",
     },
@@ -212,6 +213,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "count": "How many applies of it failed in a row.",
         "fingerprint": "The fingerprint of the plan that was approved.",
         "lineage": "The lineage of the state that is left.",
+        "used": "The approvals that they were begun with, by the digest of their statement.",
     },
     "Standing": {
         "change": "The change's id.",

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from iacgate.evidence.advance import after_apply, after_failure
+from iacgate.evidence.advance import after_apply, after_failure, ends
 from iacgate.evidence.entry import Actor, Applied, Seen, Settings, State
 from iacgate.evidence.ledger import Draft, Piece
 
@@ -90,6 +90,7 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return found
 
     def _advance(self, state: State, sequence: int, instant: str) -> State:
+        ends(state, self.run)
         seen = Seen(self.after.lineage, self.after.serial, self.after.digest) if self.after else None
         if self.event == "failed":
             return after_failure(state, self.change, self.fingerprint, seen, self.used)

@@ -27,7 +27,7 @@ from iacgate.apply.log import Log
 from iacgate.apply.process import held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
-from iacgate.evidence.advance import after_bypass, after_failure, after_intent
+from iacgate.evidence.advance import after_bypass, after_failure, after_intent, ends
 from iacgate.evidence.born import secrets_of_state
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings, State
 from iacgate.evidence.ledger import Draft, Receipt
@@ -35,6 +35,7 @@ from iacgate.plan.saved import PlanFile
 from iacgate.shell.git import Repository
 from iacgate.shell.terraform import find_program
 
+_LONGEST: Final = 500
 FAILED: Final = 20
 NOT_STORED: Final = 21
 NOT_EMPTY: Final = 22
@@ -45,8 +46,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     ``plan`` are the bytes of the plan file, ``sha256`` their digest; ``repository`` is at the commit that was gated,
     ``places`` are the folders that the plan was made from; ``operators`` is the stack's folder as the operator has it.
-    ``decision`` is the number of the entry that let it pass, ``statements`` the approvals that counted, until when each
-    could; ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
+    ``decision`` is the number of the entry that let it pass, ``allowed`` is false where the policy only observes;
+    ``statements`` are the approvals, until when each could count; ``check_settings`` raises where there are newer
+    ones. ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
     """
 
     run: str
@@ -63,6 +65,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     operators: Path
     decision: int
     statements: dict[str, str]
+    allowed: bool
+    check_settings: Callable[[], None]
     seen: Seen | None
     unfinished: Intent | None
     actor: Actor
@@ -121,15 +125,12 @@ def apply(
     with _private() as private:
         run = _prepared(order, options, environment, private, log)
         before = _live(order, run)
-        if order.unfinished:
-            note(f"The run {order.unfinished.run} began to apply, and nobody knows how it ended. That is recorded.")
-            append(_interrupted(order, order.unfinished, before))
-        else:
-            _note_bypass(order, before, append, note)
+        noted = _note_earlier(order, before, append, note)
         _check_state(order.plan_file, before)
         note("Installing what the lock file names ...")
         execute.initialise(run, order.plan_file)
-        append(_intent(order, before))
+        order.check_settings()
+        append(_intent(order, before, order.decision + noted + 1))
         note(f"Applying, as run {order.run} ...")
         return _from_here_on(order, options, run, before, append, note, log)
 
@@ -182,16 +183,21 @@ def _live(order: Order, run: execute.Run) -> backend.LiveState:
     return backend.live_state(order.plan_file, run.program, run.environment, run.private, run.operators)
 
 
-def _note_bypass(order: Order, live: backend.LiveState, append: Append, note: Callable[[str], None]) -> None:
-    """3: record that the state moved since the last apply that the gate saw."""
+def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: Callable[[str], None]) -> int:
+    """3: record an apply that died, or that the state moved since the gate saw it; return how many entries it took."""
+    if order.unfinished:
+        note(f"The run {order.unfinished.run} began to apply, and nobody knows how it ended. That is recorded.")
+        append(_interrupted(order, order.unfinished, live))
+        return 1
     last = order.seen
     if last is None:
-        return
+        return 0
     moved = (live.lineage, live.serial) != (last.lineage, last.serial)
     if not moved and (not last.digest or not live.digest or last.digest == live.digest):
-        return
+        return 0
     note(f"The state moved without the gate: from serial {last.serial} to {live.serial}. That is recorded.")
     append(bypass(order.stack, order.actor, last, Seen(live.lineage, live.serial, live.digest)))
+    return 1
 
 
 def bypass(stack: str, actor: Actor, last: Seen, seen: Seen) -> Draft:
@@ -232,7 +238,11 @@ def _check_state(plan: PlanFile, live: backend.LiveState) -> None:
 def _interrupted(order: Order, intent: Intent, live: backend.LiveState) -> Draft:
     """Return the entry about an apply of which nobody knows how it ended: what the state is by now."""
     seen = Seen(live.lineage, live.serial, live.digest)
-    used = order.statements if intent.change == order.change else {}
+
+    def advance(state: State, sequence: int, instant: str) -> State:  # noqa: ARG001 - the signature of a draft's
+        ends(state, intent.run)
+        return after_failure(state, intent.change, intent.fingerprint, seen, intent.used)
+
     return Draft(
         event="interrupted",
         stack=order.stack,
@@ -245,17 +255,21 @@ def _interrupted(order: Order, intent: Intent, live: backend.LiveState) -> Draft
             "afterSerial": live.serial,
             "afterDigest": live.digest,
         },
-        advance=lambda state, *_: after_failure(state, intent.change, intent.fingerprint, seen, used),
+        advance=advance,
     )
 
 
-def _intent(order: Order, live: backend.LiveState) -> Draft:
-    """Return 4."""
+def _intent(order: Order, live: backend.LiveState, expected: int) -> Draft:
+    """Return 4, which has the number that was expected: nobody recorded anything since the decision."""
 
     def advance(state: State, sequence: int, instant: str) -> State:
-        return after_intent(
-            state, Intent(order.change, order.run, order.fingerprint, instant, sequence), tuple(order.statements)
-        )
+        if sequence != expected:
+            raise ApplyRefused(
+                "Something else was recorded for this stack since it was decided.",
+                hint="Run it again: it is gated anew.",
+            )
+        intent = Intent(order.change, order.run, order.fingerprint, order.statements, instant, sequence)
+        return after_intent(state, intent, allowed=order.allowed)
 
     return Draft(
         event="intended",
@@ -371,4 +385,5 @@ def _in_words(done: execute.Applied) -> str:
 
 
 def _seen(live: backend.LiveState) -> StateSeen:
-    return StateSeen(live.exists, live.lineage, live.serial, live.digest, live.version_id)
+    """Return what is recorded of a state, whose lineage is whatever its backend says."""
+    return StateSeen(live.exists, live.lineage[:_LONGEST], live.serial, live.digest, live.version_id[:_LONGEST])

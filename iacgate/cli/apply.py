@@ -171,6 +171,8 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         operators=Path(change.loaded.folder),
         decision=entry.entry.sequence,
         statements=_statements(gated.inputs, decision),
+        allowed=decision.allowed,
+        check_settings=gated.recorder.check_settings,
         seen=gated.recorder.look.state.seen,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
@@ -180,8 +182,12 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
 
 
 def _statements(inputs: Inputs, decision: Decision) -> dict[str, str]:
-    """Return the approvals that counted, by the digest of their statement, with until when each can."""
-    counted = {item.digest for item in decision.approvals if item.counts and item.decision == "approve"}
+    """Return the approvals of this plan, by the digest of their statement, with until when each can count.
+
+    Whoever signed twice counts once, and neither signature counts for a second apply.
+    """
+    codes = ("counts", "single-use")
+    counted = {item.digest for item in decision.approvals if item.code in codes and item.decision == "approve"}
     found = {}
     for item in inputs.received:
         if canonical.digest(item.data) in counted:

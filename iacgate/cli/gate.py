@@ -194,7 +194,7 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None
     if decision.exit_code == 0:  # what is denied is not applied, and its assessment is among the inputs
         key = recorder.ledger.secret(change.chain)
         pieces["plan"] = Piece(redacted_plan(change.loaded.text, key, name=change.loaded.plan.name))
-    pieces |= {f"rejection {digest[:12]}": Piece(arrived[digest].data) for digest in sorted(rejected)}
+    pieces |= {f"rejection {digest}": Piece(arrived[digest].data) for digest in sorted(rejected)}
     times = {digest: item.arrived for digest, item in arrived.items()}
     codes = Counter(item.code for item in decision.approvals)
     draft = Draft(

@@ -82,6 +82,10 @@ class Recorder:
         look, self._fresh = self._fresh, None
         return self.ledger.append(draft, look)
 
+    def check_settings(self) -> None:
+        """Raise :class:`TrustInvalid` where the ledger has seen newer settings by now."""
+        _check_newest(self.ledger.look(self.chain).newest_settings, self._own)
+
     def _note_settings(self) -> None:
         """Say in the ledger's own chain that there is a newer version of signed settings."""
         if self._noted or self.settings.version <= self.look.newest_settings.version:

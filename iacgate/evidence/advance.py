@@ -23,11 +23,12 @@ def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arriv
     One that the decision did not see, because somebody else recorded it meanwhile, stands on.
     ``arrived`` has the instants at which envelopes arrived, by their digests.
     """
-    here = tuple(
-        Standing(change, item.digest, arrived[item.digest])
-        for item in verdicts
+    by_signer = {  # one may be delivered in many spellings
+        (item.principal, item.statement): Standing(change, item.digest, arrived[item.digest])
+        for item in reversed(verdicts)
         if item.counts and item.decision == "reject"
-    )
+    }
+    here = tuple(by_signer.values())
     seen = {item.digest for item in verdicts}
     others = tuple(item for item in state.rejections if item.change != change or item.envelope not in seen)
     if len(others) + len(here) > MAX_STANDING:
@@ -37,11 +38,11 @@ def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arriv
     return msgspec.structs.replace(state, rejections=(*others, *here))
 
 
-def after_intent(state: State, intent: Intent, statements: Sequence[str]) -> State:
-    """Return the state after somebody began to apply.
+def after_intent(state: State, intent: Intent, *, allowed: bool) -> State:
+    """Return the state after somebody began to apply; ``allowed`` is false where the policy only observes.
 
-    Raises :class:`ApplyRefused` where another apply is under way or has not ended on record, or where one of the
-    approvals was used up meanwhile.
+    Raises :class:`ApplyRefused` where another apply is under way or has not ended on record, where one of the
+    approvals was used up meanwhile, or somebody rejected the change.
     """
     if state.intent is not None:
         raise ApplyRefused(
@@ -49,9 +50,20 @@ def after_intent(state: State, intent: Intent, statements: Sequence[str]) -> Sta
             "how that ended.",
             hint="Wait for it. If it has died: `iacgate apply --resume` records that, and looks at the state.",
         )
-    if any(statement in state.used for statement in statements):
+    if allowed and any(item.change == intent.change for item in state.rejections):
+        raise ApplyRefused(f"Somebody rejected {intent.change} meanwhile.", hint="See `iacgate gate`.")
+    if any(statement in state.used for statement in intent.used):
         raise ApplyRefused("The approvals were used up by another apply.", hint="Plan again, and have it approved.")
     return msgspec.structs.replace(state, intent=intent)
+
+
+def ends(state: State, run: str) -> None:
+    """Raise :class:`EvidenceInvalid` where the ledger does not wait for the result of a run."""
+    if state.intent is None or state.intent.run != run:
+        raise EvidenceInvalid(
+            f"The ledger waits for no result of the run {run}: it was stored, or called dead.",
+            hint="Look at the chain: `iacgate evidence list`.",
+        )
 
 
 def after_apply(state: State, applied: Applied, seen: Seen | None, used: Mapping[str, str]) -> State:
@@ -59,9 +71,9 @@ def after_apply(state: State, applied: Applied, seen: Seen | None, used: Mapping
 
     ``seen`` is the Terraform state that it left, ``None`` where it could not be read.
     """
-    return msgspec.structs.replace(
-        state, applied=applied, seen=seen, intent=None, attempt=None, used={**state.used, **used}
-    )
+    left = state.attempt if state.attempt and state.attempt.change != applied.change else None
+    spent = {**state.used, **used, **(state.attempt.used if state.attempt and left is None else {})}
+    return msgspec.structs.replace(state, applied=applied, seen=seen, intent=None, attempt=left, used=spent)
 
 
 def after_failure(state: State, change: str, fingerprint: str, seen: Seen | None, used: Mapping[str, str]) -> State:
@@ -72,14 +84,17 @@ def after_failure(state: State, change: str, fingerprint: str, seen: Seen | None
     """
     before = state.attempt if state.attempt and state.attempt.change == change else None
     if before and before.count >= MAX_RETRIES:
-        return msgspec.structs.replace(state, seen=seen, intent=None, attempt=None, used={**state.used, **used})
+        spent = {**state.used, **before.used, **used}
+        return msgspec.structs.replace(state, seen=seen, intent=None, attempt=None, used=spent)
+    other = state.attempt.used if state.attempt and before is None else {}  # one change at a time is tried again
     attempt = Attempt(
         change=change,
         count=before.count + 1 if before else 1,
         fingerprint=before.fingerprint if before else fingerprint,
         lineage=seen.lineage if seen else "",
+        used={**before.used, **used} if before else dict(used),
     )
-    return msgspec.structs.replace(state, seen=seen, intent=None, attempt=attempt)
+    return msgspec.structs.replace(state, seen=seen, intent=None, attempt=attempt, used={**state.used, **other})
 
 
 def after_bypass(state: State, seen: Seen) -> State:
@@ -92,7 +107,9 @@ def after_settings(state: State, settings: Settings) -> State:
 
     Raises :class:`EvidenceInvalid` where a newer one was seen meanwhile.
     """
-    if settings.version < state.settings.version:
+    if settings.version < state.settings.version or (
+        settings.version == state.settings.version and settings != state.settings
+    ):
         raise EvidenceInvalid(
             f"The ledger has seen version {state.settings.version} of the settings meanwhile.", hint="Run it again."
         )

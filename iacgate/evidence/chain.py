@@ -89,14 +89,20 @@ def slots(listed: Iterable[Stored], stack: str) -> list[Slot]:
 
 
 class Reading:
-    """What has been read of a chain's newest keys, until its head is found."""
+    """What has been read of a chain's newest keys, until its head is found.
 
-    def __init__(self, stack: str, genesis: str, listed: Sequence[Stored], keys: GateKeys, where: str) -> None:
-        self.stack, self._genesis, self._keys, self._where = stack, genesis, keys, where
+    ``timed`` says that the store's times are nobody's to set.
+    """
+
+    def __init__(
+        self, stack: str, genesis: str, listed: Sequence[Stored], keys: GateKeys, where: str, *, timed: bool = False
+    ) -> None:
+        self.stack, self._genesis, self._keys, self._where, self._timed = stack, genesis, keys, where, timed
         whole = len(listed) < LOOK_AT
         self._slots = slots(listed, stack)
         if not whole and self._slots:
             self._slots.pop()  # its versions may not all have been listed
+        self._slots.sort(key=lambda slot: slot.sequence is not None)  # what has no number is junk, wherever it stands
         self._contents: dict[str, bytes | None] = {}
         self._whole = whole
 
@@ -125,6 +131,11 @@ class Reading:
             )
         self._check_above(newest, at)
         self._check_links(newest, at)
+        if newest and self._timed and backdated(newest, self._slots[at], self._keys):
+            raise EvidenceInvalid(
+                f"{self._where}: entry {newest.entry.sequence} came after its key was revoked, whatever it says.",
+                hint="Find out who has the key; nothing is decided in this chain until then.",
+            )
         known = newest.entry.state.skipped if newest else {}
         junk = self._junk(at, known)
         taken = {slot.sequence for slot in self._slots}
@@ -176,7 +187,7 @@ class Reading:
                 if slot.key not in known:
                     raise self._broken(above)
             elif above is not None and above.digest != entry.digest:
-                if above.entry.previous != entry.digest:
+                if above.entry.previous != entry.digest or above.entry.time < entry.entry.time:
                     raise self._broken(above)
                 above = entry
         if self._whole and above is not None and above.entry.previous != self._genesis:
@@ -210,6 +221,11 @@ class Reading:
                 found[slot.key] = canonical.digest(data)
             found.update({name: "" for name in slot.later_names if name not in known})
         return found
+
+
+def backdated(found: Opened, slot: Slot, keys: GateKeys) -> bool:
+    """Return whether an entry came after its key was revoked, by the time at which the store saw it."""
+    return slot.first is not None and keys.revoked_before(found.key, slot.first.modified)
 
 
 def opened(data: bytes, slot: Slot, stack: str, genesis: str, keys: GateKeys) -> Opened | None:

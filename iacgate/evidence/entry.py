@@ -24,6 +24,7 @@ OWN_LABEL: Final = "@ledger"
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Text = Annotated[str, msgspec.Meta(max_length=1024)]
+KeyName = Annotated[str, msgspec.Meta(max_length=4096)]
 Instant = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z")]
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQUENCE)]
 
@@ -74,22 +75,30 @@ class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Intent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An apply that was begun, and of which no entry says yet how it ended; ``fingerprint`` is of its plan."""
+    """An apply that was begun, and of which no entry says yet how it ended.
+
+    ``fingerprint`` is of its plan; ``used`` has the approvals that it was begun with, until when each could count.
+    """
 
     change: Text
     run: Text
     fingerprint: Text
+    used: dict[Sha256, Instant]
     time: Instant
     sequence: Sequence
 
 
 class Attempt(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Applies of one change that failed: how many in a row, the plan that was approved, and the state that is left."""
+    """Applies of one change that failed: how many, the plan that was approved, and the state that is left.
+
+    ``used`` has the approvals that they were begun with, which are used up when it has failed too often.
+    """
 
     change: Text
     count: Annotated[int, msgspec.Meta(ge=1)]
     fingerprint: Text
     lineage: Text
+    used: dict[Sha256, Instant]
 
 
 class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -115,7 +124,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attempt: Attempt | None = None
     used: dict[Sha256, Instant] = {}
     rejections: tuple[Standing, ...] = ()
-    skipped: dict[Text, Text] = {}
+    skipped: dict[KeyName, Text] = {}
     settings: Settings = Settings()
 
 
@@ -155,7 +164,12 @@ def encode(entry: Entry) -> bytes:
 
     Raises :class:`EvidenceInvalid` where they are too many.
     """
-    data = canonical.canonical_json(entry)
+    try:
+        data = canonical.canonical_json(entry)
+    except UnicodeEncodeError as error:
+        raise EvidenceInvalid(
+            "A key in the store has a name that is no text.", hint="Take the file away, and find out who put it there."
+        ) from error
     if len(data) > MAX_ENTRY:
         raise EvidenceInvalid(
             f"The entry has {len(data)} bytes, {MAX_ENTRY} at most.",

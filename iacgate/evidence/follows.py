@@ -25,7 +25,7 @@ def broken(before: State, entry: Entry) -> Iterator[str]:
         yield "it forgets which approvals were used up"
     if entry.event not in _RESULTS and set(after.used) - set(before.used):
         yield "it uses approvals up, and is no apply"
-    if after.settings.version < before.settings.version:
+    if after.settings != (entry.settings if entry.event == "settings" else before.settings):
         yield "it forgets which settings were the newest"
     yield from _rejections(before, entry)
     yield from _applies(before, entry)
@@ -46,6 +46,8 @@ def _applies(before: State, entry: Entry) -> Iterator[str]:
     elif entry.event in _RESULTS:
         if before.intent is None or before.intent.change != entry.change:
             yield "it ends an apply that nobody began"
+        elif entry.details.get("run") != before.intent.run:
+            yield "it ends the apply of another run"
         if after.intent is not None:
             yield "it ends an apply, and does not say so"
     elif after.intent != before.intent:

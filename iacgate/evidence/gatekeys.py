@@ -90,6 +90,12 @@ class GateKeys:
         revoked = any(key is not None and key.revoked and key.revoked <= instant for key in times)
         return not revoked and any(key is None or key.valid_at(instant) for key in times)
 
+    def revoked_before(self, identifier: str, instant: str) -> bool:
+        """Return whether a key was revoked at an instant, whatever an entry says of its own time."""
+        return any(
+            key is not None and key.revoked and key.revoked <= instant for key in self._times.get(identifier, [])
+        )
+
     def verified(self, data: bytes, kind: Kind) -> tuple[Envelope, str]:
         """Return an envelope whose signature is by one of the keys, and the key's name.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from iacgate import instants, strictjson
 from iacgate.errors import EvidenceInvalid
 from iacgate.evidence.entry import Entry, State
@@ -18,7 +20,9 @@ from iacgate.evidence.recorded import (
     read_settings_files,
     replayed,
 )
+from iacgate.gate import Inputs
 from iacgate.people.roster import Roster
+from iacgate.policy.environments import Policy, deployers, read_policy, weigh
 
 MAX_LATE: Final = 900
 """Seconds between a decision and its entry: a store that is slow is no reason to doubt it."""
@@ -55,6 +59,7 @@ class Replayer:
             yield "its decision, made again, is another one"
         else:
             yield from _told(entry, strictjson.decode(again), before)
+        yield from _by_policy(inputs, files)
         if inputs.wanted.change != entry.change or inputs.wanted.subjects.get("tree", "") != entry.tree:
             yield "its decision is about another change, or another tree"
         if inputs.wanted.bundle != entry.settings.digest or inputs.wanted.ledger != entry.ledger:
@@ -73,6 +78,22 @@ class Replayer:
         return read
 
 
+def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield where a decision was made by other demands than those of the recorded policy."""
+    policy = read_policy(files["policy.yaml"], "policy.yaml") if "policy.yaml" in files else Policy()
+    wanted = inputs.wanted
+    environment = weigh(policy, wanted.target.environment)
+    same = (
+        inputs.mode == policy.mode
+        and inputs.deny == environment.deny
+        and inputs.demand == environment.demand(wanted.severity, wanted.change_type)
+        and inputs.deployers == deployers(policy, wanted.target.environment)
+        and inputs.json_only_allowed == environment.json_only
+    )
+    if not same:
+        yield "its decision demanded something else than the recorded policy does"
+
+
 def _told(entry: Entry, document: Any, before: State) -> Iterator[str]:
     """Yield where an entry does not say what its decision says, or drops a rejection that the decision did not see."""
     decision = document["decision"]
@@ -81,13 +102,12 @@ def _told(entry: Entry, document: Any, before: State) -> Iterator[str]:
         or entry.details.get("exitCode") != document["exit_code"]
     ):
         yield "it says another outcome than its decision"
-    verdicts = {item["digest"]: item["code"] == "counts" for item in decision["approvals"]}
-    rejecting = {
-        item["digest"] for item in decision["approvals"] if item["code"] == "counts" and item["decision"] == "reject"
-    }
-    standing = {item.envelope for item in entry.state.rejections if item.change == entry.change}
-    stood = {item.envelope for item in before.rejections if item.change == entry.change}
-    if rejecting - standing or any(verdicts.get(digest, True) for digest in stood - standing):
+    signed = {item["digest"]: (item["principal"], item["statement"]) for item in decision["approvals"]}
+    counts = {signed[item["digest"]] for item in decision["approvals"] if item["code"] == "counts"}
+    rejecting = {signed[item["digest"]] for item in decision["approvals"] if item["decision"] == "reject"} & counts
+    standing = {signed.get(item.envelope) for item in entry.state.rejections if item.change == entry.change}
+    unseen = {item for item in before.rejections if item.change == entry.change and item.envelope not in signed}
+    if rejecting - standing or unseen - set(entry.state.rejections):
         yield "it forgets a rejection that its decision does not answer"
 
 
@@ -98,27 +118,41 @@ class Judged:
     """
 
     def __init__(self) -> None:
-        self._newest: dict[str, tuple[int, bool, tuple[str, ...]]] = {}
-        self._begun: tuple[str, ...] = ()
+        self._newest: dict[str, tuple[Entry, tuple[str, ...]]] = {}
+        self._begun: tuple[Entry, tuple[str, ...]] | None = None
 
     def note(self, entry: Entry, counted: tuple[str, ...] = ()) -> None:
         """Take an entry into account; ``counted`` are the statements that counted for a decision."""
         if entry.event == "decided":
-            self._newest[entry.change] = entry.sequence, entry.details.get("exitCode") == 0, counted
+            slim = msgspec.structs.replace(entry, references={}, state=State(), tool={})
+            self._newest[entry.change] = slim, counted
         elif entry.event == "intended":
-            self._begun = self._newest.pop(entry.change, (0, False, ()))[2]
+            self._begun = self._newest.pop(entry.change, None)
 
     def problems(self, entry: Entry, before: State, counted: tuple[str, ...]) -> Iterator[str]:
         """Yield what does not hold of an apply, and take the entry into account."""
         if entry.event == "intended":
-            sequence, passed, statements = self._newest.get(entry.change, (0, False, ()))
-            if not passed or entry.details.get("decision") != sequence:
-                yield "it begins to apply what no decision before it let pass"
-            if set(statements) & set(before.used):
-                yield "it begins to apply by approvals that were used up"
-        if entry.event == "applied" and not set(self._begun) <= set(entry.state.used):
-            yield "it was applied, and its approvals are not used up"
+            yield from self._begins(entry, before)
+        if entry.event == "applied" and self._begun:
+            decided, statements = self._begun
+            if not set(statements) <= set(entry.state.used):
+                yield "it was applied, and its approvals are not used up"
+            applied = entry.state.applied
+            if applied is None or (applied.commit, applied.tree) != (decided.commit, decided.tree):
+                yield "it says that another commit was applied than was decided on"
         self.note(entry, counted)
+
+    def _begins(self, entry: Entry, before: State) -> Iterator[str]:
+        decided, statements = self._newest.get(entry.change, (None, ()))
+        if decided is None or decided.details.get("exitCode") != 0 or entry.details.get("decision") != decided.sequence:
+            yield "it begins to apply what no decision before it let pass"
+            return
+        if (entry.commit, entry.tree) != (decided.commit, decided.tree):
+            yield "it begins to apply another commit than was decided on"
+        if set(statements) & set(before.used):
+            yield "it begins to apply by approvals that were used up"
+        if decided.details.get("allowed") is True and any(item.change == entry.change for item in before.rejections):
+            yield "it begins to apply what somebody rejects"
 
 
 def counted_of(pieces: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -116,8 +116,13 @@ class Ledger:
         self.store = store
         self._signer = signer
         self._fit = _Later(store.problems) if signer else None
-        calls: list[Callable[[], Any]] = [lambda: store.read(GENESIS, MAX_GENESIS)]
-        there, *listed = together([*calls, *map(self._listing, ahead)])
+        calls: list[Callable[[], Any]] = [lambda: store.read(GENESIS, MAX_GENESIS), lambda: store.listing(GENESIS, 2)]
+        there, versions, *listed = together([*calls, *map(self._listing, ahead)])
+        if len(versions) > 1 or any(item.marker for item in versions):
+            raise EvidenceInvalid(
+                f"{store.name}: {GENESIS} was overwritten, or deleted, after it was written.",
+                hint="Find out who did it; take away what came later, or go on in a copy: `iacgate evidence copy`.",
+            )
         self._ahead: dict[str, list[Stored]] = dict(zip(ahead, listed, strict=True))
         data: bytes = self._made(make) if there is None else there
         self.genesis = canonical.digest(data)
@@ -158,8 +163,15 @@ class Ledger:
         missing = [stack for stack in stacks if stack not in ahead]
         ahead.update(zip(missing, together([self._listing(stack) for stack in missing]), strict=True))
         readings = [
-            Reading(stack, self.genesis, found, self.keys, f"{self.store.name}, chain {stack or 'of the ledger'}")
-            for stack, found in ((stack, ahead[stack]) for stack in stacks)
+            Reading(
+                stack,
+                self.genesis,
+                ahead[stack],
+                self.keys,
+                f"{self.store.name}, chain {stack or 'of the ledger'}",
+                timed=self.store.independent,
+            )
+            for stack in stacks
         ]
         for _ in range(_ROUNDS):
             wanted = [(reading, item) for reading in readings for item in reading.wanted()]

@@ -22,7 +22,7 @@ from typing import Final
 import msgspec
 
 from iacgate.errors import EvidenceInvalid, IacgateError
-from iacgate.evidence.chain import Slot, slots
+from iacgate.evidence.chain import Slot, backdated, slots
 from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.follows import broken
 from iacgate.evidence.history import NoEntry, chains_in, read_chain
@@ -152,6 +152,8 @@ class Verifier:
                 continue
             entry = opened.entry
             report = partial(self._found, stack=stack, sequence=entry.sequence, key=slot.key)
+            if self._ledger.store.independent and backdated(opened, slot, self._ledger.keys):
+                report("it came after its key was revoked, by the store's clock")
             if not self._wanted.excerpt or entry.sequence == sequence + 1:
                 for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
                     report(what)

@@ -10,6 +10,7 @@ drops a rejection. A folder is local, and so not independent: who may write it m
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,11 @@ ENDING: Final = ".approval.json"
 MAX_FILES: Final = 1_000
 MAX_HANDED: Final = 3_000
 """Files of all plans of one change."""
+
+MAX_FETCHED: Final = 4 << 30
+"""Bytes of all of them."""
+
+_NAME: Final = re.compile(r"[0-9a-zA-Z._-]{1,200}\.approval\.json")
 
 
 def open_inbox(name: str, *, create: bool = False) -> Inbox:
@@ -51,8 +57,13 @@ class Inbox:
         Raises :class:`UsageInvalid` where there is more than anybody can have sent, :class:`EvidenceInvalid` where one
         cannot be read.
         """
+        listed = self.store.listing(f"approvals/{change}/")
+        if len(listed) > 4 * MAX_FILES:  # before anything is left out: whoever fills it up hides nothing
+            raise UsageInvalid(
+                f"{self.store.name}/approvals/{change}: more than {4 * MAX_FILES} files.", hint="Look at who fills it."
+            )
         arrived: dict[str, Stored] = {}  # the first version of each: a listing has the newest first
-        for item in self.store.listing(f"approvals/{change}/", 4 * MAX_FILES):
+        for item in listed:
             if item.key.endswith(ENDING) and not item.marker:
                 arrived[item.key] = item
         if len(arrived) > MAX_FILES:
@@ -62,6 +73,8 @@ class Inbox:
         return together([partial(self._received, item) for item in arrived.values()])
 
     def _received(self, item: Stored) -> Received:
+        if item.size > MAX_BYTES or not _NAME.fullmatch(item.key.rpartition("/")[2]):
+            return Received(b"", item.modified)  # nobody delivers that: it is shown, and counts for nothing
         try:
             data = self.store.read(item.key, MAX_BYTES + 1, item.version)
         except EvidenceInvalid as error:
@@ -91,10 +104,11 @@ class Inbox:
         Raises :class:`UsageInvalid` where there are more than anybody can have planned.
         """
         newest: dict[str, Stored] = {}
-        for item in self.store.listing(f"plans/{change}/", 2 * MAX_HANDED):
+        listed = self.store.listing(f"plans/{change}/")
+        for item in listed:
             newest.setdefault(item.key, item)
         files = [item for item in newest.values() if not item.marker and item.key.count("/") == 3]
-        if len(files) > MAX_HANDED:
+        if len(listed) > MAX_HANDED or sum(item.size for item in files) > MAX_FETCHED:
             raise UsageInvalid(f"{self.store.name}: too many plans of {change}.", hint="Name one by its folder.")
         together([partial(self._fetch, item, folder) for item in files])
         return bool(files)

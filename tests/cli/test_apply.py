@@ -107,6 +107,16 @@ def test_approvals_count_for_one_apply(deployed: Deployed) -> None:
     assert (done.returncode, b"an earlier apply of the change used it up" in done.stdout) == (11, True)
 
 
+def test_whoever_signed_twice_has_no_approval_to_spare(deployed: Deployed) -> None:
+    deployed.approve()
+    for person in BOTH:
+        assert deployed.stack.approve(person, *deployed.ledger).returncode == 0
+    assert deployed.apply("--no-verify").returncode == 0
+    assert len(deployed.entries()[-1].state.used) == 4
+    done = deployed.stack.iacgate("gate", *deployed.ledger)
+    assert (done.returncode, done.stdout.count(b"an earlier apply of the change used it up")) == (11, 4)
+
+
 def test_a_plan_that_is_stale_is_not_applied(deployed: Deployed) -> None:
     deployed.approve()
     deployed.stack.command(deployed.stack._terraform, "taint", "terraform_data.a")
@@ -152,7 +162,7 @@ def test_an_apply_that_has_not_ended_on_record_stops_the_next(deployed: Deployed
     decided = deployed.entries()[-1]
 
     def began(state: Any, sequence: int, instant: str) -> Any:
-        return after_intent(state, Intent(decided.change, "run-1", "f" * 64, instant, sequence), ())
+        return after_intent(state, Intent(decided.change, "run-1", "f" * 64, {}, instant, sequence), allowed=True)
 
     ledger = Ledger(FolderStore(deployed.place, clock=now), signer=SshGate(gate_key))
     draft = Draft(
@@ -160,7 +170,9 @@ def test_an_apply_that_has_not_ended_on_record_stops_the_next(deployed: Deployed
         stack=decided.stack,
         change=decided.change,
         settings=decided.settings,
-        details={"decision": decided.sequence},
+        commit=decided.commit,
+        tree=decided.tree,
+        details={"decision": decided.sequence, "run": "run-1"},
         advance=began,
     )
     ledger.append(draft)

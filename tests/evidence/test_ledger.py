@@ -280,7 +280,7 @@ def test_a_run_of_a_gate_costs_four_rounds() -> None:
     store, _ = filled(2)
     store.calls.clear()
     ledger = ledger_in(store, ahead=[STACK, ""])
-    assert sorted(kind for kind, _ in store.calls) == ["list", "list", "read"]  # the first round
+    assert sorted(kind for kind, _ in store.calls) == ["list", "list", "list", "read"]  # the first round
     store.calls.clear()
     look = ledger.look(STACK)
     assert {kind for kind, _ in store.calls} == {"read"}  # the second
@@ -308,3 +308,44 @@ def test_keys_count_down_so_that_the_newest_comes_first() -> None:
     assert entry_key("", 1) == "log/ledger/9999999998.json"
     assert [sequence_of(f"log/stack-a=/{name}", "a") for name in ("9999999999.json", "1.json", "x")] == [None] * 3
     assert stack_of("log/other/1.json") is None
+
+
+def test_a_key_that_was_revoked_backdates_nothing() -> None:
+    """Attack 30: the store's time counts, and not the one that an entry claims."""
+    store, _ = filled(0)
+    second = gate_roster(revoked="2026-11-24T00:00:00Z")
+    ledger_in(store, signer=SoftGate("second"), roster=gate_roster()).append(draft())
+    assert ledger_in(store, roster=second).look(STACK).head.newest
+    head = ledger_in(store, roster=second).look(STACK).head.newest
+    assert head is not None
+    forged = msgspec.structs.replace(head.entry, sequence=2, previous=head.digest, state=State())
+    store.instant = "2026-12-24T00:00:00Z"
+    store.create(key(2), SoftGate("second").sign(canonical.canonical_json(forged), ENTRY))
+    with pytest.raises(EvidenceInvalid, match="came after its key was revoked"):
+        ledger_in(store, roster=second).look(STACK)
+
+
+def test_an_entry_that_claims_to_be_older_than_the_one_before_is_no_head() -> None:
+    store, ledger = filled(2)
+    newest = ledger.look(STACK).head.newest
+    assert newest is not None
+    older = msgspec.structs.replace(newest.entry, sequence=3, previous=newest.digest, time="2026-11-22T12:00:00Z")
+    store.create(key(3), SoftGate().sign(canonical.canonical_json(older), ENTRY))
+    with pytest.raises(EvidenceInvalid, match="does not follow"):
+        ledger.look(STACK)
+
+
+def test_a_genesis_that_was_overwritten_is_no_other_ledger() -> None:
+    store, ledger = filled(1)
+    store.overwrite("genesis.json", (store.read("genesis.json", 10**6) or b"").replace(b"55", b"66"))
+    with pytest.raises(EvidenceInvalid, match="was overwritten"):
+        ledger_in(store)
+    assert ledger.genesis
+
+
+def test_a_long_key_with_a_version_can_be_skipped() -> None:
+    store, ledger = filled(1)
+    long = f"log/stack-payments=/{'x' * 180}.json"
+    store.create(long, b"")
+    store.overwrite(long, b"y")
+    assert ledger.append(draft()).entry.state.skipped

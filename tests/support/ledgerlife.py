@@ -92,9 +92,11 @@ class Life:
                 stack=STACK,
                 change=change,
                 settings=SETTINGS,
-                details={"decision": decided.entry.sequence},
+                commit="a" * 40,
+                tree="d" * 40,
+                details={"decision": decided.entry.sequence, "run": "run-1"},
                 advance=lambda state, sequence, instant: after_intent(
-                    state, Intent(change, "run-1", "e" * 64, instant, sequence), ()
+                    state, Intent(change, "run-1", "e" * 64, {}, instant, sequence), allowed=True
                 ),
             )
         )
@@ -108,6 +110,7 @@ class Life:
                 stack=STACK,
                 change=change,
                 settings=SETTINGS,
+                details={"run": "run-1"},
                 pieces={"log": Piece(b"Apply complete!\n", "text/plain")},
                 advance=lambda state, sequence, instant: after_apply(
                     state, Applied(change, "a" * 40, "d" * 40, instant, sequence), Seen("6e1a", 4, ""), used

@@ -42,7 +42,7 @@ def state(**more: Any) -> Callable[[State], State]:
     return lambda before: msgspec.structs.replace(before, **more)
 
 
-INTENT = Intent("chg-1", "run-2", "e" * 64, "2026-11-23T12:00:00Z", 6)
+INTENT = Intent("chg-1", "run-2", "e" * 64, {}, "2026-11-23T12:00:00Z", 6)
 FIELDS: dict[str, dict[str, Any]] = {
     "another predecessor": {"previous": "0" * 64},
     "an earlier time": {"time": "2026-11-23T11:59:59Z"},
@@ -65,7 +65,7 @@ STATES: dict[str, Callable[[State], State]] = {
     "a rejection is added": lambda before: msgspec.structs.replace(
         before, rejections=(*before.rejections, Standing("chg-2", "0" * 64, "2026-11-23T12:00:00Z"))
     ),
-    "an attempt is added": state(attempt=Attempt("chg-1", 1, "", "")),
+    "an attempt is added": state(attempt=Attempt("chg-1", 1, "", "", {})),
     "another change was applied": lambda before: msgspec.structs.replace(
         before, applied=msgspec.structs.replace(before.applied, change="chg-2") if before.applied else None
     ),

@@ -41,11 +41,15 @@ ENDS = ("applied", "failed", "interrupted")
 EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired")
 SETTINGS = {"digest": str, "version": int}
 APPLIED = {"change": str, "commit": str, "tree": str, "time": INSTANT, "sequence": int}
+INTENT = {"change": str, "run": str, "fingerprint": str, "used": (DIGEST, INSTANT), "time": INSTANT, "sequence": int}
 STATE = {
     "applied": [None, APPLIED],
     "seen": [None, {"lineage": str, "serial": int, "digest": str}],
-    "intent": [None, {"change": str, "run": str, "fingerprint": str, "time": INSTANT, "sequence": int}],
-    "attempt": [None, {"change": str, "count": int, "fingerprint": str, "lineage": str}],
+    "intent": [
+        None,
+        {"change": str, "run": str, "fingerprint": str, "used": (DIGEST, INSTANT), "time": INSTANT, "sequence": int},
+    ],
+    "attempt": [None, {"change": str, "count": int, "fingerprint": str, "lineage": str, "used": (DIGEST, INSTANT)}],
     "used": (DIGEST, INSTANT),
     "rejections": ({"change": str, "envelope": DIGEST, "arrived": INSTANT},),
     "skipped": (str, str),
@@ -428,7 +432,7 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it forgets which approvals were used up"
     if event not in ENDS and after["used"].keys() - before["used"].keys():
         yield "it uses approvals up, and is no apply"
-    if after["settings"]["version"] < before["settings"]["version"]:  # 3
+    if after["settings"] != (entry["settings"] if event == "settings" else before["settings"]):  # 3
         yield "it forgets which settings were the newest"
     gone = [one for one in before["rejections"] if one not in after["rejections"]]
     if any(event != "decided" or one["change"] != entry["change"] for one in gone):  # 4
@@ -447,6 +451,8 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it begins to apply while another has not ended, or does not say so"
     if ends and (after["intent"] or (before["intent"] or {}).get("change") != entry["change"]):
         yield "it ends an apply that nobody began, or does not say so"
+    if ends and before["intent"] and entry["details"].get("run") != before["intent"]["run"]:
+        yield "it ends the apply of another run"
     if event != "intended" and not ends and after["intent"] != before["intent"]:
         yield "it begins or ends an apply, and is neither"
     if event == "applied" and place != place_of(after["applied"]):  # 6
