@@ -180,6 +180,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "State": {
         "applied": "What was applied last; null for nothing yet.",
+        "base": "The commit of the last apply after which nothing was left to do; empty for none.",
         "seen": "The Terraform state as it was seen last; null where nobody knows.",
         "intent": "An apply that was begun, and of which no entry says yet how it ended; null for none.",
         "attempt": "Applies of one change that failed; null for none.",

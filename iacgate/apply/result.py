@@ -27,9 +27,9 @@ class StateSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How an apply ended: everything that its entry says but the log.
 
-    ``used`` has the approvals that it used up, with until when each could count; ``outcome`` says in words what
-    came of it, ``fresh`` what a plan afterwards says. ``before`` and ``after`` are the state; of ``after``, ``None``
-    where it could not be read.
+    ``used`` has the approvals that it used up, with until when each could count; ``outcome`` says in words what came
+    of it, ``fresh`` what a plan afterwards says, ``whole`` whether the plan was for all of the commit. ``before`` and
+    ``after`` are the state; of ``after``, ``None`` where it could not be read.
     """
 
     event: Literal["applied", "failed"]
@@ -50,6 +50,7 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     before: StateSeen
     after: StateSeen | None
     fingerprint: str
+    whole: bool
     used: dict[str, str]
 
     def draft(self, log: bytes) -> Draft:
@@ -77,6 +78,7 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             "ended": self.ended,
             "outcome": self.outcome,
             "freshPlan": self.fresh,
+            "whole": self.whole,
         }
         for name, seen in (("before", self.before), ("after", self.after)):
             if seen is None:
@@ -101,4 +103,4 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             time=instant,
             sequence=sequence,
         )
-        return after_apply(state, applied, seen, self.used)
+        return after_apply(state, applied, seen, self.used, whole=self.whole and self.fresh == "empty")

@@ -24,7 +24,7 @@ import msgspec
 from iacgate.apply import account, backend, cliconfig, execute, surroundings
 from iacgate.apply.checkout import checkout
 from iacgate.apply.log import Log
-from iacgate.apply.process import held_signals
+from iacgate.apply.process import Ended, held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
 from iacgate.evidence.advance import after_bypass, after_failure, after_intent, ends
@@ -32,6 +32,7 @@ from iacgate.evidence.born import secrets_of_state
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings, State
 from iacgate.evidence.ledger import Draft, Receipt
 from iacgate.plan.saved import PlanFile
+from iacgate.shell.clock import now
 from iacgate.shell.git import Repository
 from iacgate.shell.terraform import find_program
 
@@ -47,8 +48,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``plan`` are the bytes of the plan file, ``sha256`` their digest; ``repository`` is at the commit that was gated,
     ``places`` are the folders that the plan was made from; ``operators`` is the stack's folder as the operator has it.
     ``decision`` is the number of the entry that let it pass, ``allowed`` is false where the policy only observes;
-    ``statements`` are the approvals, until when each could count; ``check_settings`` raises where there are newer
-    ones. ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
+    ``statements`` are the approvals, until when each could count; ``check_again`` raises where it is not allowed any
+    more. ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
     """
 
     run: str
@@ -66,7 +67,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     decision: int
     statements: dict[str, str]
     allowed: bool
-    check_settings: Callable[[], None]
+    check_again: Callable[[], None]
     seen: Seen | None
     unfinished: Intent | None
     actor: Actor
@@ -123,13 +124,13 @@ def apply(
     Raises :class:`IacgateError` where nothing was applied.
     """
     with _private() as private:
-        run = _prepared(order, options, environment, private, log)
+        run = _prepared(order, options, environment, private, log, note)
         before = _live(order, run)
         noted = _note_earlier(order, before, append, note)
         _check_state(order.plan_file, before)
         note("Installing what the lock file names ...")
         execute.initialise(run, order.plan_file)
-        order.check_settings()
+        order.check_again()
         append(_intent(order, before, order.decision + noted + 1))
         note(f"Applying, as run {order.run} ...")
         return _from_here_on(order, options, run, before, append, note, log)
@@ -146,7 +147,14 @@ def _private() -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _prepared(order: Order, options: Options, environment: Mapping[str, str], private: Path, log: Log) -> execute.Run:
+def _prepared(
+    order: Order,
+    options: Options,
+    environment: Mapping[str, str],
+    private: Path,
+    log: Log,
+    note: Callable[[str], None],
+) -> execute.Run:
     """Return where and with what terraform runs, with 1 and 2 done."""
     if order.plan_file.apply_time_variables:
         names = ", ".join(order.plan_file.apply_time_variables)
@@ -159,7 +167,7 @@ def _prepared(order: Order, options: Options, environment: Mapping[str, str], pr
     child = surroundings.child_environment(environment, order.run, private, allow=options.allow)
     if options.role:
         child = account.assume(options.role, order.run, child)
-    _check_account(order.account, child)
+    _check_account(order.account, child, note)
     folder = checkout(order.repository, private / "checkout", needs=order.places or ("",))
     program = find_program(options.program, child, product=str(order.plan_file.product))
     return execute.Run(
@@ -167,10 +175,13 @@ def _prepared(order: Order, options: Options, environment: Mapping[str, str], pr
     )
 
 
-def _check_account(wanted: str, child: Mapping[str, str]) -> None:
+def _check_account(wanted: str, child: Mapping[str, str], note: Callable[[str], None]) -> None:
     """Raise :class:`ApplyRefused` where the credentials are for another account than the approvals."""
+    if not wanted:
+        return
     if not wanted.isdigit() or len(wanted) != 12:
-        return  # Google's projects and Azure's subscriptions have no call that tells without naming them
+        note(f"Not checked: whether the credentials are for {wanted}. Only accounts of AWS are asked for.")
+        return
     found = account.aws_account(child)
     if found != wanted:
         raise ApplyRefused(
@@ -190,7 +201,7 @@ def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: C
         append(_interrupted(order, order.unfinished, live))
         return 1
     last = order.seen
-    if last is None:
+    if last is None or not live.exists:  # a state that is gone is refused, and is no state that somebody moved
         return 0
     moved = (live.lineage, live.serial) != (last.lineage, last.serial)
     if not moved and (not last.digest or not live.digest or last.digest == live.digest):
@@ -303,9 +314,19 @@ def _from_here_on(
     log: Log,
 ) -> Outcome:
     """Do 5 and 6."""
-    done = execute.apply_plan(run, order.plan, order.sha256, order.plan_file)
+    done = _applied(order, run)
     with held_signals():
         return _recorded(order, options, run, before, append, note, log, done)
+
+
+def _applied(order: Order, run: execute.Run) -> execute.Applied:
+    """Let terraform apply; where it was not even started, that is how it ended."""
+    started = now()
+    try:
+        return execute.apply_plan(run, order.plan, order.sha256, order.plan_file)
+    except IacgateError as error:
+        run.on_line(f"Terraform was not started: {error.message}".encode())
+        return execute.Applied(Ended(-1, started, now()))
 
 
 def _recorded(  # noqa: PLR0913, PLR0917 - all of it is what is recorded
@@ -356,6 +377,7 @@ def _recorded(  # noqa: PLR0913, PLR0917 - all of it is what is recorded
         before=_seen(before),
         after=_seen(after) if after else None,
         fingerprint=order.fingerprint,
+        whole=is_whole(order.plan_file),
         used=order.statements,
     )
     text = log.kept()
@@ -373,6 +395,12 @@ def _learn_from(state: Path, log: Log) -> None:
         log.distrust()
 
 
+def is_whole(plan: PlanFile) -> bool:
+    """Return whether a plan is for all of its commit, and not for chosen objects or for the state alone."""
+    chosen = plan.targets or plan.excludes or plan.action_targets
+    return plan.mode != "refresh-only" and not chosen and plan.complete is not False and not plan.deferred
+
+
 def _in_words(done: execute.Applied) -> str:
     ended = done.ended
     if done.errored_state is not None:
@@ -381,6 +409,8 @@ def _in_words(done: execute.Applied) -> str:
         return f"terraform was ended by signal {ended.signal}"
     if ended.interrupted:
         return "terraform was interrupted" if ended.exit_code else "terraform was interrupted, and had finished"
+    if ended.exit_code < 0:
+        return "terraform was not started"
     return "terraform failed" if ended.exit_code else "applied"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import sys
@@ -14,7 +15,7 @@ from iacgate import canonical
 from iacgate.apply import run as applying
 from iacgate.apply.log import Log
 from iacgate.apply.run import Options, Order, Outcome
-from iacgate.apply.spool import Where, keep, spool_folder
+from iacgate.apply.spool import Where, keep, spool_folder, waiting
 from iacgate.approval import envelope, statement
 from iacgate.cli.changes import Change
 from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show
@@ -31,6 +32,7 @@ from iacgate.shell.ci import is_later_attempt, run_of
 from iacgate.shell.clock import now
 from iacgate.shell.git import Repository
 from iacgate.shell.inputs import read_input
+from iacgate.shell.stores import is_s3
 
 
 @click.command()
@@ -95,6 +97,20 @@ class _Gated:
         self.entry = record(change, self.inputs, self.decision)
         self.run = f"{now().replace('-', '').replace(':', '')}-{secrets.token_hex(4)}"
 
+    def check_again(self) -> None:
+        """Raise :class:`ApplyRefused` where it is not allowed any more: somebody rejected it, or an approval expired.
+
+        Raises :class:`iacgate.errors.TrustInvalid` where there are newer settings by now.
+        """
+        self.recorder.check_settings()
+        self.change.look_into_inbox()
+        decision = decision_of(self.change)[1]
+        if decision.exit_code:
+            raise ApplyRefused(
+                f"It is not allowed any more: {decision.reasons[0].text}",
+                hint="See `iacgate gate`; nothing was applied.",
+            )
+
 
 def _one(change: Change, options: dict[str, Any], output: str, color: str) -> int:
     """Gate and apply one plan; return the exit code."""
@@ -141,6 +157,11 @@ def _unfinished(recorder: Recorder, *, resume: bool) -> Intent | None:
     intent = recorder.look.state.intent
     if intent is None:
         return None
+    if any(item.result.run == intent.run for item in waiting(spool_folder(os.environ))):
+        raise ApplyRefused(
+            f"The result of the run {intent.run} waits on this machine.",
+            hint="Store it first: `iacgate evidence push`.",
+        )
     newest = recorder.look.head.newest
     same = newest is not None and newest.entry.event == "intended"
     if resume or (same and newest is not None and is_later_attempt(newest.entry.actor.run, os.environ)):
@@ -172,7 +193,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         decision=entry.entry.sequence,
         statements=_statements(gated.inputs, decision),
         allowed=decision.allowed,
-        check_settings=gated.recorder.check_settings,
+        check_again=gated.check_again,
         seen=gated.recorder.look.state.seen,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
@@ -233,7 +254,8 @@ def _tell(gated: _Gated, outcome: Outcome, output: str) -> int:
 def _keep(ledger: Ledger, outcome: Outcome) -> None:
     """Keep a result that could not be stored; where not even that can be done, this output is all that there is."""
     try:
-        where = Where(ledger.store.name, ledger.genesis)
+        name = ledger.store.name
+        where = Where(name if is_s3(name) else str(Path(name).absolute()), ledger.genesis)
         place = keep(spool_folder(os.environ), where, outcome.result, outcome.log)
     except EvidenceInvalid as error:
         _note(f"{outcome.problem} {error.message} {error.hint}")
@@ -269,4 +291,5 @@ def _write(stream: Any, text: bytes) -> None:
 
 
 def _note(text: str) -> None:
-    click.echo(harmless(text), err=True)
+    with contextlib.suppress(OSError):  # nobody's closed window stops what is going on
+        click.echo(harmless(text), err=True)

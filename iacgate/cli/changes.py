@@ -81,7 +81,7 @@ class Change:
         self.wanted = self._wanted(asked, target, own)
         self.recorder, self._received = self._ask_stores(asked, own)
         state = self.recorder.look.state if self.recorder else State()
-        named = _named(asked.named, said, state.applied.commit if state.applied else "")
+        named = _named(asked.named, said, state.base)
         must_be_signed = self.demand.signed_commits
         self.hands = hands_of(named, self.repository, self.around.places, self.roster, must_be_signed=must_be_signed)
         self.hands = _with_deployer(self.hands, self.roster.find(asked.deployer))

@@ -106,7 +106,8 @@ class Recorder:
 
 def chain_of(target: Target) -> str:
     """Return the name of a stack's chain in the ledger: one that nobody mapped is named by its state."""
-    return target.stack or f"unmapped-{canonical.digest(canonical.canonical_json(target.backend))[:20]}"
+    state = canonical.canonical_json([target.backend, target.workspace])
+    return target.stack or f"unmapped-{canonical.digest(state)[:20]}"
 
 
 def open_recorder(wanted: Wanted, own: Own, chain: str, tier: str) -> Recorder | None:

@@ -66,14 +66,16 @@ def ends(state: State, run: str) -> None:
         )
 
 
-def after_apply(state: State, applied: Applied, seen: Seen | None, used: Mapping[str, str]) -> State:
+def after_apply(state: State, applied: Applied, seen: Seen | None, used: Mapping[str, str], *, whole: bool) -> State:
     """Return the state after an apply: its approvals count for no further one; ``used`` has until when they could.
 
-    ``seen`` is the Terraform state that it left, ``None`` where it could not be read.
+    ``seen`` is the Terraform state that it left, ``None`` where it could not be read. ``whole`` is whether nothing of
+    the commit is left to do: else it is no base, or whoever wrote the rest would have had no hand in it.
     """
     left = state.attempt if state.attempt and state.attempt.change != applied.change else None
     spent = {**state.used, **used, **(state.attempt.used if state.attempt and left is None else {})}
-    return msgspec.structs.replace(state, applied=applied, seen=seen, intent=None, attempt=left, used=spent)
+    base = applied.commit if whole else state.base
+    return msgspec.structs.replace(state, applied=applied, base=base, seen=seen, intent=None, attempt=left, used=spent)
 
 
 def after_failure(state: State, change: str, fingerprint: str, seen: Seen | None, used: Mapping[str, str]) -> State:

@@ -112,13 +112,15 @@ class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What follows from a chain for whoever appends to it.
 
-    ``seen`` is the Terraform state as it was seen last, ``None`` where nobody knows. ``used`` has the approvals that
-    an apply used up, by the digest of their statement, until when each could count. ``skipped`` are keys that hold no
-    entry, or versions of one that came later (``key@version``), with what they hold. ``settings`` are the newest that
-    were signed.
+    ``base`` is the commit of the last apply after which nothing was left to do, empty for none: who wrote something
+    since then had a hand in what comes next. ``seen`` is the Terraform state as it was seen last, ``None`` where
+    nobody knows. ``used`` has the approvals that an apply used up, by the digest of their statement, until when each
+    could count. ``skipped`` are keys that hold no entry, or versions of one that came later (``key@version``), with
+    what they hold. ``settings`` are the newest that were signed.
     """
 
     applied: Applied | None = None
+    base: Text = ""
     seen: Seen | None = None
     intent: Intent | None = None
     attempt: Attempt | None = None

@@ -64,6 +64,11 @@ def _applied(before: State, entry: Entry) -> Iterator[str]:
             yield "it applied something, and does not say what"
     elif applied != last:
         yield "it says that something was applied, and is no apply"
+    whole = (
+        entry.event == "applied" and entry.details.get("freshPlan") == "empty" and entry.details.get("whole") is True
+    )
+    if entry.state.base != (entry.commit if whole else before.base):
+        yield "it says that nothing is left to do of another commit"
     if entry.event not in (*_RESULTS, "bypassed") and entry.state.seen != before.seen:
         yield "it says that the Terraform state is another, and has not looked at it"
 

@@ -129,7 +129,7 @@ def test_a_plan_that_is_stale_is_not_applied(deployed: Deployed) -> None:
 
 def test_a_state_that_moved_without_the_gate_is_recorded(deployed: Deployed) -> None:
     deployed.approve()
-    assert deployed.apply("--no-verify").returncode == 0
+    assert deployed.apply().returncode == 0
     deployed.stack.command(deployed.stack._terraform, "taint", "terraform_data.a")
     deployed.stack.commit(HIGH.replace("INPUT", "once more"))
     deployed.stack.plan()

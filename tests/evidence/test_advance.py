@@ -62,14 +62,20 @@ def test_a_run_ends_its_own_apply_only() -> None:
 def test_an_apply_uses_up_its_approvals_and_those_of_its_failed_attempts() -> None:
     failed = after_failure(State(intent=intent()), "chg-1", "f" * 64, SEEN, {"3" * 64: LATER})
     assert failed.used == {}
-    state = after_apply(failed, applied(), SEEN, USED)
+    state = after_apply(failed, applied(), SEEN, USED, whole=True)
     assert state.used.keys() == {"1" * 64, "2" * 64, "3" * 64}
     assert (state.attempt, state.intent, state.seen) == (None, None, SEEN)
 
 
+def test_an_apply_that_left_something_is_no_base() -> None:
+    state = after_apply(State(base="c" * 40), applied(), SEEN, {}, whole=False)
+    assert (state.base, state.applied) == ("c" * 40, applied())
+    assert after_apply(state, applied(), SEEN, {}, whole=True).base == "a" * 40
+
+
 def test_the_apply_of_one_change_leaves_the_attempts_of_another() -> None:
     failed = after_failure(State(), "chg-1", "f" * 64, SEEN, USED)
-    assert after_apply(failed, applied("chg-2"), SEEN, {}).attempt == failed.attempt
+    assert after_apply(failed, applied("chg-2"), SEEN, {}, whole=True).attempt == failed.attempt
 
 
 def test_approvals_that_were_of_no_use_too_often_are_used_up() -> None:

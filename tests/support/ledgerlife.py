@@ -110,10 +110,11 @@ class Life:
                 stack=STACK,
                 change=change,
                 settings=SETTINGS,
-                details={"run": "run-1"},
+                commit="a" * 40,
+                details={"run": "run-1", "freshPlan": "empty", "whole": True},
                 pieces={"log": Piece(b"Apply complete!\n", "text/plain")},
                 advance=lambda state, sequence, instant: after_apply(
-                    state, Applied(change, "a" * 40, "d" * 40, instant, sequence), Seen("6e1a", 4, ""), used
+                    state, Applied(change, "a" * 40, "d" * 40, instant, sequence), Seen("6e1a", 4, ""), used, whole=True
                 ),
             )
         )

@@ -44,6 +44,7 @@ APPLIED = {"change": str, "commit": str, "tree": str, "time": INSTANT, "sequence
 INTENT = {"change": str, "run": str, "fingerprint": str, "used": (DIGEST, INSTANT), "time": INSTANT, "sequence": int}
 STATE = {
     "applied": [None, APPLIED],
+    "base": str,
     "seen": [None, {"lineage": str, "serial": int, "digest": str}],
     "intent": [
         None,
@@ -75,6 +76,7 @@ FIELDS = {
 }
 NOTHING: dict[str, Any] = {
     "applied": None,
+    "base": "",
     "seen": None,
     "intent": None,
     "attempt": None,
@@ -444,7 +446,7 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
 
 def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     """Yield where what it says of applies does not follow: 5 and 6."""
-    after, event = entry["state"], entry["event"]
+    after, event, details = entry["state"], entry["event"], entry["details"]
     place = (entry["sequence"], entry["change"])
     ends = event in ENDS
     if event == "intended" and (before["intent"] or place != place_of(after["intent"])):  # 5
@@ -459,6 +461,9 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it applied something, and does not say what"
     if event != "applied" and after["applied"] != before["applied"]:
         yield "it says that something was applied, and is no apply"
+    whole = event == "applied" and (details.get("freshPlan"), details.get("whole")) == ("empty", True)
+    if after["base"] != (entry["commit"] if whole else before["base"]):
+        yield "it says that nothing is left to do of another commit"
     if not ends and event != "bypassed" and after["seen"] != before["seen"]:
         yield "it says that the Terraform state is another, and has not looked at it"
     if not ends and after["attempt"] != before["attempt"]:
