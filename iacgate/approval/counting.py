@@ -66,13 +66,21 @@ class Received(msgspec.Struct, frozen=True):
     arrived: str
 
 
+class Retry(msgspec.Struct, frozen=True):
+    """A plan that failed half-way, and of which the wanted one is what is left: its fingerprint and state lineage."""
+
+    fingerprint: str
+    lineage: str
+
+
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What an approval must be about: one plan of one change, at one target.
 
     ``subjects`` has the digests by name, empty where there is none; ``binding`` says whether they
     must all be equal, or only the fingerprint and the ``sources``. ``record``, ``tests`` and ``readiness`` are
     digests, empty where there are none. ``authors`` are the principals who had a hand in the change;
-    ``used`` has the instants at which statements were used up, by their digests.
+    ``used`` has the instants at which statements were used up, by their digests. An approval of the plan that
+    ``retry`` names counts as well, where not exactly one plan is demanded.
     """
 
     change: str
@@ -91,6 +99,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     tests: str = ""
     readiness: str = ""
     used: Mapping[str, str] = {}
+    retry: Retry | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -298,12 +307,12 @@ def _nearest(statement: Statement, wanted: Wanted) -> tuple[Plan, str]:
 def _differences(statement: Statement, number: int, wanted: Wanted) -> list[str]:
     """Return the names of what one of the statement's plans, or the change around it, is about and this is not."""
     predicate, plan = statement.predicate, statement.predicate.plans[number]
-    found = [
-        field for field in Target.__struct_fields__ if getattr(plan.target, field) != getattr(wanted.target, field)
-    ]
+    again = wanted.retry if wanted.retry and plan.fingerprint == wanted.retry.fingerprint else None
+    target = msgspec.structs.replace(wanted.target, lineage=again.lineage) if again else wanted.target
+    found = [field for field in Target.__struct_fields__ if getattr(plan.target, field) != getattr(target, field)]
     if plan.sources != wanted.sources:
         found.append("version of the sources")
-    if plan.fingerprint != wanted.fingerprint:
+    if plan.fingerprint != wanted.fingerprint and again is None:
         found.append("plan")
     if plan.readiness != wanted.readiness:
         found.append("answer to whether it can be undone")

@@ -152,7 +152,7 @@ def _unfinished(recorder: Recorder, *, resume: bool) -> Intent | None:
 
 def _order(gated: _Gated, entry: Receipt) -> Order:
     change, decision = gated.change, gated.decision
-    plan = read_input(change.loaded.plan.name)
+    plan = read_input(change.loaded.path)
     if change.loaded.sha256 is None or canonical.digest(plan) != change.loaded.sha256:
         raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
     return Order(

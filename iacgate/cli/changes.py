@@ -8,10 +8,11 @@ from typing import Any
 import msgspec
 
 from iacgate import canonical
-from iacgate.approval.counting import Received, Wanted
+from iacgate.approval.counting import Received, Retry, Wanted
 from iacgate.approval.duties import Author, Hands
 from iacgate.approval.envelope import MAX_BYTES
 from iacgate.approval.statement import Target
+from iacgate.cli.handed import approved_plan
 from iacgate.cli.judging import Judge
 from iacgate.cli.ledgers import Recorder, chain_of, open_recorder
 from iacgate.cli.ledgers import Wanted as LedgerWanted
@@ -19,10 +20,11 @@ from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
 from iacgate.cli.surroundings import Around, Named, hands_of, look_around
 from iacgate.errors import UsageInvalid
-from iacgate.evidence.entry import State
+from iacgate.evidence.entry import Attempt, State
 from iacgate.evidence.store import together
 from iacgate.gate import Inputs
 from iacgate.people.roster import Principal, Roster
+from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
 from iacgate.policy.environments import deployers
 from iacgate.policy.stacks import Placed
@@ -112,7 +114,20 @@ class Change:
             ledger=wanted.ledger if self._policy.ledger else ledger,
             authors=frozenset(author.principal for author in self.hands.authors if author.principal),
             used=state.used,
+            retry=self._retry(wanted, state.attempt),
         )
+
+    def _retry(self, wanted: Wanted, attempt: Attempt | None) -> Retry | None:
+        """Return the plan that was approved and failed half-way, where this one is what is left of it."""
+        file = self.loaded.plan_file
+        if attempt is None or file is None or attempt.change != wanted.change or attempt.lineage != file.lineage:
+            return None
+        if wanted.binding == "exact" or attempt.fingerprint == wanted.fingerprint:
+            return None
+        found = approved_plan(self.inbox, wanted.change, attempt.fingerprint)
+        if found is None or not is_remainder((self.loaded.plan, file), found):
+            return None
+        return Retry(attempt.fingerprint, found[1].lineage)
 
     def _wanted(self, asked: Asked, target: Target, own: Own) -> Wanted:
         """Return what an approval must be about, as far as only the plan and the settings tell."""

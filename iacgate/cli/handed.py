@@ -10,10 +10,12 @@ import click
 
 from iacgate.cli.loading import Loaded, Origin, load
 from iacgate.errors import UsageInvalid
+from iacgate.plan.reader import Plan
+from iacgate.plan.saved import PlanFile
 from iacgate.render.plain import harmless
 from iacgate.shell.download import download, is_link
 from iacgate.shell.git import root_of
-from iacgate.shell.inbox import open_inbox
+from iacgate.shell.inbox import Inbox, open_inbox
 from iacgate.shell.inputs import STDIN, read_input
 from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, Said, is_change, is_zipped, read_said, submissions, unzip
 
@@ -43,6 +45,21 @@ def _of_change(name: str, inbox: str, origin: Origin, change: str) -> Iterator[L
                 hint="Name a plan file, what `iacgate submit` made, or such a change.",
             )
         yield from _handed_over(Path(scratch), origin, change or name)
+
+
+def approved_plan(inbox: Inbox, change: str, wanted: str) -> tuple[Plan, PlanFile] | None:
+    """Return the plan of a change that was handed over and has a fingerprint; ``None`` where it is not there."""
+    from iacgate.plan.fingerprint import fingerprint  # noqa: PLC0415 - only where an apply failed
+
+    with tempfile.TemporaryDirectory(prefix="iacgate-plans-") as scratch:
+        if not inbox.fetch_plans(change, Path(scratch)):
+            return None
+        for folder in submissions(Path(scratch)):
+            for loaded in load(str(folder / PLAN_FILE), Origin(str(folder / PLAN_JSON), None, "")):
+                file = loaded.plan_file
+                if file is not None and fingerprint(loaded.plan, file).digest == wanted:
+                    return loaded.plan, file
+    return None
 
 
 def _from_file(name: str, origin: Origin, change: str) -> Iterator[Loaded]:
@@ -76,6 +93,7 @@ def _handed_over(path: Path, origin: Origin, change: str) -> Iterator[Loaded]:
                 continue
             seen.add(state)
             loaded.said = said
+            loaded.plan.name = f"{said.change}/{folder.name}"  # where it was laid out is nobody's business
             loaded.folder = origin.chdir or _folder_of(said)
             yield loaded
 

@@ -24,10 +24,11 @@ MAGIC: Final = b"PK\x03\x04"
 class Loaded:
     """One plan: its JSON as bytes and read, its folder, and its saved plan file where there is one.
 
-    ``said`` is what its planner says of it, where it was handed over by one.
+    ``said`` is what its planner says of it, where it was handed over by one; ``path`` is where a saved plan file is.
     """
 
     said: Said | None = None
+    path = ""
 
     def __init__(
         self, plan: Plan, text: bytes, folder: str, plan_file: PlanFile | None = None, sha256: str | None = None
@@ -91,7 +92,9 @@ def _from_plan_file(data: bytes, label: str, name: str, origin: Origin) -> Loade
     plan = read_plan(text, json_label)
     check_agreement(plan_file, text, json_label)
     plan.name = label
-    return Loaded(plan, text, _folder(name, origin), plan_file, canonical.digest(data))
+    loaded = Loaded(plan, text, _folder(name, origin), plan_file, canonical.digest(data))
+    loaded.path = name
+    return loaded
 
 
 def _show(path: str, origin: Origin, product: str) -> bytes:

@@ -69,7 +69,7 @@ def _contents(change: Change) -> dict[str, bytes]:
         authors=tuple(author.principal or author.said for author in change.hands.authors),
         ledger=change.wanted.ledger,
     )
-    plan_file = read_input(change.loaded.plan.name)
+    plan_file = read_input(change.loaded.path)
     if canonical.digest(plan_file) != change.loaded.sha256:
         raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
     return contents(said, plan_file, change.loaded.text)

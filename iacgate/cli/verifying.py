@@ -83,10 +83,8 @@ def command(  # noqa: PLR0913 - click passes every option by its name
     problems = looked.problems(opened.keys)
     unproven = list(_unproven(opened, wanted, beside, len(checkpoints)))
     found = verification.verification(place.name, report, problems, unproven, excerpt=place.excerpt)
-    if output == "json":
-        sys.stdout.buffer.write(verification.as_json(found))
-    else:
-        sys.stdout.write(verification.as_text(found, colour=console.colour(sys.stdout, color)))
+    as_text = verification.as_text(found, colour=console.colour(sys.stdout, color))
+    sys.stdout.buffer.write(verification.as_json(found) if output == "json" else as_text.encode())
     sys.stdout.flush()
     return found.exit_code
 

@@ -20,7 +20,7 @@ from iacgate.evidence.chain import LOOK_AT, Head, Reading
 from iacgate.evidence.entry import MAX_ENTRY, Actor, Entry, Event, Reference, Settings, Sha256, State, encode
 from iacgate.evidence.gatekeys import ENTRY, GateKeys, PinnedKey, Signer
 from iacgate.evidence.layout import GENESIS, chain_prefix, entry_key, evidence_key, sequence_of
-from iacgate.evidence.store import Store, Stored, together
+from iacgate.evidence.store import Store, Stored, read_named, together
 from iacgate.people.roster import Roster
 
 MAX_SKEW: Final = 300
@@ -291,7 +291,7 @@ class Ledger:
 
         Raises :class:`EvidenceInvalid` where it is not there, or is something else.
         """
-        data = self.store.read(evidence_key(digest), limit)
+        data = read_named(self.store, evidence_key(digest), limit, digest)
         if data is None or canonical.digest(data) != digest:
             raise EvidenceInvalid(
                 f"{self.store.name}: {evidence_key(digest)} is {'not there' if data is None else 'something else'}.",

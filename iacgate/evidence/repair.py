@@ -3,7 +3,8 @@
 1. The whole chain is read, the first version of every key: that is the one which was written where nothing was.
 2. Its entries must be linked from the first to the last. Where they are not, something was lost that no entry brings
    back, and nothing is repaired.
-3. Every later version, marker and key without an entry that no repair names yet is named, with what it holds.
+3. Every later version, marker and key without an entry that no repair names yet is named, with what it holds; in the
+   ledger's own chain, also the later versions and markers of what entries refer to.
 
 From then on the first versions count, and what is named stays in sight of everybody who verifies.
 """
@@ -18,10 +19,11 @@ import msgspec
 
 from iacgate import canonical
 from iacgate.errors import EvidenceInvalid
-from iacgate.evidence.chain import MAX_JUNK, Head, Slot
+from iacgate.evidence.chain import MAX_JUNK, Head, Slot, slots
 from iacgate.evidence.entry import MAX_ENTRY, Actor, label_of
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.history import Found, NoEntry, chain_of, read_chain
+from iacgate.evidence.layout import EVIDENCE, evidence_key
 from iacgate.evidence.ledger import Draft, Ledger, Look, Receipt
 from iacgate.evidence.store import Store, Stored, together
 
@@ -65,6 +67,7 @@ def look_at(ledger: Ledger, stack: str) -> Damage:
     for slot, found in read_chain(ledger, stack, chain):
         newest = _linked((slot, found), newest, ledger.genesis, where)
         harms += [*_without_entry(found), *_later(ledger.store, slot)]
+    harms += [] if stack else _to_evidence(ledger)
     known = newest.entry.state.skipped if newest else {}
     _check_known(known, harms, where)
     waiting = tuple(harm for harm in harms if harm.name not in known)
@@ -100,6 +103,22 @@ def _later(store: Store, slot: Slot) -> list[Harm]:
         Harm(name, digest, f"was {'deleted' if item.marker else 'written again'} at {item.modified}")
         for item, name, digest in zip(slot.later, slot.later_names, digests, strict=True)
     ]
+
+
+def _to_evidence(ledger: Ledger) -> list[Harm]:
+    """Return the versions and markers that came after evidence of which the first version is still what it was.
+
+    Of other evidence nothing is named: it is lost, and stays a finding.
+    """
+    touched = [slot for slot in slots(ledger.store.listing(EVIDENCE), "") if slot.later and slot.first]
+    return [harm for slot in touched if _is_whole(ledger.store, slot) for harm in _later(ledger.store, slot)]
+
+
+def _is_whole(store: Store, slot: Slot) -> bool:
+    if slot.first is None:
+        return False
+    data = store.read(slot.key, slot.first.size, slot.first.version)
+    return data is not None and evidence_key(canonical.digest(data)) == slot.key
 
 
 def _digest_of(store: Store, item: Stored) -> str:

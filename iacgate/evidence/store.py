@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from iacgate import canonical
 from iacgate.errors import EvidenceInvalid
 
 MAX_LISTED: Final = 1_000_000
@@ -102,6 +103,29 @@ def check_prefix(prefix: str) -> str:
 def byte_order(key: str) -> bytes:
     """Return what keys are ordered by: their bytes, as S3 orders them, not folder by folder."""
     return key.encode("utf-8", "surrogatepass")
+
+
+def read_named(store: Store, key: str, limit: int, digest: str) -> bytes | None:
+    """Return that version of an object which has a digest; where none has, the newest, whatever it is.
+
+    So nobody hides evidence by deleting it, or by writing over it, where the store keeps versions. Raises as the
+    store does where no version can be read.
+    """
+    problem = None
+    try:
+        data = store.read(key, limit)
+    except EvidenceInvalid as error:  # perhaps only the newest is too large
+        data, problem = None, error
+    if data is not None and canonical.digest(data) == digest:
+        return data
+    for item in store.listing(key):
+        if item.key == key and item.version and not item.marker and item.size <= limit:
+            older = store.read(key, limit, item.version)
+            if older is not None and canonical.digest(older) == digest:
+                return older
+    if problem:
+        raise problem
+    return data
 
 
 def together(calls: Sequence[Callable[[], T]]) -> list[T]:

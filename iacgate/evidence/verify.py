@@ -121,9 +121,13 @@ class Verifier:
             self._touched.append((slot.key, Problem(stack, 0, slot.key, what)))
 
     def _unless_named(self, name: str, problem: Problem) -> None:
-        """Report what was done to a key, unless its chain has a repair that names it: then it is recorded."""
+        """Report what was done to a key, unless its chain has a repair that names it: then it is recorded.
+
+        What was done to evidence is named in the ledger's own chain.
+        """
         stack, sequence = self._named.get(name, ("", 0))
-        if name.startswith(chain_prefix(stack)) and sequence:
+        places = (chain_prefix(stack),) if stack else (chain_prefix(stack), EVIDENCE)
+        if name.startswith(places) and sequence:
             self._recorded.append(msgspec.structs.replace(problem, stack=stack, sequence=sequence))
         else:
             self._problems.append(problem)

@@ -28,8 +28,8 @@ BOTH = ("ann", "bob")
 class Deployed:
     """A stack with a ledger, and the commands of whoever deploys."""
 
-    def __init__(self, stack: Stack, place: Path) -> None:  # noqa: F811
-        self.stack, self.place = stack, place
+    def __init__(self, stack: Stack, place: Path, gate_key: Path) -> None:  # noqa: F811
+        self.stack, self.place, self.gate_key = stack, place, gate_key
         self.ledger = ("--ledger", str(place))
 
     def approve(self) -> None:
@@ -63,8 +63,8 @@ class Deployed:
 
 
 @pytest.fixture
-def deployed(stack: Stack, tmp_path: Path) -> Deployed:  # noqa: F811
-    return Deployed(stack, tmp_path / "ledger")
+def deployed(stack: Stack, tmp_path: Path, gate_key: Path) -> Deployed:  # noqa: F811
+    return Deployed(stack, tmp_path / "ledger", gate_key)
 
 
 def test_what_was_approved_is_applied_and_recorded(deployed: Deployed) -> None:

@@ -287,7 +287,7 @@ def test_an_export_that_was_changed_does_not_verify(iacgate: Run, ledger: Path, 
 
 def test_an_export_of_a_change_among_others_is_an_excerpt(iacgate: Run, tmp_path: Path) -> None:
     life = Life().live()
-    life.ledger.append(Draft(event="pushed", stack=STACK, change="chg-2"))
+    life.ledger.append(Draft(event="bypassed", stack=STACK, change="chg-2"))
     life.decide(life.inputs("ann"))
     place = laid_out(life.store, tmp_path / "ledger")
     done = iacgate("evidence", "export", "chg-1", "--ledger", place, "-o", "out", "--stack", STACK)
@@ -442,7 +442,7 @@ def kept(bucket: str, gate_key: Path) -> Ledger:
     """Return a ledger in a bucket, which the tests' gate began, with two entries."""
     ledger = Ledger(open_store(bucket), signer=SshGate(gate_key), make=lambda: "5" * 32)
     for number in (1, 2):
-        ledger.append(Draft(event="pushed", stack=STACK, change=f"chg-{number}"))
+        ledger.append(Draft(event="bypassed", stack=STACK, change=f"chg-{number}"))
     return ledger
 
 
@@ -469,7 +469,7 @@ def test_a_bucket_is_repaired_verified_and_copied(
     done = run(*repair, stdin=b"y\n")
     assert (done.returncode, b"as payments/3" in done.stdout) == (0, True), done.stderr
     assert b"there is nothing to record" in run(*repair).stdout
-    ledger.append(Draft(event="pushed", stack=STACK, change="chg-3"))
+    ledger.append(Draft(event="bypassed", stack=STACK, change="chg-3"))
     after = run("verify", "--ledger", bucket, "--format", "json")
     assert after.returncode == 0, after.stdout
     recorded = json.loads(after.stdout)["recorded"]
@@ -523,7 +523,7 @@ def test_a_second_gate_that_the_settings_name_is_known(iacgate: Run, gate_key: P
     place = laid_out(life.store, tmp_path / "ledger")
     roster = read_roster(files["people.yaml"], "people.yaml")
     Ledger(open_store(str(place)), signer=SshGate(gate_key), roster=roster).append(
-        Draft(event="pushed", stack=STACK, change="chg-1")
+        Draft(event="bypassed", stack=STACK, change="chg-1")
     )
     assert verified(iacgate, "--ledger", place)["entries"] == 2
     assert verified(iacgate, "--ledger", place, "--since", "2099-01-01")["entries"] == 2

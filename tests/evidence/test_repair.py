@@ -12,7 +12,7 @@ from iacgate.errors import EvidenceInvalid
 from iacgate.evidence.chain import MAX_JUNK
 from iacgate.evidence.entry import Actor, State
 from iacgate.evidence.gatekeys import ENTRY
-from iacgate.evidence.layout import entry_key
+from iacgate.evidence.layout import entry_key, evidence_key
 from iacgate.evidence.ledger import Receipt
 from iacgate.evidence.repair import look_at, repair
 from tests.support.ledgerlife import STACK, Life, verified
@@ -169,4 +169,57 @@ def test_a_repair_of_one_chain_excuses_nothing_in_another() -> None:
     damage = look_at(life.ledger, "")
     head = look_at(life.ledger, STACK).head
     repair(life.ledger, msgspec.structs.replace(damage, stack=STACK, head=head), "a trick", Actor(), {})
+    assert not verified(life.store).holds
+
+
+def touched(life: Life) -> str:
+    """Return the key of a decision that was written over, and then deleted."""
+    opened = life.ledger.look(STACK).head.newest
+    assert opened is not None
+    found = evidence_key(opened.entry.references["decision"].digest)
+    life.store.overwrite(found, b"x")
+    life.store.delete(found)
+    return found
+
+
+def test_evidence_that_was_written_over_or_deleted_is_read_nevertheless_and_recorded() -> None:
+    life = Life().live()
+    found = touched(life)
+    assert {(problem.key, problem.sequence) for problem in verified(life.store).problems} == {(found, 0)}
+    repair(life.ledger, look_at(life.ledger, ""), "a drill", Actor(), {})
+    report = verified(life.store)
+    assert report.problems == ()
+    assert [(problem.key, problem.sequence) for problem in report.recorded] == [(found, 2)] * 2
+    life.store.delete(found)
+    assert not verified(life.store).holds
+
+
+def test_evidence_that_something_larger_was_written_over_is_read_nevertheless() -> None:
+    life = Life().live()
+    opened = life.ledger.look(STACK).head.newest
+    assert opened is not None
+    reference = opened.entry.references["decision"]
+    before = life.ledger.evidence(reference.digest, reference.size)
+    life.store.overwrite(evidence_key(reference.digest), b"x" * (reference.size + 1))
+    assert life.ledger.evidence(reference.digest, reference.size) == before
+    life.store.replace(evidence_key(reference.digest), b"y")
+    with pytest.raises(EvidenceInvalid, match="too large"):
+        life.ledger.evidence(reference.digest, reference.size)
+
+
+def test_evidence_that_is_lost_is_not_excused() -> None:
+    life = Life().live()
+    found = touched(life)
+    life.store.replace(found, b"y")
+    assert look_at(life.ledger, "").harms == ()
+    assert any(
+        "something else" in problem.what or "not there" in problem.what for problem in verified(life.store).problems
+    )
+
+
+def test_no_stack_excuses_what_was_done_to_evidence() -> None:
+    life = Life().live()
+    touched(life)
+    damage = msgspec.structs.replace(look_at(life.ledger, STACK), harms=look_at(life.ledger, "").harms)
+    repair(life.ledger, damage, "a trick", Actor(), {})
     assert not verified(life.store).holds

@@ -29,7 +29,7 @@ def following(life: Life, **more: Any) -> Entry:
     """Return the next entry of the stack's chain, as it should be but for some fields."""
     head = life.ledger.look(STACK).head.newest
     assert head is not None
-    right = {"event": "pushed", "sequence": 6, "previous": head.digest, "references": {}, "details": {}}
+    right = {"event": "bypassed", "sequence": 6, "previous": head.digest, "references": {}, "details": {}}
     return msgspec.structs.replace(head.entry, **{**right, **more})
 
 
@@ -42,7 +42,7 @@ def state(**more: Any) -> Callable[[State], State]:
     return lambda before: msgspec.structs.replace(before, **more)
 
 
-INTENT = Intent("chg-1", "run-2", "2026-11-23T12:00:00Z", 6)
+INTENT = Intent("chg-1", "run-2", "e" * 64, "2026-11-23T12:00:00Z", 6)
 FIELDS: dict[str, dict[str, Any]] = {
     "another predecessor": {"previous": "0" * 64},
     "an earlier time": {"time": "2026-11-23T11:59:59Z"},
@@ -92,7 +92,7 @@ def test_what_may_change_in_a_state(tmp_path: Path) -> None:
     entry = following(life)
     more = Standing("chg-2", "0" * 64, "2026-11-23T12:00:00Z")
     longer = dict.fromkeys(entry.state.used, LATER)
-    attempt = Attempt("chg-1", 1, "", "", "0" * 64)
+    attempt = Attempt("chg-1", 1, "", "")
     after = msgspec.structs.replace(
         entry.state, used=longer, rejections=(*entry.state.rejections, more), attempt=attempt
     )

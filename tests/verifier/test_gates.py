@@ -46,7 +46,7 @@ def test_gates_that_people_yaml_names(tmp_path: Path, times: dict[str, Any], hol
     store = MemoryStore()
     seen = settled(ledger_in(store), {"people.yaml": msgspec.json.encode({"people": [said]})})
     whoever = read_roster(msgspec.json.encode({"people": [{**person, "keys": [{"key": key["key"]}]}]}), "people.yaml")
-    Ledger(store, signer=SoftGate("second"), roster=whoever).append(Draft(event="pushed", stack=STACK, settings=seen))
+    Ledger(store, signer=SoftGate("second"), roster=whoever).append(Draft(event="bypassed", stack=STACK, settings=seen))
     assert agreed(store, tmp_path) == holds
 
 
@@ -58,7 +58,7 @@ def test_a_people_yaml_that_is_not_json_makes_no_further_gates_known(tmp_path: P
     store, files = MemoryStore(), {"people.yaml": text.encode()}
     seen = settled(ledger_in(store), files)
     Ledger(store, signer=SoftGate("second"), roster=read_roster(text.encode(), "people.yaml")).append(
-        Draft(event="pushed", stack=STACK, settings=seen)
+        Draft(event="bypassed", stack=STACK, settings=seen)
     )
     assert ours_holds(store)
     (found,) = theirs(store, tmp_path)
@@ -72,11 +72,14 @@ def test_a_gate_in_kms_is_not_verified_with_ssh_keygen(tmp_path: Path) -> None:
     class Gate:
         pinned = PinnedKey(**key.entry)
 
+        def secret(self, purpose: str) -> bytes:
+            raise NotImplementedError
+
         def sign(self, payload: bytes, kind: Kind) -> bytes:
             message = prehashed(envelope.pre_authentication(payload, kind), kind)
             return envelope.wire(payload, parse_pem(key.entry["public"]).identifier, key.sign(message), kind)
 
-    Ledger(store, signer=Gate(), make=lambda: NONCE).append(Draft(event="pushed", stack=STACK))
+    Ledger(store, signer=Gate(), make=lambda: NONCE).append(Draft(event="bypassed", stack=STACK))
     assert ours_holds(store)
     found = theirs(store, tmp_path)
     assert any("cannot be verified here" in what for what in found)
