@@ -146,7 +146,8 @@ def test_a_gate_whose_network_fails_allows_nothing_without_evidence(cloud: Cloud
 
 COUNTING = """
 resource "terraform_data" "count" {
-  input = "NUMBER"
+  input            = "NUMBER"
+  triggers_replace = "NUMBER"
   provisioner "local-exec" {
     command = "echo NUMBER >> COUNTS"
   }
