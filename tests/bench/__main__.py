@@ -115,6 +115,13 @@ operating system counted them, the median of the ratios pair by pair. Ratios hol
 The plans are made by `tests/bench/genplan.py`: ten AWS types, about 4.4 kB of JSON a resource, 30 % of them changing.
 The Terraform pack alone looks at no attribute of any change. Changes that are the same in all that rules read are
 judged once, and most of these plans' are; where no two are, judging 10,000 resources takes 0.25 s instead of 0.18 s.
+
+The ledgers are made by `tests/bench/chain.py`: one stack, one change a day with four entries (denied, allowed by two
+people, begun, applied), 1.5 objects an entry, 14 kB in all. Verifying makes each decision again, which is half of the
+entries. An append is what a gate does: it opens the ledger, looks at the chain, and stores a decision with its inputs
+and its plan; its seconds, and those in SeaweedFS on the same machine, are of the clock, so that the disk and the server
+are in them. Of the gate with a ledger, what is new in every run is stored; the redacted plan was by the first, which is
+not counted, and is made and compared in all.
 """
 
 
@@ -127,6 +134,8 @@ def main() -> int:
         "--peers", action="store_true", help="measure OPA and checkov, too, in environments of their own"
     )
     options = parser.parse_args()
+    if options.write and options.ledger:
+        parser.error("the page has all rows: --write goes without --ledger")
     with tempfile.TemporaryDirectory(prefix="iacgate-bench-") as scratch:
         folder = Path(scratch)
         program = installed(folder)

@@ -29,6 +29,7 @@ def gate_command(place: Path, iacgate: str, plan: Path, *, ledger: bool = False)
     settings, keys = place / ".iacgate", place / "keys"
     settings.mkdir(parents=True)
     keys.mkdir()
+    (place / "inbox").mkdir()
     paths = {person: make_key(keys, "ed25519", person) for person in ROLES}
     people = [
         {"id": person, "roles": [ROLES[person]], "keys": [{"key": public_line(path)}]} for person, path in paths.items()

@@ -33,10 +33,10 @@ def ledgers(folder: Path, python: Path) -> Iterator[Row | LeftOut]:
         made[count] = folder / f"ledger-{count}"
         _python("tests.bench.chain", str(made[count]), str(count))
     iacgate = str(python.parent / "iacgate")
+    yield from recording(folder, iacgate)
     yield from verifying(folder, iacgate, made)
     yield from appending(made)
     yield from bucket(made)
-    yield from recording(folder, iacgate)
 
 
 def verifying(folder: Path, iacgate: str, made: dict[int, Path]) -> Iterator[Row]:
