@@ -85,7 +85,7 @@ def recording(folder: Path, iacgate: str) -> Iterator[Row]:
     recorded = gate_command(folder / "recorded", iacgate, plan, ledger=True)
     found = compare(recorded, gate_command(folder / "unrecorded", iacgate, plan), folder)
     text = f"{found.first.cpu * 1000:.0f} ms against {found.second.cpu * 1000:.0f} ms"
-    yield Row(work, text, found.ratio, 2, 1.5)
+    yield Row(work, text, found.ratio, 7, 2)
 
 
 def _rates(found: dict[str, Any]) -> str:
