@@ -180,6 +180,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "State": {
         "applied": "What was applied last; null for nothing yet.",
+        "seen": "The Terraform state as it was seen last; null where nobody knows.",
         "intent": "An apply that was begun, and of which no entry says yet how it ended; null for none.",
         "attempt": "Applies of one change that failed; null for none.",
         "used": "Approvals that an apply used up, by the digest of their statement: until when each could count.",
@@ -193,9 +194,11 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "tree": "The commit's tree.",
         "time": "When.",
         "sequence": "The number of the entry that says so.",
-        "lineage": "The Terraform state's lineage, after it.",
-        "serial": "The Terraform state's serial, after it.",
-        "digest": "The SHA-256 of the Terraform state, after it; keyed, and empty where it is not known.",
+    },
+    "Seen": {
+        "lineage": "The Terraform state's lineage.",
+        "serial": "Its serial.",
+        "digest": "The SHA-256 of its bytes; empty where it is not known.",
     },
     "Intent": {
         "change": "The change's id.",

@@ -199,6 +199,26 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@contextlib.contextmanager
+def held_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM wait for as long as this lasts, and do what they do afterwards.
+
+    What happened is put on record in this time; only the main thread can hold them.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    got: list[int] = []
+    before = {number: signal.signal(number, lambda found, _: got.append(found)) for number in _FORWARDED}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if got:
+            signal.raise_signal(got[0])
+
+
 class _Lines:
     """Cuts what is printed into lines, and remembers what went wrong when one was handed on."""
 

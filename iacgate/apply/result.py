@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 
 from iacgate.evidence.advance import after_apply, after_failure
-from iacgate.evidence.entry import Actor, Applied, Settings, State
+from iacgate.evidence.entry import Actor, Applied, Seen, Settings, State
 from iacgate.evidence.ledger import Draft, Piece
 
 LOG = "log"
@@ -90,17 +90,14 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         return found
 
     def _advance(self, state: State, sequence: int, instant: str) -> State:
-        seen = self.after or StateSeen(exists=False)
+        seen = Seen(self.after.lineage, self.after.serial, self.after.digest) if self.after else None
         if self.event == "failed":
-            return after_failure(state, self.change, self.fingerprint, seen.lineage, self.used)
+            return after_failure(state, self.change, self.fingerprint, seen, self.used)
         applied = Applied(
             change=self.change,
             commit=self.commit,
             tree=self.tree,
             time=instant,
             sequence=sequence,
-            lineage=seen.lineage,
-            serial=seen.serial,
-            digest=seen.digest,
         )
-        return after_apply(state, applied, self.used)
+        return after_apply(state, applied, seen, self.used)

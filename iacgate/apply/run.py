@@ -24,11 +24,12 @@ import msgspec
 from iacgate.apply import account, backend, cliconfig, execute, surroundings
 from iacgate.apply.checkout import checkout
 from iacgate.apply.log import Log
+from iacgate.apply.process import held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
 from iacgate.evidence.advance import after_bypass, after_failure, after_intent
 from iacgate.evidence.born import secrets_of_state
-from iacgate.evidence.entry import Actor, Applied, Intent, Settings, State
+from iacgate.evidence.entry import Actor, Intent, Seen, Settings, State
 from iacgate.evidence.ledger import Draft, Receipt
 from iacgate.plan.saved import PlanFile
 from iacgate.shell.git import Repository
@@ -45,7 +46,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``plan`` are the bytes of the plan file, ``sha256`` their digest; ``repository`` is at the commit that was gated,
     ``places`` are the folders that the plan was made from; ``operators`` is the stack's folder as the operator has it.
     ``decision`` is the number of the entry that let it pass, ``statements`` the approvals that counted, until when each
-    could; ``applied`` is what the ledger says was applied last, ``unfinished`` an apply that died.
+    could; ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
     """
 
     run: str
@@ -62,7 +63,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     operators: Path
     decision: int
     statements: dict[str, str]
-    applied: Applied | None
+    seen: Seen | None
     unfinished: Intent | None
     actor: Actor
     settings: Settings
@@ -123,7 +124,8 @@ def apply(
         if order.unfinished:
             note(f"The run {order.unfinished.run} began to apply, and nobody knows how it ended. That is recorded.")
             append(_interrupted(order, order.unfinished, before))
-        _note_bypass(order, before, append, note)
+        else:
+            _note_bypass(order, before, append, note)
         _check_state(order.plan_file, before)
         note("Installing what the lock file names ...")
         execute.initialise(run, order.plan_file)
@@ -182,18 +184,18 @@ def _live(order: Order, run: execute.Run) -> backend.LiveState:
 
 def _note_bypass(order: Order, live: backend.LiveState, append: Append, note: Callable[[str], None]) -> None:
     """3: record that the state moved since the last apply that the gate saw."""
-    last = order.applied
-    if last is None or not last.lineage:
+    last = order.seen
+    if last is None:
         return
     moved = (live.lineage, live.serial) != (last.lineage, last.serial)
     if not moved and (not last.digest or not live.digest or last.digest == live.digest):
         return
     note(f"The state moved without the gate: from serial {last.serial} to {live.serial}. That is recorded.")
-    append(bypass(order.stack, order.actor, last, live.lineage, live.serial, live.digest))
+    append(bypass(order.stack, order.actor, last, Seen(live.lineage, live.serial, live.digest)))
 
 
-def bypass(stack: str, actor: Actor, last: Applied, lineage: str, serial: int, digest: str) -> Draft:
-    """Return the entry that says that a state moved since the last apply that the gate saw."""
+def bypass(stack: str, actor: Actor, last: Seen, seen: Seen) -> Draft:
+    """Return the entry that says that a state moved since the gate saw it last."""
     return Draft(
         event="bypassed",
         stack=stack,
@@ -201,10 +203,10 @@ def bypass(stack: str, actor: Actor, last: Applied, lineage: str, serial: int, d
         details={
             "beforeLineage": last.lineage,
             "beforeSerial": last.serial,
-            "afterLineage": lineage,
-            "afterSerial": serial,
+            "afterLineage": seen.lineage,
+            "afterSerial": seen.serial,
         },
-        advance=lambda state, *_: after_bypass(state, lineage, serial, digest),
+        advance=lambda state, *_: after_bypass(state, seen),
     )
 
 
@@ -229,6 +231,8 @@ def _check_state(plan: PlanFile, live: backend.LiveState) -> None:
 
 def _interrupted(order: Order, intent: Intent, live: backend.LiveState) -> Draft:
     """Return the entry about an apply of which nobody knows how it ended: what the state is by now."""
+    seen = Seen(live.lineage, live.serial, live.digest)
+    used = order.statements if intent.change == order.change else {}
     return Draft(
         event="interrupted",
         stack=order.stack,
@@ -241,7 +245,7 @@ def _interrupted(order: Order, intent: Intent, live: backend.LiveState) -> Draft
             "afterSerial": live.serial,
             "afterDigest": live.digest,
         },
-        advance=lambda state, *_: after_failure(state, intent.change, intent.fingerprint, live.lineage, {}),
+        advance=lambda state, *_: after_failure(state, intent.change, intent.fingerprint, seen, used),
     )
 
 
@@ -286,6 +290,21 @@ def _from_here_on(
 ) -> Outcome:
     """Do 5 and 6."""
     done = execute.apply_plan(run, order.plan, order.sha256, order.plan_file)
+    with held_signals():
+        return _recorded(order, options, run, before, append, note, log, done)
+
+
+def _recorded(  # noqa: PLR0913, PLR0917 - all of it is what is recorded
+    order: Order,
+    options: Options,
+    run: execute.Run,
+    before: backend.LiveState,
+    append: Append,
+    note: Callable[[str], None],
+    log: Log,
+    done: execute.Applied,
+) -> Outcome:
+    """Do 6."""
     after, fresh = None, "not asked"
     try:
         pulled = backend.pull(order.plan_file, run.program, run.environment, run.private, run.operators)
@@ -295,6 +314,8 @@ def _from_here_on(
     except IacgateError as error:
         note(f"The state could not be read afterwards: {error.message}")
         log.distrust()
+    if done.errored_state is not None:
+        _learn_from(done.errored_state, log)
     succeeded = done.ended.exit_code == 0 and done.errored_state is None
     if succeeded and options.verify:
         note("Planning again, to see that nothing is left to do ...")
@@ -328,6 +349,14 @@ def _from_here_on(
         return Outcome(result, text, append(result.draft(text)))
     except IacgateError as error:
         return Outcome(result, text, None, error.message)
+
+
+def _learn_from(state: Path, log: Log) -> None:
+    """Take the secrets of a state that could not be stored; where it cannot be read, keep nothing of the log."""
+    try:
+        log.learn(secrets_of_state(state.read_bytes()))
+    except (IacgateError, OSError):
+        log.distrust()
 
 
 def _in_words(done: execute.Applied) -> str:

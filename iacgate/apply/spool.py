@@ -42,7 +42,7 @@ class Spooled(msgspec.Struct, frozen=True):
 
 def spool_folder(environment: Mapping[str, str]) -> Path:
     """Return where results wait: the user's own folder for what programs keep (XDG Base Directory Specification)."""
-    home = environment.get("XDG_STATE_HOME") or os.path.join(environment.get("HOME", ""), ".local", "state")  # noqa: PTH118 - HOME may be empty
+    home = environment.get("XDG_STATE_HOME") or Path(environment.get("HOME") or Path.home(), ".local", "state")
     return Path(home) / "iacgate" / "spool"
 
 

@@ -79,8 +79,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     ``subjects`` has the digests by name, empty where there is none; ``binding`` says whether they
     must all be equal, or only the fingerprint and the ``sources``. ``record``, ``tests`` and ``readiness`` are
     digests, empty where there are none. ``authors`` are the principals who had a hand in the change;
-    ``used`` has the instants at which statements were used up, by their digests. An approval of the plan that
-    ``retry`` names counts as well, where not exactly one plan is demanded.
+    ``used`` has the statements that were used up, by digest, with until when each could have counted. An approval of
+    the plan that ``retry`` names counts as well, where not exactly one plan is demanded.
     """
 
     change: str
@@ -192,7 +192,7 @@ def _once(verdict: Verdict, withdrawn: Set[tuple[str, str]], used: Mapping[str, 
         return _as(verdict, "withdrawn", f"{verdict.principal} withdrew it")
     if verdict.counts and verdict.decision == "approve":
         if verdict.statement in used:
-            return _as(verdict, "single-use", f"the change was applied with it at {used[verdict.statement]}")
+            return _as(verdict, "single-use", "an earlier apply of the change used it up")
         if verdict.principal in seen:
             return _as(verdict, "single-use", f"{verdict.principal} counts once, and does already")
         seen.add(verdict.principal)

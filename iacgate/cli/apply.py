@@ -19,9 +19,9 @@ from iacgate.approval import envelope, statement
 from iacgate.cli.changes import Change
 from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show
 from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
-from iacgate.errors import ApplyRefused, UsageInvalid
+from iacgate.errors import ApplyRefused, EvidenceInvalid, UsageInvalid
 from iacgate.evidence.entry import Actor, Intent
-from iacgate.evidence.ledger import Receipt
+from iacgate.evidence.ledger import Ledger, Receipt
 from iacgate.evidence.redacted import secrets_of_plan
 from iacgate.gate import Decision, Inputs
 from iacgate.plan.saved import PlanFile
@@ -60,6 +60,7 @@ def command(names: tuple[str, ...], output: str, color: str, **options: Any) -> 
 
     Without evidence nothing is applied: --ledger is a must. The plan file is the one that was handed over, its state
     the one that it was made from, and terraform sees an environment of ours only. Afterwards a new plan must be empty.
+    Where the policy only observes, what would be denied is applied, and the record says so.
 
     \b
     Examples:
@@ -170,7 +171,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         operators=Path(change.loaded.folder),
         decision=entry.entry.sequence,
         statements=_statements(gated.inputs, decision),
-        applied=gated.recorder.look.state.applied,
+        seen=gated.recorder.look.state.seen,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
         settings=gated.recorder.settings,
@@ -211,8 +212,7 @@ def _tell(gated: _Gated, outcome: Outcome, output: str) -> int:
     """Say how it ended; keep what could not be stored."""
     result, code, ledger = outcome.result, outcome.exit_code, gated.recorder.ledger
     if outcome.stored is None:
-        place = keep(spool_folder(os.environ), Where(ledger.store.name, ledger.genesis), result, outcome.log)
-        _note(f"{outcome.problem} The result waits in {place}: `iacgate evidence push`. Do not apply again.")
+        _keep(ledger, outcome)
     if output == "json":
         _print(_document(gated, result.event, outcome))
         return code
@@ -222,6 +222,18 @@ def _tell(gated: _Gated, outcome: Outcome, output: str) -> int:
     if outcome.stored:
         _note(f"Recorded in {ledger.genesis}, chain {result.stack}: {outcome.stored.digest}")
     return code
+
+
+def _keep(ledger: Ledger, outcome: Outcome) -> None:
+    """Keep a result that could not be stored; where not even that can be done, this output is all that there is."""
+    try:
+        where = Where(ledger.store.name, ledger.genesis)
+        place = keep(spool_folder(os.environ), where, outcome.result, outcome.log)
+    except EvidenceInvalid as error:
+        _note(f"{outcome.problem} {error.message} {error.hint}")
+        _note(canonical.canonical_json(outcome.result).decode())
+        return
+    _note(f"{outcome.problem} The result waits in {place}: `iacgate evidence push`. Do not apply again.")
 
 
 def _document(gated: _Gated, event: Event, outcome: Outcome | None = None) -> AppliedDocument:

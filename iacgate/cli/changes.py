@@ -225,7 +225,7 @@ def _with_deployer(hands: Hands, deployer: Principal | None) -> Hands:
 def _named(named: Named, said: Said | None, applied: str) -> Named:
     """Return who is named, with what the planner says, or from what was applied last on: whatever the base is."""
     if said:
-        return msgspec.structs.replace(named, authors=(*named.authors, *said.authors))
+        return msgspec.structs.replace(named, authors=(*named.authors, *said.authors), base="")
     return msgspec.structs.replace(named, base=applied, applied=True) if applied else named
 
 

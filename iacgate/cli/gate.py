@@ -34,6 +34,7 @@ from iacgate.render.plain import harmless
 from iacgate.shell import console
 from iacgate.shell.bundles import ROOT
 from iacgate.shell.ci import run_of
+from iacgate.shell.stores import is_s3
 from iacgate.vocabulary import CHANGE_TYPES, Severity
 
 
@@ -229,7 +230,7 @@ def _how_to_approve(change: Change, options: dict[str, Any]) -> str:
     """Return the command that an approver types."""
     said, kind = change.loaded.said, change.wanted.change_type
     carried = {
-        "--inbox": str(Path(options["inbox"]).absolute()),
+        "--inbox": options["inbox"] if is_s3(options["inbox"]) else str(Path(options["inbox"]).absolute()),
         "--trusted": options["trusted"],
         "--type": "" if kind == "normal" else kind,
         **({} if said else {"--base": options["base"], "--change": options["change"]}),

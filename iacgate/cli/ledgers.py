@@ -63,7 +63,8 @@ class Recorder:
             )
         signer = gate_signer(wanted.gate_key, os.environ) if wanted.record else None
         make = None if pinned or not wanted.record else lambda: secrets.token_hex(16)
-        self.ledger = Ledger(store, signer=signer, roster=own.settings.roster, make=make, ahead=[chain, ""])
+        gates = own.settings.roster if own.trusted else None  # who may change unsigned settings is no gate by that
+        self.ledger = Ledger(store, signer=signer, roster=gates, make=make, ahead=[chain, ""])
         if pinned and self.ledger.genesis != pinned:
             raise EvidenceInvalid(
                 f"{wanted.name}: another ledger than the settings name.", hint="Name the ledger itself."

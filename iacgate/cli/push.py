@@ -9,11 +9,11 @@ import click
 
 from iacgate.apply.spool import Spooled, forget, spool_folder, waiting
 from iacgate.cli.ledgers import ledger_options
+from iacgate.cli.reading import Known, open_with_gates
 from iacgate.errors import EvidenceInvalid
-from iacgate.evidence.ledger import Ledger, Receipt
+from iacgate.evidence.ledger import Receipt
 from iacgate.render.plain import harmless
 from iacgate.shell.gatekey import gate_signer
-from iacgate.shell.stores import open_store
 
 NOT_STORED: Final = 21
 
@@ -44,9 +44,8 @@ def command(gate_key: str) -> int:
 
 
 def _push(spooled: Spooled, gate_key: str) -> Receipt:
-    ledger = Ledger(open_store(spooled.where.name), signer=gate_signer(gate_key, os.environ))
-    if ledger.genesis != spooled.where.genesis:
-        raise EvidenceInvalid("Another ledger is there by now.", hint="Find out who put it there.")
+    known = Known(genesis=spooled.where.genesis)
+    ledger = open_with_gates(spooled.where.name, known, gate_signer(gate_key, os.environ))
     intent = ledger.look(spooled.result.stack).state.intent
     if intent is None or intent.run != spooled.result.run:
         raise EvidenceInvalid(

@@ -9,7 +9,7 @@ import msgspec
 
 from iacgate.approval.counting import Verdict
 from iacgate.errors import ApplyRefused, EvidenceInvalid
-from iacgate.evidence.entry import Applied, Attempt, Intent, Settings, Standing, State
+from iacgate.evidence.entry import Applied, Attempt, Intent, Seen, Settings, Standing, State
 
 MAX_RETRIES: Final = 3
 """So often a change that failed may be applied again with the same approvals."""
@@ -54,36 +54,37 @@ def after_intent(state: State, intent: Intent, statements: Sequence[str]) -> Sta
     return msgspec.structs.replace(state, intent=intent)
 
 
-def after_apply(state: State, applied: Applied, used: Mapping[str, str]) -> State:
-    """Return the state after an apply: its approvals count for no further one; ``used`` has until when they could."""
-    return msgspec.structs.replace(state, applied=applied, intent=None, attempt=None, used={**state.used, **used})
+def after_apply(state: State, applied: Applied, seen: Seen | None, used: Mapping[str, str]) -> State:
+    """Return the state after an apply: its approvals count for no further one; ``used`` has until when they could.
+
+    ``seen`` is the Terraform state that it left, ``None`` where it could not be read.
+    """
+    return msgspec.structs.replace(
+        state, applied=applied, seen=seen, intent=None, attempt=None, used={**state.used, **used}
+    )
 
 
-def after_failure(state: State, change: str, fingerprint: str, lineage: str, used: Mapping[str, str]) -> State:
+def after_failure(state: State, change: str, fingerprint: str, seen: Seen | None, used: Mapping[str, str]) -> State:
     """Return the state after an apply that failed, or of which nobody knows how it ended.
 
-    ``fingerprint`` is of the plan that was approved, ``lineage`` of the state that is left; ``used`` has the approvals
-    of it, which count no more when they were of no use too often.
+    ``fingerprint`` is of the plan that was approved, ``seen`` the Terraform state that is left; ``used`` has the
+    approvals of it, which count no more when they were of no use too often.
     """
     before = state.attempt if state.attempt and state.attempt.change == change else None
     if before and before.count >= MAX_RETRIES:
-        return msgspec.structs.replace(state, intent=None, attempt=None, used={**state.used, **used})
+        return msgspec.structs.replace(state, seen=seen, intent=None, attempt=None, used={**state.used, **used})
     attempt = Attempt(
         change=change,
         count=before.count + 1 if before else 1,
         fingerprint=before.fingerprint if before else fingerprint,
-        lineage=lineage,
+        lineage=seen.lineage if seen else "",
     )
-    return msgspec.structs.replace(state, intent=None, attempt=attempt)
+    return msgspec.structs.replace(state, seen=seen, intent=None, attempt=attempt)
 
 
-def after_bypass(state: State, lineage: str, serial: int, digest: str) -> State:
+def after_bypass(state: State, seen: Seen) -> State:
     """Return the state after it was seen that the Terraform state moved without the gate."""
-    if state.applied is None:
-        return state
-    return msgspec.structs.replace(
-        state, applied=msgspec.structs.replace(state.applied, lineage=lineage, serial=serial, digest=digest)
-    )
+    return msgspec.structs.replace(state, seen=seen)
 
 
 def after_settings(state: State, settings: Settings) -> State:

@@ -56,13 +56,18 @@ class Actor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Applied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What was applied last, and the state that it left: ``digest`` is of the state's bytes, empty where unknown."""
+    """What was applied last."""
 
     change: Text
     commit: Text
     tree: Text
     time: Instant
     sequence: Sequence
+
+
+class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Terraform state as an apply left it, or as it was seen since: its digest is empty where it is not known."""
+
     lineage: Text
     serial: int
     digest: Text
@@ -98,12 +103,14 @@ class Standing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What follows from a chain for whoever appends to it.
 
-    ``used`` has the approvals that an apply used up, by the digest of their statement, until when each could
-    count; ``skipped`` are keys that hold no entry, or versions of one that came later (``key@version``), with what
-    they hold; ``settings`` are the newest that were signed.
+    ``seen`` is the Terraform state as it was seen last, ``None`` where nobody knows. ``used`` has the approvals that
+    an apply used up, by the digest of their statement, until when each could count. ``skipped`` are keys that hold no
+    entry, or versions of one that came later (``key@version``), with what they hold. ``settings`` are the newest that
+    were signed.
     """
 
     applied: Applied | None = None
+    seen: Seen | None = None
     intent: Intent | None = None
     attempt: Attempt | None = None
     used: dict[Sha256, Instant] = {}
@@ -163,9 +170,10 @@ def decode(data: bytes, where: str) -> Entry:
     Raises :class:`EvidenceInvalid`, naming ``where``, where it is not one that this version understands.
     """
     try:
-        entry = msgspec.convert(strictjson.decode(data), Entry)
-        if not instants.is_instant(entry.time):
-            raise ValueError("no instant")
+        content = strictjson.decode(data)
+        entry = msgspec.convert(content, Entry)
+        if not instants.is_instant(entry.time) or "format" not in content:
+            raise ValueError("no instant, or no version")
     except (ValueError, RecursionError) as error:
         raise EvidenceInvalid(f"{where}: no entry of a ledger.", hint="Find out who wrote it.") from error
     return entry

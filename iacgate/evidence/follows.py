@@ -35,6 +35,8 @@ def _rejections(before: State, entry: Entry) -> Iterator[str]:
     gone = [item for item in before.rejections if item not in entry.state.rejections]
     if any(item.change != entry.change for item in gone) or (gone and entry.event != "decided"):
         yield "it forgets that somebody rejects a change"
+    if entry.event != "decided" and set(entry.state.rejections) - set(before.rejections):
+        yield "it says that somebody rejects a change, and is no decision"
 
 
 def _applies(before: State, entry: Entry) -> Iterator[str]:
@@ -48,11 +50,20 @@ def _applies(before: State, entry: Entry) -> Iterator[str]:
             yield "it ends an apply, and does not say so"
     elif after.intent != before.intent:
         yield "it begins or ends an apply, and is neither"
+    if entry.event not in _RESULTS and after.attempt != before.attempt:
+        yield "it says that an apply failed, or forgets one, and is the end of none"
+    yield from _applied(before, entry)
+
+
+def _applied(before: State, entry: Entry) -> Iterator[str]:
+    applied, last = entry.state.applied, before.applied
     if entry.event == "applied":
-        if after.applied is None or (after.applied.sequence, after.applied.change) != (entry.sequence, entry.change):
+        if applied is None or (applied.sequence, applied.change) != (entry.sequence, entry.change):
             yield "it applied something, and does not say what"
-    elif entry.event != "bypassed" and after.applied != before.applied:
+    elif applied != last:
         yield "it says that something was applied, and is no apply"
+    if entry.event not in (*_RESULTS, "bypassed") and entry.state.seen != before.seen:
+        yield "it says that the Terraform state is another, and has not looked at it"
 
 
 def _begins(before: State, entry: Entry) -> Iterator[str]:

@@ -92,20 +92,41 @@ def _told(entry: Entry, document: Any, before: State) -> Iterator[str]:
 
 
 class Judged:
-    """What the decisions of a chain let pass so far: an apply needs the newest decision about its change."""
+    """What the decisions of a chain let pass so far: an apply needs the newest decision about its change.
+
+    What counted for that decision is used up when it was applied.
+    """
 
     def __init__(self) -> None:
-        self._newest: dict[str, tuple[int, bool]] = {}
+        self._newest: dict[str, tuple[int, bool, tuple[str, ...]]] = {}
+        self._begun: tuple[str, ...] = ()
 
-    def note(self, entry: Entry) -> None:
-        """Take an entry into account."""
+    def note(self, entry: Entry, counted: tuple[str, ...] = ()) -> None:
+        """Take an entry into account; ``counted`` are the statements that counted for a decision."""
         if entry.event == "decided":
-            self._newest[entry.change] = entry.sequence, entry.details.get("exitCode") == 0
+            self._newest[entry.change] = entry.sequence, entry.details.get("exitCode") == 0, counted
         elif entry.event == "intended":
-            self._newest.pop(entry.change, None)
+            self._begun = self._newest.pop(entry.change, (0, False, ()))[2]
 
-    def problems(self, entry: Entry) -> Iterator[str]:
+    def problems(self, entry: Entry, before: State, counted: tuple[str, ...]) -> Iterator[str]:
         """Yield what does not hold of an apply, and take the entry into account."""
-        if entry.event == "intended" and self._newest.get(entry.change) != (entry.details.get("decision"), True):
-            yield "it begins to apply what no decision before it let pass"
-        self.note(entry)
+        if entry.event == "intended":
+            sequence, passed, statements = self._newest.get(entry.change, (0, False, ()))
+            if not passed or entry.details.get("decision") != sequence:
+                yield "it begins to apply what no decision before it let pass"
+            if set(statements) & set(before.used):
+                yield "it begins to apply by approvals that were used up"
+        if entry.event == "applied" and not set(self._begun) <= set(entry.state.used):
+            yield "it was applied, and its approvals are not used up"
+        self.note(entry, counted)
+
+
+def counted_of(pieces: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the statements of the approvals that counted for a recorded decision."""
+    try:
+        approvals = strictjson.decode(pieces[DECISION])["decision"]["approvals"]
+        return tuple(
+            str(item["statement"]) for item in approvals if item["code"] == "counts" and item["decision"] == "approve"
+        )
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return ()  # what is no decision is reported where it is made again

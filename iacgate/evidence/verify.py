@@ -26,7 +26,7 @@ from iacgate.evidence.chain import Slot, slots
 from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.follows import broken
 from iacgate.evidence.history import NoEntry, chains_in, read_chain
-from iacgate.evidence.judged import Judged, Replayer
+from iacgate.evidence.judged import Judged, Replayer, counted_of
 from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_key, stack_of
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.recorded import SETTINGS, read_settings_files
@@ -190,7 +190,10 @@ class Verifier:
         if entry.event == "settings" and SETTINGS in pieces:
             self._meet_gates(pieces[SETTINGS], entry.settings.digest, report)
         self._decisions += entry.event == "decided"
-        for what in (*self._replayer.problems(entry, pieces, before), *judged.problems(entry)):
+        for what in (
+            *self._replayer.problems(entry, pieces, before),
+            *judged.problems(entry, before, counted_of(pieces)),
+        ):
             report(what)
 
     def _pieces(self, entry: Entry, report: Callable[[str], None]) -> dict[str, bytes]:

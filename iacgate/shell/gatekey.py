@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import shutil
 import stat
@@ -90,7 +89,7 @@ class KmsGate:
 
 def default_path(environment: Mapping[str, str]) -> Path:
     """Return where a gate's key is that nobody names: outside of every repository."""
-    home = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", ""), ".config")  # noqa: PTH118 - HOME may be empty
+    home = environment.get("XDG_CONFIG_HOME") or Path(environment.get("HOME") or Path.home(), ".config")
     return Path(home) / "iacgate" / "gate_ed25519"
 
 

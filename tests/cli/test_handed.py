@@ -264,9 +264,9 @@ def test_who_wrote_what_was_merged_and_never_applied_has_a_hand_in_it(
     commit = subprocess.run(
         ["git", "rev-parse", "base"], cwd=stack.root, check=True, capture_output=True, text=True
     ).stdout.strip()
-    applied = Applied("chg-0", commit, "", "2026-11-23T12:00:00Z", 2, "", 1, "")
+    applied = Applied("chg-0", commit, "", "2026-11-23T12:00:00Z", 2)
     ledger = Ledger(FolderStore(place, clock=now), signer=SshGate(gate_key))
-    ledger.append(Draft(event="applied", stack=chain, advance=lambda state, *_: after_apply(state, applied, {})))
+    ledger.append(Draft(event="applied", stack=chain, advance=lambda state, *_: after_apply(state, applied, None, {})))
     (stack.root / "main.tf").write_text(HIGH.replace("INPUT", "by ann"))
     who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false")
     stack.command("git", *who, "commit", "-qam", "merged, and never applied")

@@ -266,7 +266,7 @@ def test_an_entry_may_refuse_to_follow_what_others_appended() -> None:
 
 def test_state_travels_from_entry_to_entry_and_forgets_what_has_expired() -> None:
     _, ledger = filled(1)
-    applied = Applied("chg-1", "a" * 40, "b" * 40, "2026-11-23T12:00:00Z", 2, "lineage", 3, "")
+    applied = Applied("chg-1", "a" * 40, "b" * 40, "2026-11-23T12:00:00Z", 2)
     used = {"1" * 64: "2026-11-23T12:00:00Z", "2" * 64: "2026-11-24T12:00:00Z"}
     ledger.append(draft(advance=lambda state, *_: msgspec.structs.replace(state, applied=applied, used=used)))
     ledger.append(draft())

@@ -10,7 +10,7 @@ import msgspec
 from iacgate import trust
 from iacgate.approval.counting import Received
 from iacgate.evidence.advance import after_apply, after_decision, after_intent, after_settings
-from iacgate.evidence.entry import Applied, Intent, Settings
+from iacgate.evidence.entry import Applied, Intent, Seen, Settings
 from iacgate.evidence.judged import Replayer
 from iacgate.evidence.ledger import Draft, Ledger, Piece, Receipt
 from iacgate.evidence.recorded import recorded
@@ -110,7 +110,7 @@ class Life:
                 settings=SETTINGS,
                 pieces={"log": Piece(b"Apply complete!\n", "text/plain")},
                 advance=lambda state, sequence, instant: after_apply(
-                    state, Applied(change, "a" * 40, "d" * 40, instant, sequence, "6e1a", 4, ""), used
+                    state, Applied(change, "a" * 40, "d" * 40, instant, sequence), Seen("6e1a", 4, ""), used
                 ),
             )
         )

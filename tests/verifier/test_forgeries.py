@@ -62,6 +62,13 @@ STATES: dict[str, Callable[[State], State]] = {
     "a rejection is forgotten": state(rejections=()),
     "an apply is forgotten": state(applied=None),
     "an apply is begun": state(intent=INTENT),
+    "a rejection is added": lambda before: msgspec.structs.replace(
+        before, rejections=(*before.rejections, Standing("chg-2", "0" * 64, "2026-11-23T12:00:00Z"))
+    ),
+    "an attempt is added": state(attempt=Attempt("chg-1", 1, "", "")),
+    "another change was applied": lambda before: msgspec.structs.replace(
+        before, applied=msgspec.structs.replace(before.applied, change="chg-2") if before.applied else None
+    ),
     "a key is skipped": state(skipped={"log/x": ""}),
 }
 
@@ -90,12 +97,8 @@ def test_a_state(tmp_path: Path, name: str) -> None:
 def test_what_may_change_in_a_state(tmp_path: Path) -> None:
     life = Life().live()
     entry = following(life)
-    more = Standing("chg-2", "0" * 64, "2026-11-23T12:00:00Z")
     longer = dict.fromkeys(entry.state.used, LATER)
-    attempt = Attempt("chg-1", 1, "", "")
-    after = msgspec.structs.replace(
-        entry.state, used=longer, rejections=(*entry.state.rejections, more), attempt=attempt
-    )
+    after = msgspec.structs.replace(entry.state, used=longer)
     life.store.create(entry_key(STACK, 6), sealed(msgspec.structs.replace(entry, state=after)))
     assert agreed(life.store, tmp_path)
 

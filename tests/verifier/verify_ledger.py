@@ -41,9 +41,9 @@ ENDS = ("applied", "failed", "interrupted")
 EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired")
 SETTINGS = {"digest": str, "version": int}
 APPLIED = {"change": str, "commit": str, "tree": str, "time": INSTANT, "sequence": int}
-APPLIED |= {"lineage": str, "serial": int, "digest": str}
 STATE = {
     "applied": [None, APPLIED],
+    "seen": [None, {"lineage": str, "serial": int, "digest": str}],
     "intent": [None, {"change": str, "run": str, "fingerprint": str, "time": INSTANT, "sequence": int}],
     "attempt": [None, {"change": str, "count": int, "fingerprint": str, "lineage": str}],
     "used": (DIGEST, INSTANT),
@@ -69,7 +69,15 @@ FIELDS = {
     "details": (str, [str, int, bool]),
     "state": STATE,
 }
-NOTHING: dict[str, Any] = {"applied": None, "intent": None, "used": {}, "rejections": [], "skipped": {}}
+NOTHING: dict[str, Any] = {
+    "applied": None,
+    "seen": None,
+    "intent": None,
+    "attempt": None,
+    "used": {},
+    "rejections": [],
+    "skipped": {},
+}
 NOTHING |= {"settings": {"digest": "", "version": 0}}
 
 
@@ -425,6 +433,8 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     gone = [one for one in before["rejections"] if one not in after["rejections"]]
     if any(event != "decided" or one["change"] != entry["change"] for one in gone):  # 4
         yield "it forgets a rejection"
+    if event != "decided" and any(one not in before["rejections"] for one in after["rejections"]):
+        yield "it adds a rejection, and is no decision"
     yield from applies(before, entry)
 
 
@@ -441,8 +451,12 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it begins or ends an apply, and is neither"
     if event == "applied" and place != place_of(after["applied"]):  # 6
         yield "it applied something, and does not say what"
-    if event not in ("applied", "bypassed") and after["applied"] != before["applied"]:
+    if event != "applied" and after["applied"] != before["applied"]:
         yield "it says that something was applied, and is no apply"
+    if not ends and event != "bypassed" and after["seen"] != before["seen"]:
+        yield "it says that the Terraform state is another, and has not looked at it"
+    if not ends and after["attempt"] != before["attempt"]:
+        yield "it says that an apply failed, or forgets one, and is the end of none"
 
 
 def place_of(said: dict[str, Any] | None) -> tuple[int, str] | None:
