@@ -18,7 +18,7 @@ import msgspec
 
 from iacgate.evidence.advance import after_apply, after_decision, after_intent
 from iacgate.evidence.chain import Head
-from iacgate.evidence.entry import Applied, Intent
+from iacgate.evidence.entry import Applied, Intent, Seen
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.ledger import Draft, Look, Piece, Receipt
 from iacgate.evidence.recorded import recorded
@@ -53,6 +53,7 @@ class Years:
         self._assessment = _assessment(self._plan)
         self._roster = roster()
         self._day = 0
+        self._used: dict[str, str] = {}
 
     def change(self) -> None:
         """Add the next day's change."""
@@ -67,6 +68,10 @@ class Years:
     def _now(self) -> datetime:
         return FIRST + timedelta(days=self._day)
 
+    @property
+    def _expires(self) -> str:
+        return _instant(self._now + timedelta(days=6))
+
     def decision(self, *people: str) -> Draft:
         """Return the entry of a decision about the day's change, which some people approved."""
         given = self._inputs(*people)
@@ -74,6 +79,7 @@ class Years:
         arrived = {item.digest: given.received[0].arrived for item in decision.approvals}
         pieces = recorded(given, as_json(decision), FILES)
         if decision.allowed:
+            self._used = {item.statement: self._expires for item in decision.approvals if item.counts}
             text = self._plan.replace(b'"orders', f'"orders-{self._day}'.encode())
             pieces["plan"] = Piece(redacted_plan(text, self._life.ledger.secret(STACK)))
         return Draft(
@@ -109,7 +115,7 @@ class Years:
             "change": f"chg-{self._day}",
         }
         now, hour = self._now, timedelta(hours=1)
-        times: dict[str, Any] = {"issued": _instant(now - 2 * hour), "expires": _instant(now + 166 * hour)}
+        times: dict[str, Any] = {"issued": _instant(now - 2 * hour), "expires": self._expires}
         found = [signed(person, arrived=_instant(now - hour), **times, **said) for person in people]
         wanted = msgspec.structs.replace(inputs().wanted, **said)
         return inputs(*found, wanted=wanted, assessment=self._assessment, now=_instant(now))
@@ -128,8 +134,7 @@ class Years:
         )
 
     def _result(self, decided: Receipt) -> Draft:
-        change, until = decided.entry.change, _instant(self._now + timedelta(days=7))
-        used = {f"{self._day * 10 + number:064d}": until for number in range(len(PEOPLE))}
+        change, used = decided.entry.change, self._used
         return Draft(
             event="applied",
             stack=STACK,
@@ -137,7 +142,7 @@ class Years:
             settings=SETTINGS,
             pieces={"log": Piece(f"{change}\n".encode() * 400, "text/plain")},
             advance=lambda state, sequence, instant: after_apply(
-                state, Applied(change, "a" * 40, "d" * 40, instant, sequence, "6e1a", self._day, ""), used
+                state, Applied(change, "a" * 40, "d" * 40, instant, sequence), Seen("6e1a", self._day, ""), used
             ),
         )
 

@@ -72,7 +72,7 @@ def bucket(made: dict[int, Path]) -> Iterator[Row | LeftOut]:
     yield Row(append, _rates(found), found["ratio"], 1.5, 1.2)
     there, here = found["verify"]
     text = f"{there:.1f} s ({SMALL / there:,.0f} a second) against {here:.1f} s"
-    yield Row(verify, text, there / here, 15, 10)
+    yield Row(verify, text, there / here, 20, 10)
 
 
 def recording(folder: Path, iacgate: str) -> Iterator[Row]:
