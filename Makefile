@@ -6,15 +6,17 @@ RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 OPA := opa-golib-python-bindings
 WORKERS ?= auto
-# Coverage slows tests down: those that repeat a check on hundreds of real plans are left to `make test`.
-FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/test_corpus.py --deselect=tests/risk/test_packs.py
+# Coverage slows tests down: those that repeat a check on hundreds of real plans, or at every request and step that can
+# fail, are left to `make test`.
+FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/test_corpus.py --deselect=tests/risk/test_packs.py \
+	--ignore=tests/cli/test_faults.py --ignore=tests/cli/test_kills.py --ignore=tests/evidence/test_s3faults.py
 
 .PHONY: help demo test lint bench rules judge schemas goldens fixtures wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) ## Judge the plans in fixtures/, and check what comes out
+demo: $(RUNTIME) ## Judge plans, have one approved and applied, and check what comes out
 	@$(PY) -m fixtures.demo
 
 test: $(DEV) ## Run every test

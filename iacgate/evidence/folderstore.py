@@ -6,6 +6,7 @@ object at the same time, one does. Names that begin with a dot are files that ar
 
 from __future__ import annotations
 
+import heapq
 import os
 import stat
 import tempfile
@@ -71,8 +72,8 @@ class FolderStore:
         folder = check_prefix(prefix).rpartition("/")[0]
         self._check_root()
         path = self._path(folder) if folder else self._root
-        found = self._try(path, lambda: [one for one in self._below(path, folder) if one.key.startswith(prefix)])
-        return sorted(found, key=lambda one: byte_order(one.key))[: limit or None]
+        found = self._try(path, lambda: self._first(path, folder, prefix, limit))
+        return sorted(found, key=lambda one: byte_order(one.key))
 
     def unprotected(self, items: Sequence[Stored]) -> list[str]:  # noqa: ARG002 - nothing in a folder is protected
         """Return nothing: a folder is not one that prevents removal, and says so by :attr:`independent`."""
@@ -98,8 +99,14 @@ class FolderStore:
                 raise EvidenceInvalid(f"{path}: a link.", hint=_LOOK)
         return path
 
-    def _below(self, folder: Path, key: str) -> Iterator[Stored]:
-        """Yield all files below a folder, of which there may be none."""
+    def _first(self, folder: Path, key: str, prefix: str, limit: int) -> list[Stored]:
+        """Return the first files below a folder whose keys begin with a prefix; only those are asked for their size."""
+        found = (one for one in self._below(folder, key) if one[0].startswith(prefix))
+        first = heapq.nsmallest(limit, found, key=lambda one: byte_order(one[0])) if limit else found
+        return [_stored(entry, name) for name, entry in first]
+
+    def _below(self, folder: Path, key: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield all files below a folder, of which there may be none, with their keys."""
         waiting, count = [(folder, key)], 0
         while waiting:
             folder, key = waiting.pop()
@@ -111,7 +118,9 @@ class FolderStore:
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), name))
                 else:
-                    yield _stored(entry, name)
+                    if not entry.is_file(follow_symlinks=False):
+                        raise EvidenceInvalid(f"{entry.path}: no file.", hint=_LOOK)
+                    yield name, entry
 
     def _try(self, path: Path, do: Callable[[], T]) -> T:
         try:
@@ -130,8 +139,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _stored(entry: os.DirEntry[str], key: str) -> Stored:
     said = entry.stat(follow_symlinks=False)
-    if not stat.S_ISREG(said.st_mode):
-        raise EvidenceInvalid(f"{entry.path}: no file.", hint=_LOOK)
     modified = datetime.fromtimestamp(int(said.st_mtime), UTC).isoformat().replace("+00:00", "Z")
     return Stored(key, "", said.st_size, modified)
 

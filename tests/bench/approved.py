@@ -20,14 +20,16 @@ environments:
 """
 
 
-def gate_command(folder: Path, iacgate: str, plan: Path) -> list[str]:
+def gate_command(place: Path, iacgate: str, plan: Path, *, ledger: bool = False) -> list[str]:
     """Have five people with SSH keys approve a plan's JSON; return the command that gates it.
 
+    All that it needs is made in a new folder, ``place``: with a ledger in it, or without one.
     Raises :class:`subprocess.CalledProcessError` where one cannot.
     """
-    settings, keys = folder / "gate" / ".iacgate", folder / "gate" / "keys"
+    settings, keys = place / ".iacgate", place / "keys"
     settings.mkdir(parents=True)
     keys.mkdir()
+    (place / "inbox").mkdir()
     paths = {person: make_key(keys, "ed25519", person) for person in ROLES}
     people = [
         {"id": person, "roles": [ROLES[person]], "keys": [{"key": public_line(path)}]} for person, path in paths.items()
@@ -35,8 +37,13 @@ def gate_command(folder: Path, iacgate: str, plan: Path) -> list[str]:
     people.append({"id": "author", "emails": ["author@example.com"]})
     (settings / "people.yaml").write_text(json.dumps({"people": people}), encoding="utf-8")
     (settings / "policy.yaml").write_text(POLICY, encoding="utf-8")
-    asked = [str(plan), "--inbox", str(folder / "gate" / "inbox"), "--config", str(settings), "--author", "author"]
+    asked = [str(plan), "--inbox", str(place / "inbox"), "--config", str(settings), "--author", "author"]
+    gated = [iacgate, "gate", *asked, "--format", "json"]
+    if ledger:
+        asked += ["--ledger", str(place / "ledger")]
+        gated += ["--ledger", str(place / "ledger"), "--gate-key", str(make_key(keys, "ed25519", "gate"))]
+        subprocess.run(gated, check=False, capture_output=True, cwd=place)  # it denies, and makes the ledger
     for person, path in paths.items():
         command = [iacgate, "approve", *asked, "--as", person, "--key", str(path), "--yes"]
-        subprocess.run(command, check=True, capture_output=True, cwd=folder)
-    return [iacgate, "gate", *asked, "--format", "json"]
+        subprocess.run(command, check=True, capture_output=True, cwd=place)
+    return gated

@@ -49,6 +49,7 @@ class Seaweed:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def environment(self, who: tuple[str, str] = ADMIN, *, endpoint: str = "") -> dict[str, str]:
         """Return what AWS tools and boto3 need in their environment, and nothing that leads elsewhere."""
@@ -65,7 +66,12 @@ class Seaweed:
         }
 
     def client(self, who: tuple[str, str] = ADMIN) -> Any:
-        """Return a client of boto3, to make buckets and to tamper."""
+        """Return a client of boto3, to make buckets and to tamper: making one takes longer than most of its calls."""
+        if who not in self._clients:
+            self._clients[who] = self._client(who)
+        return self._clients[who]
+
+    def _client(self, who: tuple[str, str]) -> Any:
         import boto3
         from botocore.config import Config
 
