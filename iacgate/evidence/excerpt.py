@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from iacgate import canonical
+from iacgate import canonical, strictjson
 from iacgate.approval import envelope
 from iacgate.approval.counting import Received
 from iacgate.errors import EvidenceInvalid, SignatureInvalid
@@ -122,6 +122,7 @@ def decision_of(data: bytes | None) -> Decision | None:
     if data is None:
         return None
     try:
+        strictjson.decode(data)  # a key that stands twice would show one thing and hide another
         return msgspec.json.decode(data, type=_Document).decision
     except (ValueError, RecursionError):
         return None
