@@ -12,7 +12,7 @@ from iacgate.evidence.entry import Entry, label_of
 from iacgate.evidence.gatekeys import Opened
 from iacgate.gate import Decision
 from iacgate.render.decision import as_text
-from iacgate.render.plain import fit, harmless, harmless_json, width
+from iacgate.render.plain import encodable, fit, harmless, harmless_json, width
 
 SCHEMA: Final = "iacgate.entries/1"
 _RUNNERS: Final = (
@@ -102,7 +102,7 @@ def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
 
 def rows_as_json(rows: Sequence[Row], ledger: str, genesis: str) -> bytes:
     """Return one line of JSON."""
-    return harmless_json(canonical.canonical_json(Table(SCHEMA, ledger, genesis, tuple(rows)))) + b"\n"
+    return harmless_json(canonical.canonical_json(Table(SCHEMA, encodable(ledger), genesis, tuple(rows)))) + b"\n"
 
 
 def entry_as_json(entry: Entry) -> bytes:
