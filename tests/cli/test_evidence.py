@@ -345,7 +345,7 @@ def test_a_page_holds_what_a_decision_says_even_where_it_cannot_be_read() -> Non
     life.settings()
     life.decide(life.inputs("ann"), pieces={"decision": Piece(b"[]"), "inputs": Piece(b"{"), "settings": Piece(b"1")})
     (opened,) = of_change(life.ledger, "chg-1")
-    shown, files = readable(life.ledger, opened)
+    shown, files = readable(life.ledger, opened, "x")
     assert shown.decision is None
     assert b"Last decision" not in page("x", life.ledger.genesis, "chg-1", [(opened, shown)])
     assert sorted(path.rpartition("/")[2] for path in files) == [
