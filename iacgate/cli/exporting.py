@@ -12,7 +12,7 @@ import click
 
 from iacgate.cli.reading import gates_options, known, ledger_option, open_with_gates
 from iacgate.errors import UsageInvalid
-from iacgate.evidence.excerpt import MARKER, as_stored, marker, readable
+from iacgate.evidence.excerpt import MARKER, as_stored, folders, marker, read_piece, readable
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.lookup import of_change, stack_named
@@ -64,20 +64,40 @@ def _files(ledger: Ledger, change: str, found: list[Opened]) -> Iterator[tuple[s
     yield MARKER, marker(ledger, change, found)
     yield from as_stored(ledger, found)
     shown: list[tuple[Opened, Shown]] = []
-    for opened in found:
-        one, files = readable(ledger, opened)
+    for opened, folder in zip(found, folders(found), strict=True):
+        one, files = readable(ledger, opened, folder)
         shown.append((opened, one))
-        yield from sorted(files.items())
+        yield from (
+            (path, data if isinstance(data, bytes) else read_piece(ledger, data))
+            for path, data in sorted(files.items())
+        )
     shown.sort(key=lambda item: item[0].entry.time)  # of one instant, by stack and number
     yield _PAGE, page(ledger.store.name, ledger.genesis, change, shown)
 
 
 def _write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> None:
-    for name, data in files:
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("xb") as stream:
-            stream.write(data)
+    """Write files into a folder that has none; what fails leaves nothing behind."""
+    made: list[Path] = []
+    try:
+        for name, data in files:
+            path = folder / name
+            _make_folder(path.parent, made)
+            with path.open("xb") as stream:
+                made.append(path)
+                stream.write(data)
+    except BaseException:
+        for path in reversed(made):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        raise
+
+
+def _make_folder(folder: Path, made: list[Path]) -> None:
+    """Make a folder and those above it, and note which were not there."""
+    if not folder.is_dir():
+        _make_folder(folder.parent, made)
+        folder.mkdir()
+        made.append(folder)
 
 
 def _write_zip(path: Path, files: Iterator[tuple[str, bytes]]) -> None:

@@ -10,18 +10,20 @@ import click
 
 from iacgate.cli.reading import gates_options, known, ledger_option, open_with_gates, since_instant
 from iacgate.errors import UsageInvalid
-from iacgate.evidence.excerpt import decision_of
+from iacgate.evidence.excerpt import decision_of, read_piece
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.history import NoEntry
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.lookup import named, newest_first, stack_named
-from iacgate.evidence.recorded import DECISION, MAX_RECORDED
+from iacgate.evidence.recorded import DECISION
 from iacgate.gate import Decision
 from iacgate.render import entries as rendered
 from iacgate.render.plain import harmless
 from iacgate.shell.files import replace
 
 _NEWEST = 50
+_MAX_SHOWN = 64 << 20
+"""Bytes of a decision that is shown in words."""
 
 
 @click.command("list", short_help="List entries, the newest first.")
@@ -117,15 +119,21 @@ def show(*, entry: str, name: str, piece: str, file: Path | None, config: str, t
 
 
 def _decision(ledger: Ledger, opened: Opened) -> Decision | None:
+    """Return an entry's decision; ``None`` where it has none, or one that is too large to be shown."""
     reference = opened.entry.references.get(DECISION)
-    return decision_of(ledger.evidence(reference.digest, min(reference.size, MAX_RECORDED))) if reference else None
+    if reference is None:
+        return None
+    if reference.size > _MAX_SHOWN:
+        click.echo("A decision is too large to be shown: --piece decision -o FILE writes it.", err=True)
+        return None
+    return decision_of(read_piece(ledger, reference))
 
 
 def _piece(ledger: Ledger, found: list[Opened], piece: str) -> bytes:
     for opened in reversed(found):
         reference = opened.entry.references.get(piece)
         if reference is not None:
-            return ledger.evidence(reference.digest, min(reference.size, MAX_RECORDED))
+            return read_piece(ledger, reference)
     names = sorted({item for opened in found for item in opened.entry.references})
     raise UsageInvalid(f"Nothing is called {piece!r} there.", hint=f"There are: {', '.join(names) or 'none'}.")
 

@@ -18,6 +18,7 @@ from iacgate.evidence.excerpt import LEDGER, MARKER
 from iacgate.evidence.judged import Replayer
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.lookup import stack_named
+from iacgate.evidence.report import Report
 from iacgate.evidence.verify import Verifier, Wanted
 from iacgate.render import decision as rendered
 from iacgate.render import verification
@@ -81,7 +82,7 @@ def command(  # noqa: PLR0913 - click passes every option by its name
     with Progress(sys.stderr, place.name, "entries verified", 1) as progress:
         report = Verifier(opened, Replayer(roster_of, rendered.as_json), wanted, progress.step).run()
     problems = looked.problems(opened.keys)
-    unproven = list(_unproven(opened, wanted, beside, len(checkpoints)))
+    unproven = [*_unproven(opened, wanted, beside, len(checkpoints)), *_loose(report, wanted)]
     found = verification.verification(place.name, report, problems, unproven, excerpt=place.excerpt)
     as_text = verification.as_text(found, colour=console.colour(sys.stdout, color))
     sys.stdout.buffer.write(verification.as_json(found) if output == "json" else as_text.encode())
@@ -106,6 +107,15 @@ def _read(name: str) -> bytes:
     if data is None:
         raise UsageInvalid(f"{name}: there is no such file.", hint="Name a checkpoint.")
     return data
+
+
+def _loose(report: Report, wanted: Wanted) -> Iterator[str]:
+    """Yield how many objects were not looked at; of one stack only, nobody knows what the others refer to."""
+    if report.loose and wanted.stack is None:
+        yield (
+            "Objects that were not looked at, because no entry refers to them: "
+            f"{report.loose:,}. (Checkpoints leave such, and appends that failed.)"
+        )
 
 
 def _unproven(ledger: Ledger, wanted: Wanted, beside: Known, checkpoints: int) -> Iterator[str]:

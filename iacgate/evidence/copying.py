@@ -91,10 +91,12 @@ def _sorted_out(listed: Sequence[Stored]) -> tuple[list[Stored], list[Left]]:
     left: list[Left] = []
     for slot in slots(listed, ""):
         left += [Left(slot.key, _what(item)) for item in slot.later]
-        why = "" if slot.first is None else _unwanted(slot.first)
+        why = _unwanted(slot.first or slot.later[0])
         if why:
             left.append(Left(slot.key, why))
-        elif slot.first is not None and slot.key != GENESIS:
+        elif slot.first is None:
+            left.append(Left(slot.key, "nothing is left of it but that it was deleted", wrong=True))
+        elif slot.key != GENESIS:
             (entries if slot.key.startswith(LOG) else evidence).append(slot.first)
     return [*evidence, *sorted(entries, key=_place)], left
 

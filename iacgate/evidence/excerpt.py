@@ -10,17 +10,17 @@ The ledger's own chain is in it too, so that whoever verifies it knows who gated
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
 
-from iacgate import canonical
+from iacgate import canonical, strictjson
 from iacgate.approval import envelope
 from iacgate.approval.counting import Received
 from iacgate.errors import EvidenceInvalid, SignatureInvalid
-from iacgate.evidence.entry import Entry, label_of
+from iacgate.evidence.entry import Entry, Reference, label_of
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.history import NoEntry, chain_of, read_chain, read_first
 from iacgate.evidence.layout import GENESIS, entry_key, evidence_key
@@ -33,6 +33,10 @@ MARKER: Final = "export.json"
 LEDGER: Final = "ledger"
 ENTRIES: Final = "entries"
 FORMAT: Final = "iacgate.export/1"
+_LONGEST: Final = 150
+"""Characters of what became of an approval, in a file's name."""
+
+_DEEPEST: Final = 400
 _ODD: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _ENDINGS: Final = {"application/json": ".json", "text/plain": ".txt", "application/zip": ".zip"}
 
@@ -81,22 +85,30 @@ def as_stored(ledger: Ledger, found: Sequence[Opened]) -> Iterator[tuple[str, by
         yield f"{LEDGER}/{evidence_key(digest)}", ledger.evidence(digest, size)
 
 
-def readable(ledger: Ledger, opened: Opened) -> tuple[Shown, dict[str, bytes]]:
-    """Return an entry for people, and its files by their paths.
+def folders(found: Sequence[Opened]) -> list[str]:
+    """Return the folder for people of each entry; stacks whose names are alike get a number."""
+    names: dict[str, str] = {}
+    for stack in sorted({item.entry.stack for item in found}):
+        names[stack] = _free(_plain(label_of(stack)), names.values())
+    return [f"{ENTRIES}/{names[item.entry.stack]}-{item.entry.sequence:04d}-{item.entry.event}" for item in found]
 
-    Raises :class:`EvidenceInvalid` where what it refers to is not there, or is not what it was.
+
+def readable(ledger: Ledger, opened: Opened, folder: str) -> tuple[Shown, dict[str, bytes | Reference]]:
+    """Return an entry for people, and its files by their paths: their bytes, or which object holds these.
+
+    Only what is looked into is read. Raises :class:`EvidenceInvalid` where that is not there, or is not what it was.
     """
     entry = opened.entry
-    folder = f"{ENTRIES}/{_plain(label_of(entry.stack))}-{entry.sequence:04d}-{entry.event}"
-    pieces = {
-        name: ledger.evidence(item.digest, min(item.size, MAX_RECORDED)) for name, item in entry.references.items()
+    pieces: dict[str, bytes] = {
+        name: read_piece(ledger, entry.references[name])
+        for name in (DECISION, INPUTS, SETTINGS)
+        if name in entry.references
     }
-    files: dict[str, bytes] = {"entry.json": _indented(msgspec.to_builtins(entry))}
+    files: dict[str, bytes | Reference] = {"entry.json": _indented(msgspec.to_builtins(entry))}
     names = {"the entry": "entry.json"}
-    for name, data in sorted(pieces.items()):
-        ending = _ENDINGS.get(entry.references[name].media_type, ".bin")
-        file = _free(f"{_plain(name)}{ending}", files)
-        files[file] = data
+    for name, item in sorted(entry.references.items()):
+        file = _free(f"{_plain(name)}{_ENDINGS.get(item.media_type, '.bin')}", files)
+        files[file] = pieces.get(name, item)
         names[name] = file
     decision = decision_of(pieces.get(DECISION))
     for file, data in _inside(entry, pieces, decision):
@@ -106,6 +118,14 @@ def readable(ledger: Ledger, opened: Opened) -> tuple[Shown, dict[str, bytes]]:
     return Shown(entry, opened.digest, folder, decision, where), {
         f"{folder}/{file}": data for file, data in files.items()
     }
+
+
+def read_piece(ledger: Ledger, item: Reference) -> bytes:
+    """Return what an entry refers to.
+
+    Raises :class:`EvidenceInvalid` where it is not there, is not what it was, or is too large.
+    """
+    return ledger.evidence(item.digest, min(item.size, MAX_RECORDED))
 
 
 def _inside(entry: Entry, pieces: Mapping[str, bytes], decision: Decision | None) -> Iterator[tuple[str, bytes]]:
@@ -122,6 +142,7 @@ def decision_of(data: bytes | None) -> Decision | None:
     if data is None:
         return None
     try:
+        strictjson.decode(data)  # a key that stands twice would show one thing and hide another
         return msgspec.json.decode(data, type=_Document).decision
     except (ValueError, RecursionError):
         return None
@@ -136,7 +157,7 @@ def _approvals(inputs: bytes, decision: Decision | None) -> Iterator[tuple[str, 
         said = (
             (verdict.principal or "unknown", verdict.decision or "unknown", verdict.code) if verdict else ("unknown",)
         )
-        name = f"approvals/{number:02d}-{'-'.join(map(_plain, said))}"
+        name = f"approvals/{number:02d}-{'-'.join(map(_plain, said))[:_LONGEST]}"
         yield f"{name}.envelope.json", item.data
         payload = _payload(item.data)
         if payload is not None:
@@ -156,16 +177,22 @@ def _plain(text: str) -> str:
 
 
 def _path(name: str) -> str:
-    return "/".join(_plain(part) if set(part) != {"."} else "unnamed" for part in name.split("/"))
+    path = "/".join(_plain(part) if set(part) != {"."} else "unnamed" for part in name.split("/"))
+    return path if len(path) <= _DEEPEST else _plain(path)
 
 
-def _free(name: str, taken: Mapping[str, bytes]) -> str:
-    """Return a name that no other file has."""
-    folder, slash, last = name.rpartition("/")
+def _free(name: str, taken: Iterable[str]) -> str:
+    """Return a name that no other file has, and no folder of one."""
+    top = name.find("/") + 1
+    others = [other.lower() for other in taken]  # some disks know only one of Log and log
     found, number = name, 2
-    while found.lower() in {other.lower() for other in taken}:  # some disks know only one of Log and log
-        found, number = f"{folder}{slash}{number}-{last}", number + 1
+    while any(_clash(found.lower(), other) for other in others):
+        found, number = f"{name[:top]}{number}-{name[top:]}", number + 1
     return found
+
+
+def _clash(one: str, other: str) -> bool:
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
 
 
 def _indented(value: Any) -> bytes:

@@ -34,7 +34,11 @@ def chain_prefix(stack: str) -> str:
 
     Nothing in a name can lead elsewhere. Raises :class:`EvidenceInvalid` for one that is too long.
     """
-    name = f"stack-{quote(stack, safe='').replace('.', '%2E').replace('~', '%7E')}=" if stack else OWN
+    name = (
+        f"stack-{quote(stack, safe='', errors='surrogatepass').replace('.', '%2E').replace('~', '%7E')}="
+        if stack
+        else OWN
+    )
     if len(name) > _MAX_NAME:
         raise EvidenceInvalid(f"The stack's name {stack[:50]!r}... is too long.", hint="Shorten it in stacks.yaml.")
     return f"{LOG}{name}/"

@@ -12,6 +12,9 @@ from iacgate.evidence.history import Found, NoEntry, chain_of, chains_in, read_c
 from iacgate.evidence.layout import LOG
 from iacgate.evidence.ledger import Ledger
 
+_DIGITS: Final = 10
+"""So many has the largest number of an entry."""
+
 _HINT: Final = "`iacgate evidence list` shows what there is: STACK/NUMBER, an entry's digest, or a change."
 
 
@@ -48,7 +51,7 @@ def named(ledger: Ledger, name: str) -> list[Opened]:
     Raises :class:`UsageInvalid` where nothing is called so, :class:`EvidenceInvalid` where what is there is no entry.
     """
     stack, _, number = name.rpartition("/")
-    if stack and number.isascii() and number.isdigit():
+    if stack and number.isascii() and number.isdigit() and len(number) <= _DIGITS:
         return [_numbered(ledger, stack_named(stack), int(number), name)]
     return _some(ledger, None, lambda item: name in (item.digest, item.entry.change), name)
 

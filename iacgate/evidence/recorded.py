@@ -7,7 +7,7 @@ and compare the bytes: the approvals are then verified again, at their time, by 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -23,6 +23,8 @@ MAX_RECORDED: Final = 1 << 30
 DECISION: Final = "decision"
 INPUTS: Final = "inputs"
 SETTINGS: Final = "settings"
+
+T = TypeVar("T")
 
 ReadRoster = Callable[[Mapping[str, bytes]], Roster]
 """Returns who is who, by the files of some settings."""
@@ -53,10 +55,7 @@ def read_settings_files(data: bytes, digest: str) -> dict[str, bytes]:
 
     Raises :class:`EvidenceInvalid` where they are not those of the digest.
     """
-    try:
-        files = msgspec.json.decode(data, type=dict[str, bytes])
-    except (ValueError, RecursionError) as error:
-        raise EvidenceInvalid("The recorded settings cannot be read.", hint="") from error
+    files = _read(data, dict[str, bytes], "settings")
     if trust.bundle_digest(files) != digest:
         raise EvidenceInvalid("The recorded settings are not those that the entry names.", hint="")
     return files
@@ -65,12 +64,20 @@ def read_settings_files(data: bytes, digest: str) -> dict[str, bytes]:
 def read_inputs(data: bytes) -> Inputs:
     """Return recorded inputs.
 
-    Raises :class:`EvidenceInvalid` where they are none that this version understands.
+    Raises :class:`EvidenceInvalid` where they are none that this version understands whole.
     """
+    return _read(data, Inputs, "inputs")
+
+
+def _read(data: bytes, kind: type[T], name: str) -> T:
+    """Return what was recorded. It has one spelling: nothing in it is passed over, and no key stands twice."""
     try:
-        return msgspec.json.decode(data, type=Inputs)
+        found = msgspec.json.decode(data, type=kind)
     except (ValueError, RecursionError) as error:
-        raise EvidenceInvalid("The recorded inputs cannot be read.", hint="") from error
+        raise EvidenceInvalid(f"The recorded {name} cannot be read.", hint="") from error
+    if canonical.canonical_json(found) != data:
+        raise EvidenceInvalid(f"The recorded {name} are not spelled as the gate writes them.", hint="")
+    return found
 
 
 def replayed(inputs: Inputs, settings: Mapping[str, bytes], read_roster: ReadRoster, as_json: AsJson) -> bytes:

@@ -21,6 +21,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What verifying found. ``heads`` has the newest entry of each chain: its number and digest.
 
     ``recorded`` is what somebody did to a chain, and what a repair in it names: it stays in sight, and fails nothing.
+    ``loose`` is how many of the objects no entry that was read refers to.
     """
 
     genesis: str
@@ -31,6 +32,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     heads: dict[str, tuple[int, str]]
     problems: tuple[Problem, ...]
     recorded: tuple[Problem, ...] = ()
+    loose: int = 0
 
     @property
     def holds(self) -> bool:

@@ -15,6 +15,7 @@ A finding names the entry, and why. Memory does not grow with the number of entr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
@@ -34,6 +35,7 @@ from iacgate.evidence.report import Problem, Report
 from iacgate.evidence.store import Stored
 
 _MOST_MISSING: Final = 100
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -61,7 +63,8 @@ class Verifier:
         self._touched: list[tuple[str, Problem]] = []
         self._named: dict[str, tuple[str, int]] = {}
         self._marks = dict(wanted.marks)
-        self._objects: dict[str, int] = {}
+        self._objects: set[str] = set()
+        self._loose: set[str] = set()
         self._entries = self._decisions = self._total = 0
         self._settings: dict[int, str] = {}
         self._heads: dict[str, tuple[int, str]] = {}
@@ -73,6 +76,7 @@ class Verifier:
         """
         listed = self._ledger.store.listing("")
         self._check_keys(listed)
+        self._loose = set(self._objects)
         chains = self._chains(listed)
         self._total = sum(map(len, chains.values()))
         for stack in sorted(chains):  # the ledger's own first: it says which settings there were, and who gates
@@ -89,6 +93,7 @@ class Verifier:
             heads=self._heads,
             problems=tuple(self._problems),
             recorded=tuple(self._recorded),
+            loose=len(self._loose),
         )
 
     def _found(self, what: str, *, stack: str = "", sequence: int = 0, key: str = "") -> None:
@@ -103,8 +108,8 @@ class Verifier:
             self._check_versions(slot)
             if slot.key in unprotected:
                 self._found("nothing keeps it from being removed", key=slot.key)
-            if slot.key.startswith(EVIDENCE):
-                self._objects[slot.key.removeprefix(EVIDENCE)] = 0
+            if slot.key.startswith(EVIDENCE) and _DIGEST.fullmatch(slot.key.removeprefix(EVIDENCE)):
+                self._objects.add(slot.key.removeprefix(EVIDENCE))
             elif slot.key != GENESIS and (not slot.key.startswith(LOG) or stack_of(slot.key) is None):
                 self._found("no ledger has such a key", key=slot.key)
 
@@ -185,6 +190,7 @@ class Verifier:
     def _look_into(self, entry: Entry, before: State, judged: Judged, report: Callable[[str], None]) -> None:
         """3 to 5."""
         self._note_settings(entry, report)
+        self._loose.difference_update(item.digest for item in entry.references.values())
         if entry.time < self._wanted.since and entry.event != "settings":  # these say who gates, now too
             judged.note(entry)
             return

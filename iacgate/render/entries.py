@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -12,7 +12,7 @@ from iacgate.evidence.entry import Entry, label_of
 from iacgate.evidence.gatekeys import Opened
 from iacgate.gate import Decision
 from iacgate.render.decision import as_text
-from iacgate.render.plain import fit, harmless, harmless_json, width
+from iacgate.render.plain import encodable, fit, harmless, harmless_json, width
 
 SCHEMA: Final = "iacgate.entries/1"
 _RUNNERS: Final = (
@@ -21,6 +21,9 @@ _RUNNERS: Final = (
 """The variables by which pipelines say who started them, or which run it is; the first that is there is shown."""
 
 _WIDEST: Final = 40
+_FRESH: Final = {"empty": "is empty", "not_empty": "is not empty", "failed": "failed"}
+_NUMBERS: Final = (("exitCode", "exit code"), ("run", "run"))
+"""Details, and how they are called in words."""
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -75,7 +78,45 @@ def outcome(entry: Entry) -> str:
         case "repaired":
             return ", ".join(str(part) for part in (f"{details.get('keys')} named", details.get("reason")) if part)
         case _:
-            return ", ".join(f"{name} {value}" for name, value in sorted(details.items()))
+            return ", ".join(part for part in _ended(entry) if part)
+
+
+def _ended(entry: Entry) -> Iterator[str]:
+    """Yield how an apply ended, or how a state moved without one."""
+    details = entry.details
+    match entry.event:
+        case "interrupted":
+            yield "nobody knows how it ended"
+        case "bypassed":
+            yield "the state moved without the gate"
+        case _:  # of what was applied, the event says it
+            yield "" if (said := str(details.get("outcome", ""))) == entry.event else said
+    yield _moved(entry)
+    if fresh := details.get("freshPlan"):
+        yield f"a fresh plan {_FRESH.get(str(fresh), fresh)}"
+    yield from (f"{what} {details[name]}" for name, what in _NUMBERS if details.get(name, "") != "")
+
+
+def _moved(entry: Entry) -> str:
+    """Return what the state was before and is now; empty where the entry says neither."""
+    details = entry.details
+    before, after = (_serial(details, name) for name in ("before", "after"))
+    if not before or not after:
+        return after and f"now {after}"
+    if not before.startswith("serial") or not after.startswith("serial"):
+        return f"{before} -> {after}"
+    if details.get("beforeLineage") != details.get("afterLineage"):
+        return f"{before} -> {after} of another lineage"
+    return f"{before} -> {details['afterSerial']}"
+
+
+def _serial(details: Mapping[str, str | int | bool], name: str) -> str:
+    """Return which state it was, before or after; empty where nothing is said."""
+    if details.get(f"{name}Known") is False:
+        return "nobody knows"
+    if details.get(f"{name}Exists") is False:
+        return "no state"
+    return f"serial {details[f'{name}Serial']}" if f"{name}Serial" in details else ""
 
 
 def title(entry: Entry) -> str:
@@ -102,7 +143,7 @@ def _line(texts: Sequence[str], widths: Sequence[int]) -> str:
 
 def rows_as_json(rows: Sequence[Row], ledger: str, genesis: str) -> bytes:
     """Return one line of JSON."""
-    return harmless_json(canonical.canonical_json(Table(SCHEMA, ledger, genesis, tuple(rows)))) + b"\n"
+    return harmless_json(canonical.canonical_json(Table(SCHEMA, encodable(ledger), genesis, tuple(rows)))) + b"\n"
 
 
 def entry_as_json(entry: Entry) -> bytes:

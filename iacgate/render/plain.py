@@ -42,6 +42,11 @@ def harmless_json(line: bytes) -> bytes:
     return text.translate({ord(character): json.dumps(character)[1:-1] for character in odd}).encode()
 
 
+def encodable(text: str) -> str:
+    """Return the text with what no UTF-8 can hold, such as odd bytes in a file's name, written as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def is_hidden(character: str) -> bool:
     """Return whether a character controls how others are shown, or is not shown itself."""
     import unicodedata  # noqa: PLC0415 - most names are plain ASCII

@@ -10,7 +10,7 @@ import msgspec
 from iacgate import canonical
 from iacgate.evidence.entry import label_of
 from iacgate.evidence.report import Problem, Report
-from iacgate.render.plain import harmless, harmless_json
+from iacgate.render.plain import encodable, harmless, harmless_json
 
 SCHEMA: Final = "iacgate.verification/1"
 DOES_NOT_HOLD: Final = 4
@@ -50,7 +50,7 @@ def verification(
     holds = report.holds and not more
     return Verification(
         schema=SCHEMA,
-        ledger=ledger,
+        ledger=encodable(ledger),
         genesis=report.genesis,
         holds=holds,
         excerpt=excerpt,
@@ -59,11 +59,16 @@ def verification(
         decisions=report.decisions,
         objects=report.objects,
         heads={stack: ChainHead(*head) for stack, head in sorted(report.heads.items())},
-        problems=(*report.problems, *more),
-        recorded=report.recorded,
+        problems=tuple(map(_in_text, (*report.problems, *more))),
+        recorded=tuple(map(_in_text, report.recorded)),
         unproven=tuple(unproven),
         exit_code=0 if holds else DOES_NOT_HOLD,
     )
+
+
+def _in_text(item: Problem) -> Problem:
+    """Return a finding whose names can be printed: a store's keys may be no text."""
+    return Problem(item.stack, item.sequence, encodable(item.key), encodable(item.what))
 
 
 def as_json(found: Verification) -> bytes:

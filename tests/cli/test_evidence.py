@@ -90,6 +90,24 @@ def piece(root: Path, sequence: int, name: str) -> Path:
     return root / "evidence" / "sha256" / opened.entry.references[name].digest
 
 
+@pytest.mark.parametrize("place", ["", "log/stack-payments=", "evidence/sha256", "log/stack-\udcff="])
+def test_a_name_that_is_no_text_is_a_finding(iacgate: Run, ledger: Path, place: str) -> None:
+    (ledger / place).mkdir(exist_ok=True)
+    (ledger / place / "x\udcff").write_bytes(b"")
+    assert any("x\\udcff" in item["key"] for item in verified(iacgate, "--ledger", ledger, code=4)["problems"])
+    assert iacgate("evidence", "verify", "--ledger", ledger).returncode == 4
+    assert iacgate("evidence", "list", "--ledger", ledger, "--format", "json").returncode == 0
+    assert b"left: " in iacgate("evidence", "copy", ledger, "copy").stderr
+
+
+def test_what_no_entry_refers_to_is_told(iacgate: Run, ledger: Path) -> None:
+    (ledger / "evidence" / "sha256" / ("a" * 64)).write_bytes(b"")
+    assert any("refers to them: 1." in sentence for sentence in verified(iacgate, "--ledger", ledger)["unproven"])
+    assert b"refers to them: 1." in iacgate("evidence", "verify", "--ledger", ledger).stdout
+    one = verified(iacgate, "--ledger", ledger, "--stack", "@ledger")["unproven"]
+    assert not any("refers to them: " in sentence for sentence in one)
+
+
 def test_an_empty_ledger_proves_nothing(iacgate: Run, tmp_path: Path) -> None:
     empty = laid_out(Life().store, tmp_path / "empty")
     assert verified(iacgate, "--ledger", empty, code=4)["problems"] == []
@@ -174,6 +192,8 @@ def test_entries_are_shown_by_number_digest_or_change(iacgate: Run, ledger: Path
     assert (tmp_path / "log.txt").read_bytes() == b"Apply complete!\n"
     for options, code, says in (
         ((f"{STACK}/9",), 2, b"no such entry"),
+        ((f"{STACK}/{'9' * 5000}",), 2, b"no entry is about that"),
+        ((f"{STACK}\udcff/2",), 2, b"no such entry"),
         (("chg-9",), 2, b"no entry is about that"),
         (("",), 2, b"no entry is about that"),
         ((f"{STACK}/2", "--piece", "log"), 2, b"There are: decision, inputs, settings"),
@@ -325,7 +345,7 @@ def test_a_page_holds_what_a_decision_says_even_where_it_cannot_be_read() -> Non
     life.settings()
     life.decide(life.inputs("ann"), pieces={"decision": Piece(b"[]"), "inputs": Piece(b"{"), "settings": Piece(b"1")})
     (opened,) = of_change(life.ledger, "chg-1")
-    shown, files = readable(life.ledger, opened)
+    shown, files = readable(life.ledger, opened, "x")
     assert shown.decision is None
     assert b"Last decision" not in page("x", life.ledger.genesis, "chg-1", [(opened, shown)])
     assert sorted(path.rpartition("/")[2] for path in files) == [

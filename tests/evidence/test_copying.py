@@ -52,23 +52,27 @@ def test_from_a_folder_and_back(tmp_path: Path) -> None:
 
 
 def test_only_first_versions_travel_and_what_stays_is_named() -> None:
-    life, target = Life().live(), MemoryStore()
+    life, target, gone = Life().live(), MemoryStore(), evidence_key("b" * 64)
     first = life.store.read(key(5), 10**6)
     life.store.overwrite(key(5), b"x")
     life.store.delete(key(4))
     life.store.delete(key(7))
+    life.store.delete(gone)
     for name in ("other.txt", "log/elsewhere/1.json", f"log/stack-{STACK}=/x.json", "evidence/sha256/x"):
         life.store.create(name, b"junk")
     life.store.create(key(8), b"x" * 600_000)
     done = copy(life.store, target)
     assert target.read(key(5), 10**6) == first
     assert verified(target).holds
-    assert not any(item.wrong for item in done.left)
-    assert sorted((item.key, item.why.partition(" of ")[0]) for item in done.left) == sorted(
+    assert [item.key for item in done.left if item.wrong] == [gone, key(7)]
+    assert sorted((item.key, item.why.partition(" of 2")[0]) for item in done.left) == sorted(
         [
             (key(5), "a later version"),
             (key(4), "a marker"),
             (key(7), "a marker"),
+            (key(7), "nothing is left of it but that it was deleted"),
+            (gone, "a marker"),
+            (gone, "nothing is left of it but that it was deleted"),
             (key(8), "too large to be an entry"),
             ("evidence/sha256/x", "no evidence has such a name or size"),
             ("log/elsewhere/1.json", "no ledger has such a key"),

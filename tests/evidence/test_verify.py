@@ -17,6 +17,7 @@ from iacgate.evidence.entry import State
 from iacgate.evidence.gatekeys import ENTRY
 from iacgate.evidence.layout import GENESIS, entry_key, evidence_key
 from iacgate.evidence.ledger import Draft, Ledger, Piece
+from iacgate.evidence.store import Stored
 from iacgate.render.decision import as_json
 from tests.support.approvals import withdrawal
 from tests.support.ledgerlife import SETTINGS, STACK, Life, verified
@@ -108,11 +109,33 @@ def test_entries_that_change_places_are_found(store: MemoryStore) -> None:
     assert "entry 1, which came before it, is not there" in whats(store)
 
 
+STRANGE = (
+    "other.txt",
+    "log/elsewhere/1.json",
+    "log/stack-payments=/x.json",
+    "log/stack-\udcff=/0000000001.json",
+    "evidence/sha256/notadigest",
+    "evidence/sha256/a/b",
+    "evidence/sha256/" + "A" * 64,
+    "evidence/sha256/" + "a" * 64 + "/b",
+)
+
+
 def test_a_key_that_no_ledger_has_is_found(store: MemoryStore) -> None:
-    for name in ("other.txt", "log/elsewhere/1.json", "log/stack-payments=/x.json"):
-        store.create(name, b"")
-    problems = verified(store).problems
-    assert {problem.key for problem in problems} == {"other.txt", "log/elsewhere/1.json", "log/stack-payments=/x.json"}
+    objects = verified(store).objects
+    for name in STRANGE:
+        store.versions[name] = [(Stored(name, "1", 0, store.instant), b"")]
+    report = verified(store)
+    assert {problem.key for problem in report.problems} == set(STRANGE)
+    assert report.objects == objects
+
+
+def test_what_no_entry_refers_to_is_counted_and_fails_nothing(store: MemoryStore) -> None:
+    assert verified(store).loose == 0
+    assert verified(store, since="2099-01-01T00:00:00Z").loose == 0
+    store.create(evidence_key("a" * 64), b"whatever")
+    report = verified(store)
+    assert (report.loose, report.holds) == (1, True)
 
 
 def test_what_nothing_keeps_is_found(store: MemoryStore) -> None:
