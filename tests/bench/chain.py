@@ -127,9 +127,11 @@ class Years:
             stack=STACK,
             change=change,
             settings=SETTINGS,
-            details={"decision": decided.entry.sequence},
+            commit=decided.entry.commit,
+            tree=decided.entry.tree,
+            details={"decision": decided.entry.sequence, "run": f"run of {change}"},
             advance=lambda state, sequence, instant: after_intent(
-                state, Intent(change, f"run of {change}", "e" * 64, instant, sequence), ()
+                state, Intent(change, f"run of {change}", "e" * 64, {}, instant, sequence), allowed=True
             ),
         )
 
@@ -140,9 +142,15 @@ class Years:
             stack=STACK,
             change=change,
             settings=SETTINGS,
+            commit=decided.entry.commit,
+            details={"run": f"run of {change}", "freshPlan": "empty", "whole": True},
             pieces={"log": Piece(f"{change}\n".encode() * 400, "text/plain")},
             advance=lambda state, sequence, instant: after_apply(
-                state, Applied(change, "a" * 40, "d" * 40, instant, sequence), Seen("6e1a", self._day, ""), used
+                state,
+                Applied(change, "a" * 40, "d" * 40, instant, sequence),
+                Seen("6e1a", self._day, ""),
+                used,
+                whole=True,
             ),
         )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +257,79 @@ def test_a_hostile_environment_does_not_reach_terraform(deployed: Deployed, tmp_
     assert done.returncode == 0, done.stdout + done.stderr
     assert not elsewhere.exists()
     assert deployed.events()[-1] == "applied"
+
+
+def test_an_apply_of_a_part_is_no_base_for_what_comes_next(deployed: Deployed) -> None:
+    """Attack 28: what ann wrote is merged, a small part of it is applied, and now it rides in dave's plan."""
+    stack = deployed.stack  # noqa: F811 - the fixture's
+    who = ("-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false")
+    (stack.root / "main.tf").write_text(HIGH.replace("INPUT", "by ann") + 'resource "terraform_data" "tiny" {}\n')
+    stack.command("git", *who, "commit", "-qam", "by ann")
+    stack.command(stack._terraform, "plan", "-input=false", "-out=tfplan", "-refresh-only")
+    stack.iacgate("apply", *deployed.ledger, "--no-verify")
+    stack.command(stack._terraform, "plan", "-input=false", "-out=tfplan", "-target=terraform_data.tiny")
+    done = stack.iacgate("apply", *deployed.ledger)
+    assert done.returncode in (0, 10, 11, 22), done.stderr
+    stack.commit(HIGH.replace("INPUT", "by dave") + 'resource "terraform_data" "tiny" {}\n')
+    stack.plan()
+    done = stack.approve("ann", *deployed.ledger)
+    assert (done.returncode, b"ann had a hand in this change" in done.stderr) == (11, True)
+
+
+def test_each_workspace_has_a_chain_of_its_own(deployed: Deployed) -> None:
+    stack = deployed.stack  # noqa: F811 - the fixture's
+    deployed.stack.iacgate("gate", *deployed.ledger)
+    stack.command(stack._terraform, "workspace", "new", "other")
+    stack.plan()
+    deployed.stack.iacgate("gate", *deployed.ledger)
+    assert len(list((deployed.place / "log").iterdir())) == 2
+
+
+def test_a_rejection_right_before_terraform_starts_stops_it(deployed: Deployed, tmp_path: Path) -> None:
+    deployed.approve()
+    stack = deployed.stack  # noqa: F811 - the fixture's
+    stack.show()
+    key, inbox = stack.keys / "bob", stack.inbox
+    command = (
+        f"{sys.executable} -m iacgate reject tfplan --plan-json tfplan.json --inbox {inbox} --as bob --key {key} --yes"
+    )
+    program = tmp_path / "terraform"
+    program.write_text(
+        f'#!/bin/sh\ncase " $* " in *" init "*) (cd {stack.root} && {command} --base base) >/dev/null 2>&1;; esac\n'
+        f'exec {stack._terraform} "$@"\n'
+    )
+    program.chmod(0o755)
+    before = deployed.state()
+    where = ("--inbox", str(inbox), *stack.base, *deployed.ledger, "--plan-json", "tfplan.json")
+    passed = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    done = stack._run(
+        "apply", "tfplan", *where, "--program", program, "--allow-env", "IAC_TEST", cwd=stack.root, **passed
+    )
+    assert (done.returncode, b"bob rejects the change" in done.stderr) == (11, True), done.stdout + done.stderr
+    assert deployed.state() == before
+    assert deployed.events()[-1] == "decided"
+
+
+def test_a_window_that_is_closed_loses_no_result(deployed: Deployed) -> None:
+    command = 'command = "seq 2000; sleep 2; seq 9"'
+    slow = f'resource "terraform_data" "b" {{\n  provisioner "local-exec" {{\n    {command}\n  }}\n}}\n'
+    deployed.stack.commit(HIGH.replace("INPUT", "changed") + slow)
+    deployed.stack.plan()
+    deployed.approve()
+    stack = deployed.stack  # noqa: F811 - the fixture's
+    where = ["--inbox", str(stack.inbox), *stack.base, *deployed.ledger, "--no-verify"]
+    environment = {"PATH": os.environ["PATH"], "HOME": str(stack.keys), "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "iacgate", "apply", "tfplan", *where, "--gate-key", str(deployed.gate_key)],
+        cwd=stack.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.wait(timeout=60)
+    assert deployed.events()[-1] == "applied"
+    log = deployed.piece(deployed.entries()[-1], "log")
+    assert b"Apply complete!" in log
