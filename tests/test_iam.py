@@ -44,7 +44,7 @@ ACTIONS: Final = frozenset(
     kms:CancelKeyDeletion kms:Decrypt kms:DescribeKey kms:DisableKeyRotation kms:EnableKey kms:EnableKeyRotation
     kms:GenerateDataKey kms:GetKeyPolicy kms:GetKeyRotationStatus kms:GetPublicKey kms:ListResourceTags
     kms:PutKeyPolicy kms:Sign kms:TagResource kms:UntagResource kms:UpdateKeyDescription
-    sts:AssumeRole sts:AssumeRoleWithWebIdentity
+    sts:AssumeRole sts:SetSourceIdentity sts:AssumeRoleWithWebIdentity
     """.split()
 )
 """Actions that there are (Service Authorization Reference): a misspelt one allows or denies nothing, in silence."""
@@ -267,7 +267,7 @@ NOT_BY_THESE: Final = {
     "planner": {*ALWAYS, "s3:AbortMultipartUpload"},
     "approver": ALWAYS,
     "gate": {*ALWAYS, "s3:AbortMultipartUpload"},
-    "deployer": {*ALWAYS, "sts:AssumeRole"},
+    "deployer": {*ALWAYS, "sts:AssumeRole", "sts:SetSourceIdentity"},
     "auditor": {*ALWAYS, "s3:GetBucketPolicy", "s3:GetBucketPolicyStatus"},
 }
 
