@@ -141,6 +141,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "Entry": {
         "format": "The version of this form.",
+        "nonce": "Random, so that no two writers make the same bytes.",
         "sequence": "The entry's number in its chain, from one on; numbers whose keys hold no entry are passed over.",
         "previous": "The digest of the entry before as it is stored; of the ledger's genesis for the first.",
         "ledger": "The digest of the ledger's genesis.",

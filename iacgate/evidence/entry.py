@@ -133,12 +133,14 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One entry of a chain.
 
-    ``previous`` is the digest of the entry before as it is stored, of the ledger's genesis for the first. ``stack``
-    is empty in the ledger's own chain. ``commit`` and ``tree`` are what was gated or applied; ``tool`` has versions
-    by name; ``details`` what belongs to the event.
+    ``nonce`` is random, so that no two writers make the same bytes and each take them for their own. ``previous`` is
+    the digest of the entry before as it is stored, of the ledger's genesis for the first. ``stack`` is empty in the
+    ledger's own chain. ``commit`` and ``tree`` are what was gated or applied; ``tool`` has versions by name;
+    ``details`` what belongs to the event.
     """
 
     format: Literal[2] = 2
+    nonce: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
     ledger: Sha256
     stack: Text
     sequence: Sequence

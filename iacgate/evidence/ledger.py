@@ -217,6 +217,7 @@ class Ledger:
         self._check_fit()
         instant = self._time(head)
         entry = Entry(
+            nonce=secrets.token_hex(16),
             ledger=self.genesis,
             stack=draft.stack,
             sequence=head.free,

@@ -36,6 +36,7 @@ TOP = 9_999_999_999
 UNVERIFIED = ("envelope", "statement", "signature", "key", "principal")
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
+NONCE = re.compile(r"[0-9a-f]{32}")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 ENDS = ("applied", "failed", "interrupted")
 EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired")
@@ -58,6 +59,7 @@ STATE = {
 }
 FIELDS = {
     "format": 2,
+    "nonce": NONCE,
     "ledger": DIGEST,
     "stack": str,
     "sequence": int,
