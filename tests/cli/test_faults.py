@@ -57,7 +57,11 @@ class Cloud:
         return main([command, "tfplan", *options, *more])
 
     def approve(self) -> None:
+        """Have a plan denied, which begins the ledger, and approved."""
         assert self.run("gate") == 11
+        self.sign()
+
+    def sign(self) -> None:
         for person in ("ann", "bob"):
             assert self.run("approve", "--as", person, "--key", str(self.stack.keys / person), "--yes") == 0
 
@@ -172,7 +176,7 @@ def test_an_apply_whose_network_fails_applies_once_and_loses_nothing(
         cloud.stack.commit(text.replace("COUNTS", str(counts)))
         cloud.stack.plan()
         cloud.stack.show()
-        cloud.approve()
+        cloud.sign() if which else cloud.approve()
 
     def times(which: int) -> int:
         return counts.read_text().split().count(str(which))
