@@ -10,20 +10,16 @@ from typing import Final
 
 import click
 
+from iacgate import __version__
+from iacgate.cli.exported import PAGE, files
 from iacgate.cli.reading import gates_options, known, ledger_option, open_with_gates
 from iacgate.errors import UsageInvalid
-from iacgate.evidence.excerpt import MARKER, as_stored, folders, marker, read_piece, readable
-from iacgate.evidence.gatekeys import Opened
-from iacgate.evidence.ledger import Ledger
+from iacgate.evidence.excerpt import described
 from iacgate.evidence.lookup import of_change, stack_named
-from iacgate.evidence.report import Shown
-from iacgate.render.exportpage import page
-from iacgate.render.plain import harmless
+from iacgate.render.plain import encodable, harmless
 
 _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can have: the same export gives the same bytes."""
-
-_PAGE: Final = "index.html"
 
 
 @click.command("export", short_help="Write all about a change for an auditor, with a page.")
@@ -50,29 +46,11 @@ def command(*, change: str, name: str, output: Path, stack: str | None, config: 
         raise UsageInvalid(f"{output}: it is there already.", hint="Name a new folder or file.")
     ledger = open_with_gates(name, known(config, trusted))
     found = of_change(ledger, change, None if stack is None else stack_named(stack))
-    files = _files(ledger, change, found)
-    if output.suffix == ".zip":
-        _write_zip(output, files)
-    else:
-        _write_folder(output, files)
+    said = described(ledger, encodable(ledger.store.name), change, found, __version__)
+    write = _write_zip if output.suffix == ".zip" else _write_folder
+    write(output, files(ledger, said, found))
     entries = "1 entry" if len(found) == 1 else f"{len(found)} entries"
-    click.echo(f"{harmless(str(output))}: {entries}. Begin at {_PAGE}.")
-
-
-def _files(ledger: Ledger, change: str, found: list[Opened]) -> Iterator[tuple[str, bytes]]:
-    """Yield the files of an export, one at a time."""
-    yield MARKER, marker(ledger, change, found)
-    yield from as_stored(ledger, found)
-    shown: list[tuple[Opened, Shown]] = []
-    for opened, folder in zip(found, folders(found), strict=True):
-        one, files = readable(ledger, opened, folder)
-        shown.append((opened, one))
-        yield from (
-            (path, data if isinstance(data, bytes) else read_piece(ledger, data))
-            for path, data in sorted(files.items())
-        )
-    shown.sort(key=lambda item: item[0].entry.time)  # of one instant, by stack and number
-    yield _PAGE, page(ledger.store.name, ledger.genesis, change, shown)
+    click.echo(f"{harmless(str(output))}: {entries}. Begin at {PAGE}.")
 
 
 def _write_folder(folder: Path, files: Iterator[tuple[str, bytes]]) -> None:

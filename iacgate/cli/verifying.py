@@ -9,12 +9,13 @@ from pathlib import Path
 import click
 import msgspec
 
+from iacgate.cli.exported import look_at
 from iacgate.cli.progress import Progress
 from iacgate.cli.reading import Known, gates_options, known, open_ledger, roster_of, since_instant
 from iacgate.errors import EvidenceInvalid, UsageInvalid
 from iacgate.evidence.checkpoint import MAX_TEXT
 from iacgate.evidence.checkpointed import looked_at
-from iacgate.evidence.excerpt import LEDGER, MARKER
+from iacgate.evidence.excerpt import LEDGER, MARKER, MAX_MARKER, Export, read_marker
 from iacgate.evidence.judged import Replayer
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.lookup import stack_named
@@ -27,10 +28,10 @@ from iacgate.shell.files import read_regular
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where the ledger is, and whether it is an excerpt: what `iacgate evidence export` made."""
+    """Where the ledger is, and what the marker says where it is an excerpt that `iacgate evidence export` made."""
 
     name: str
-    excerpt: bool = False
+    export: Export | None = None
 
 
 @click.command("verify", short_help="Verify everything in a ledger, and say what does not hold.")
@@ -73,17 +74,21 @@ def command(  # noqa: PLR0913 - click passes every option by its name
       iacgate evidence verify --offline ./chg-17 --genesis 5f0c...
     """
     place = _place(ledger, offline)
-    if place.excerpt and checkpoints:
+    excerpt = place.export is not None
+    if excerpt and checkpoints:
         raise UsageInvalid("An export holds one change, and no checkpoint says that.", hint="Verify the ledger itself.")
     beside = known(config, trusted, genesis)
     opened = open_ledger(place.name, beside)
     looked = looked_at(opened, [(name, _read(name)) for name in checkpoints])
-    wanted = Wanted(None if stack is None else stack_named(stack), since_instant(since), looked.marks, place.excerpt)
+    wanted = Wanted(None if stack is None else stack_named(stack), since_instant(since), looked.marks, excerpt)
     with Progress(sys.stderr, place.name, "entries verified", 1) as progress:
         report = Verifier(opened, Replayer(roster_of, rendered.as_json), wanted, progress.step).run()
     problems = looked.problems(opened.keys)
     unproven = [*_unproven(opened, wanted, beside, len(checkpoints)), *_loose(report, wanted)]
-    found = verification.verification(place.name, report, problems, unproven, excerpt=place.excerpt)
+    if place.export is not None:
+        beside_it = look_at(Path(offline), place.export, opened, holds=report.holds)
+        problems, unproven = [*problems, *beside_it.problems], [*unproven, *beside_it.unproven]
+    found = verification.verification(place.name, report, problems, unproven, excerpt=excerpt)
     as_text = verification.as_text(found, colour=console.colour(sys.stdout, color))
     sys.stdout.buffer.write(verification.as_json(found) if output == "json" else as_text.encode())
     sys.stdout.flush()
@@ -98,8 +103,10 @@ def _place(ledger: str, offline: str) -> Place:
     folder = Path(offline)
     if not folder.is_dir():  # a bucket is none either: nobody else is asked
         raise UsageInvalid(f"{offline}: no folder.", hint="--offline names a folder; unzip an export first.")
-    excerpt = (folder / MARKER).is_file()
-    return Place(str(folder / LEDGER) if excerpt else offline, excerpt)
+    data = read_regular(folder / MARKER, MAX_MARKER, EvidenceInvalid)
+    if data is None:
+        return Place(offline)
+    return Place(str(folder / LEDGER), read_marker(data, str(folder / MARKER)))
 
 
 def _read(name: str) -> bytes:
@@ -122,6 +129,7 @@ def _unproven(ledger: Ledger, wanted: Wanted, beside: Known, checkpoints: int) -
     """Yield what nobody has proven, in sentences."""
     if wanted.excerpt:
         yield "This is an excerpt: what is not in it, and what stands between its entries, was not looked at."
+        yield f"Nobody signed {MARKER}: whether it names all entries of the change, only the ledger shows."
     if not ledger.store.independent:
         yield "A folder is local, not independent: whoever could write to it could leave something out at the end."
     if not checkpoints and not wanted.excerpt:

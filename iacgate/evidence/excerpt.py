@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -20,7 +20,7 @@ from iacgate import canonical, strictjson
 from iacgate.approval import envelope
 from iacgate.approval.counting import Received
 from iacgate.errors import EvidenceInvalid, SignatureInvalid
-from iacgate.evidence.entry import Entry, Reference, label_of
+from iacgate.evidence.entry import Entry, Reference, Sha256, label_of
 from iacgate.evidence.gatekeys import Opened
 from iacgate.evidence.history import NoEntry, chain_of, read_chain, read_first
 from iacgate.evidence.layout import GENESIS, entry_key, evidence_key
@@ -33,6 +33,8 @@ MARKER: Final = "export.json"
 LEDGER: Final = "ledger"
 ENTRIES: Final = "entries"
 FORMAT: Final = "iacgate.export/1"
+MAX_MARKER: Final = 16 << 20
+_NO_MARKER: Final = "Export again from the ledger; to verify a copy of a ledger, name its own folder."
 _LONGEST: Final = 150
 """Characters of what became of an approval, in a file's name."""
 
@@ -41,11 +43,16 @@ _ODD: Final = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 _ENDINGS: Final = {"application/json": ".json", "text/plain": ".txt", "application/zip": ".zip"}
 
 
-class Export(msgspec.Struct, frozen=True):
-    """What the marker says: which ledger, which change, and which entries by their keys."""
+class Export(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the marker says: the version that made it, which ledger by genesis and name, which change, which entries.
 
-    format: str
-    ledger: str
+    ``entries`` are keys, in the order of stacks and numbers. Nobody signs it.
+    """
+
+    format: Literal["iacgate.export/1"]
+    tool: str
+    ledger: Sha256
+    name: str
     change: str
     entries: tuple[str, ...]
 
@@ -54,10 +61,29 @@ class _Document(msgspec.Struct):
     decision: Decision
 
 
-def marker(ledger: Ledger, change: str, found: Sequence[Opened]) -> bytes:
-    """Return what says that a folder is an excerpt."""
+def described(ledger: Ledger, name: str, change: str, found: Sequence[Opened], tool: str) -> Export:
+    """Return what an export is of; ``name`` is how people call the ledger, ``tool`` the version that makes it."""
     keys = tuple(entry_key(item.entry.stack, item.entry.sequence) for item in found)
-    return canonical.canonical_json(Export(FORMAT, ledger.genesis, change, keys)) + b"\n"
+    return Export(FORMAT, tool, ledger.genesis, name, change, keys)
+
+
+def marker(said: Export) -> bytes:
+    """Return what says that a folder is an excerpt."""
+    return canonical.canonical_json(said) + b"\n"
+
+
+def read_marker(data: bytes, where: str) -> Export:
+    """Return what a marker says.
+
+    Raises :class:`EvidenceInvalid`, naming ``where``, where it is none that this version writes so.
+    """
+    try:
+        said = msgspec.json.decode(data, type=Export)
+    except (ValueError, RecursionError) as error:
+        raise EvidenceInvalid(f"{where}: no marker of an export.", hint=_NO_MARKER) from error
+    if marker(said) != data:
+        raise EvidenceInvalid(f"{where}: not as `iacgate evidence export` writes it.", hint=_NO_MARKER)
+    return said
 
 
 def as_stored(ledger: Ledger, found: Sequence[Opened]) -> Iterator[tuple[str, bytes]]:
@@ -82,7 +108,7 @@ def as_stored(ledger: Ledger, found: Sequence[Opened]) -> Iterator[tuple[str, by
                 raise EvidenceInvalid(f"{slot.key} changed while it was read.", hint="Run it again.")
             yield f"{LEDGER}/{slot.key}", data
     for digest, size in sorted(digests.items()):
-        yield f"{LEDGER}/{evidence_key(digest)}", ledger.evidence(digest, size)
+        yield f"{LEDGER}/{evidence_key(digest)}", ledger.evidence(digest, min(size, MAX_RECORDED))
 
 
 def folders(found: Sequence[Opened]) -> list[str]:

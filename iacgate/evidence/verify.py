@@ -32,7 +32,7 @@ from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.recorded import SETTINGS, read_settings_files
 from iacgate.evidence.report import Problem, Report
-from iacgate.evidence.store import Stored
+from iacgate.evidence.store import MAX_OBJECT, Stored
 
 _MOST_MISSING: Final = 100
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
@@ -42,7 +42,8 @@ class Wanted(msgspec.Struct, frozen=True):
     """What is to be verified: one stack (``None``: all), and what was recorded since an instant, in depth.
 
     ``marks`` has the digests that entries must have, by stack and number, because a checkpoint says so. An ``excerpt``
-    lacks entries, so that only those that follow each other directly are held against each other.
+    lacks entries, so that only those that follow each other directly are held against each other; the ledger's own
+    chain is whole in it.
     """
 
     stack: str | None = None
@@ -159,7 +160,7 @@ class Verifier:
             report = partial(self._found, stack=stack, sequence=entry.sequence, key=slot.key)
             if self._ledger.store.independent and backdated(opened, slot, self._ledger.keys):
                 report("it came after its key was revoked, by the store's clock")
-            if not self._wanted.excerpt or entry.sequence == sequence + 1:
+            if not self._wanted.excerpt or not stack or entry.sequence == sequence + 1:
                 for what in (*_place(entry, previous, sequence, instant), *broken(state, entry)):
                     report(what)
             self._named.update(dict.fromkeys(entry.state.skipped.keys() - self._named, (stack, entry.sequence)))
@@ -209,7 +210,7 @@ class Verifier:
         pieces: dict[str, bytes] = {}
         for name, reference in entry.references.items():
             try:
-                data = self._ledger.evidence(reference.digest, reference.size)
+                data = self._ledger.evidence(reference.digest, min(reference.size, MAX_OBJECT))
             except EvidenceInvalid as error:
                 report(f"what it refers to as {name}: {error.message}")
                 continue
