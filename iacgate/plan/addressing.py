@@ -46,6 +46,19 @@ def action_parts(address: str) -> tuple[str, str]:
     return (match["type"], match["name"]) if match and match["mode"] == "action" else ("", "")
 
 
+def instance_keys(address: str, deposed: str = "") -> list[tuple[str, str, str, str, str | int | None, str]]:
+    """Return module, mode, type, name, key and deposed key that an address means.
+
+    There are two readings for ``${`` in a key, and none of what is no address.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        return []
+    module, mode = match["module"].removesuffix("."), match["mode"] or "managed"
+    found = [None if isinstance(key, UnsetType) else key for key in _readings(match["key"])]
+    return [(module, mode, match["type"], match["name"], key, deposed) for key in dict.fromkeys(found)]
+
+
 def wrong_parts(address: str, entry: ResourceEntry) -> list[str]:
     """Return which fields of a JSON entry contradict the address of the plan file."""
     match = _ADDRESS.fullmatch(address)

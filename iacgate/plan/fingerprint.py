@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from iacgate import canonical
 from iacgate.conditions.values import Hidden
+from iacgate.plan import statedigest
 from iacgate.plan.reader import Plan
 
 _MEMBERS: Final = (
@@ -52,8 +53,10 @@ def fingerprint(plan: Plan, plan_file: PlanFile | None) -> Fingerprint:
 
     Members are hashed as Terraform printed them: its compact output is canonical already.
     With the saved plan file, the configuration's sources, the lock file, the backend and
-    the planning options are covered, too; without it they are not, and the two kinds of
+    the planning options and the state inside it are covered, too; without it they are not, and the two kinds of
     fingerprint are never equal.
+
+    Raises :class:`iacgate.errors.PlanUnreadable` where the state inside the plan file cannot be read.
     """
     document = plan.document
     components = {"fingerprint": _VERSION, "terraform": plan.terraform_version}
@@ -75,6 +78,7 @@ def _file_components(plan_file: PlanFile) -> dict[str, str]:
     options += [plan_file.action_targets, plan_file.apply_time_variables]
     return {
         "lineage": plan_file.lineage,
+        "state": statedigest.digest(plan_file.prior_state),
         "sources": canonical.digest_named(_sources(plan_file)),
         "lock_file": canonical.digest(plan_file.lock_file) if plan_file.lock_file is not None else "",
         "backend": canonical.digest(canonical.canonical_json(backend)),

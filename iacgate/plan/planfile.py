@@ -139,6 +139,7 @@ def _read(members: dict[str, bytes]) -> PlanFile:
         timestamp=plan.get("timestamp", ""),
         serial=state.serial,
         lineage=state.lineage,
+        prior_state=members[container.STATE],
         members=digests,
         configuration={name: digests[name] for name in sources},
         sources=sources,

@@ -17,7 +17,7 @@ from iacgate.plan.model import ChangeBody, ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.saved import PlanFile
 
-_MAY_DIFFER: Final = frozenset({"resource_changes", "output_changes", "lineage"})
+_MAY_DIFFER: Final = frozenset({"resource_changes", "output_changes", "lineage", "state"})
 """Components of the fingerprint that are compared more closely, or by whoever asks."""
 
 

@@ -111,6 +111,7 @@ class PlanFile(_Unprinted, frozen=True, kw_only=True):
     credentials. ``applyable`` and ``complete`` are ``None`` where the program that wrote
     the plan has no such flags. ``members`` has the SHA-256 of every member of the zip,
     ``configuration`` those of the ``tfconfig/`` snapshot, ``sources`` their bytes.
+    ``prior_state`` has the bytes of ``tfstate``, which Terraform takes as what is.
     ``product`` is read from the plan and not proven: it is for messages and for the
     meaning of numbers that the products give out differently.
     """
@@ -135,6 +136,7 @@ class PlanFile(_Unprinted, frozen=True, kw_only=True):
     timestamp: str
     serial: int
     lineage: str
+    prior_state: bytes
     members: dict[str, str]
     configuration: dict[str, str]
     sources: dict[str, bytes]
