@@ -73,9 +73,8 @@ def run(
 
     The program has a session of its own, so that a terminal's Ctrl-C reaches it through us alone: the first
     SIGINT, SIGTERM or SIGHUP that we get becomes one SIGINT, on which terraform finishes what it is doing and
-    stores the state; a second SIGINT or SIGTERM is passed on as it is, on which terraform gives up. SIGHUP never
-    is: terraform does not expect it, and would be dead. Where it is ignored (nohup), it stays so. Killed with
-    SIGKILL, we leave a program that goes on; the log goes on, too.
+    stores the state; a second one is passed on as it is, on which terraform gives up, but no SIGHUP, of which it would
+    die. Where that is ignored (nohup), it stays so. Killed with SIGKILL, we leave a program and a log that go on.
 
     Args:
         command: the program and its arguments; never a shell.
