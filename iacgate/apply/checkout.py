@@ -7,6 +7,7 @@ until that is shown.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +32,9 @@ _TREE, _FILE, _PROGRAM, _LINK, _MODULE = "40000", "100644", "100755", "120000", 
 _OLD_FILE: Final = "100664"
 """How git wrote a file's mode in its first year; it takes it as 100644."""
 
+_MAX_TARGET: Final = 4096
+"""Bytes of a link's target, with the NUL at its end (Linux, ``PATH_MAX``)."""
+
 _LFS: Final = b"version https://git-lfs.github.com/spec/"
 
 
@@ -48,11 +52,11 @@ def checkout(repository: Repository, target: Path, *, needs: Sequence[str] = (""
         target: the folder, which must not exist; only we may read it.
         needs: folders, as seen from the root, that the plan was made from; the empty one stands for all. In them
             there may be no submodule and no pointer of Git LFS, in place of which the plan saw something else.
-            Elsewhere a submodule is left out.
+            Elsewhere a submodule is left out, and a link that leads out of the repository or in a circle, too.
 
     Raises:
         ApplyRefused: something of the commit cannot be had as it is: an object that is not what its id says or is
-            not there, a name that leads elsewhere, a link out of the folder, too much of it.
+            not there, a name that leads elsewhere, a link out of it that is needed, too much of it.
     """
     _make(target)
     entries = list(_entries(repository))
@@ -67,10 +71,10 @@ def checkout(repository: Repository, target: Path, *, needs: Sequence[str] = (""
             _refuse_pointer(entry, data, needs)
             _write(_place(target, entry), data, 0o755 if entry.mode == _PROGRAM else 0o644)
         for entry, data in _contents(repository, links):
-            _link(target, entry, data)
+            _link(target, entry, data, needs)
+        _settle_links(target, links, needs)
     except OSError as error:
         raise _refused(f"cannot be written ({error.strerror}): {ascii(error.filename)}") from error
-    _refuse_leading_out(target, links)
     folder = target / repository.folder
     if not folder.is_dir() or folder.resolve() != target.resolve() / repository.folder:
         raise _refused(f"has no folder {repository.folder!r}")
@@ -202,22 +206,47 @@ def _write(path: Path, data: bytes, mode: int) -> None:
         stream.write(data)
 
 
-def _link(target: Path, entry: _Entry, data: bytes) -> None:
-    if not data or len(data) > 4096 or b"\0" in data or data.startswith(b"/"):
-        raise _refused(f"has a link that leads out of it: {ascii(os.fsdecode(entry.path))}")
-    _place(target, entry).symlink_to(os.fsdecode(data))
+def _link(target: Path, entry: _Entry, data: bytes, needs: Sequence[str]) -> None:
+    if data and len(data) < _MAX_TARGET and b"\0" not in data:
+        _place(target, entry).symlink_to(os.fsdecode(data))
+    elif _is_needed(entry.path, needs):
+        raise _leading_out(entry)
 
 
-def _refuse_leading_out(target: Path, links: Sequence[_Entry]) -> None:
-    """Raise for a link that leads out; only now that all are there it can be seen where each leads."""
+def _settle_links(target: Path, links: Sequence[_Entry], needs: Sequence[str]) -> None:
+    """Raise for a link that is needed and leads out; take away the others that do.
+
+    Only now that all are there it can be seen where each leads, and over which others.
+    """
     root = target.resolve()
-    for entry in links:
-        try:
-            leads_to = _place(target, entry).resolve()
-        except (OSError, RuntimeError):  # RuntimeError: a circle of links
-            leads_to = root.parent
-        if not leads_to.is_relative_to(root):
-            raise _refused(f"has a link that leads out of it: {ascii(os.fsdecode(entry.path))}")
+    out = [entry for entry in links if _leads_out(_place(target, entry), root)]
+    for entry in out:
+        if _is_needed(entry.path, needs):
+            raise _leading_out(entry)
+    for entry in out:
+        _place(target, entry).unlink()
+
+
+def _leads_out(link: Path, root: Path) -> bool:
+    """Return whether there is a link that leads out of a folder, or in a circle."""
+    if not link.is_symlink():
+        return False
+    try:
+        return link.readlink().is_absolute() or not link.resolve().is_relative_to(root) or _is_circle(link)
+    except (OSError, RuntimeError):  # RuntimeError: a circle of links, up to Python 3.12
+        return True
+
+
+def _is_circle(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
+
+
+def _leading_out(entry: _Entry) -> ApplyRefused:
+    return _refused(f"has a link that leads out of it: {ascii(os.fsdecode(entry.path))}")
 
 
 def _is_needed(path: bytes, needs: Sequence[str]) -> bool:

@@ -10,7 +10,9 @@ where terraform locks it, too.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,11 +21,13 @@ from typing import Final, Literal
 import msgspec
 
 from iacgate.apply import backend, cliconfig, process
+from iacgate.apply.fetched import check_modules
 from iacgate.apply.process import Ended
 from iacgate.apply.surroundings import DATA
 from iacgate.canonical import digest
 from iacgate.conditions.values import Value
 from iacgate.errors import ApplyRefused, TerraformFailed
+from iacgate.plan.planproto import Product
 from iacgate.plan.saved import PlanFile
 from iacgate.shell.files import read_regular
 
@@ -63,6 +67,14 @@ class Run(msgspec.Struct, frozen=True):
         return f"<Run {self.folder}>"
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """An apply that has only to be started: ``plan`` is the file, ``options`` name a local state."""
+
+    run: Run
+    plan: Path
+    options: tuple[str, ...]
+
+
 class Applied(msgspec.Struct, frozen=True):
     """How apply ended. ``errored_state`` is the file of a state that could not be stored: never remove it."""
 
@@ -85,47 +97,80 @@ def initialise(run: Run, plan_file: PlanFile, *, providers: Sequence[str] | None
 
     Raises:
         ApplyRefused: the commit's lock file is not the one that the plan was made with, a provider is not allowed,
-            or the commit has a folder in which terraform would take programs for providers that it fetched.
+            the commit has what terraform would take for its own, or a module that was fetched is not the one that
+            the plan was made with.
         TerraformFailed: `init` failed, for example because the lock file does not have all providers.
     """
-    if os.path.lexists(run.folder / DATA):
-        raise ApplyRefused(
-            f"The commit has {DATA} in the stack's folder: what is there could be run as a provider.",
-            hint=f"Take it out of git: `git rm -r --cached {DATA}`, and name it in .gitignore.",
-        )
+    _refuse_committed(run.folder, DATA, "what is there could be run as a provider")
+    _refuse_committed(run.folder, ERRORED, "it would be taken for a state that could not be stored")
     cliconfig.check_providers(plan_file.lock_file, providers)
     _settle_lock(run.folder / LOCK, plan_file.lock_file)
     ended = _terraform(run, "init", "-input=false", "-no-color", "-backend=false", "-lockfile=readonly", timed=True)
     if ended.exit_code != 0:
         raise TerraformFailed("`terraform init` failed in the fresh checkout.", hint="Look at what it printed.")
+    tofu = plan_file.product == Product.OPENTOFU or "tofu" in Path(run.program).name
+    check_modules(run.folder, plan_file.sources, tofu=tofu)
     return ended
 
 
-def apply_plan(run: Run, plan: bytes, sha256: str, plan_file: PlanFile) -> Applied:
-    """Apply a saved plan: exactly these bytes, to the backend and workspace that are embedded in them.
+def _refuse_committed(folder: Path, name: str, why: str) -> None:
+    if os.path.lexists(folder / name):
+        raise ApplyRefused(
+            f"The commit has {name} in the stack's folder: {why}.",
+            hint=f"Take it out of git: `git rm -r --cached {name}`, and name it in .gitignore.",
+        )
 
-    ``plan_file`` is what was read from the bytes, ``sha256`` the digest that was approved. How terraform ended is
-    the answer, failure or not: something may have been applied in any case.
 
-    Raises :class:`ApplyRefused` where the bytes are others, before anything is started.
+def prepare_apply(run: Run, plan: bytes, sha256: str, plan_file: PlanFile) -> Prepared:
+    """Do all that can fail before a saved plan is applied; nothing is started, and nothing changes but our folder.
+
+    ``plan_file`` is what was read from the bytes, ``sha256`` the digest that was approved.
+
+    Raises :class:`ApplyRefused` where the bytes are others, a backend is none that is known, or a file cannot be
+    written.
     """
     backend.check_backend(plan_file)
     try:
         state = _local_state(run, plan_file, create=True)
         path = _written(run.private / "tfplan", plan)
         there = digest(path.read_bytes())
+        if there != sha256:
+            path.unlink()
     except OSError as error:
         raise ApplyRefused(f"{error.filename}: {error.strerror}.", hint="Look at the folder.") from error
     if there != sha256:
-        path.unlink()
         raise ApplyRefused("The plan file is not the one that was approved.", hint="Hand over the plan unchanged.")
-    where = _in_workspace(run, plan_file)
+    return Prepared(_in_workspace(run, plan_file), path, tuple(state))
+
+
+def apply_prepared(prepared: Prepared) -> Applied:
+    """Apply a saved plan: exactly these bytes, to the backend and workspace that are embedded in them.
+
+    How terraform ended is the answer, failure or not: something may have been applied in any case.
+
+    Raises :class:`TerraformFailed` where it could not be started at all, so that nothing was applied.
+    """
+    run, path = prepared.run, prepared.plan
     try:
-        ended = _terraform(where, "apply", "-input=false", "-no-color", *state, str(path))
+        ended = _terraform(run, "apply", "-input=false", "-no-color", *prepared.options, str(path))
     finally:
-        path.unlink()
-    errored = run.folder / ERRORED
-    return Applied(ended, errored if errored.is_file() else None)
+        with contextlib.suppress(OSError):  # it is in a folder that is removed, too
+            path.unlink()
+    return Applied(ended, _errored_state(run.folder))
+
+
+def apply_plan(run: Run, plan: bytes, sha256: str, plan_file: PlanFile) -> Applied:
+    """Do :func:`prepare_apply` and :func:`apply_prepared`, with nothing between them; raises what they do."""
+    return apply_prepared(prepare_apply(run, plan, sha256, plan_file))
+
+
+def _errored_state(folder: Path) -> Path | None:
+    """Return the file of a state that could not be stored; terraform writes no link, and no other folder."""
+    try:
+        mode = (folder / ERRORED).lstat().st_mode
+    except OSError:
+        return None
+    return folder / ERRORED if stat.S_ISREG(mode) else None
 
 
 def fresh_plan(run: Run, plan_file: PlanFile) -> Freshness:

@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
+from iacgate.apply.process import MAX_LINE
 from iacgate.evidence.scrub import Scrubber
 
 MAX_KEPT: Final = 64 << 20
 """Bytes of a log that are kept; of more, the beginning and the end."""
+
+MAX_LONG: Final = 1 << 20
+"""Bytes of a line; of a longer one nothing is shown or kept, since half a secret could stand where it is cut."""
+
+_COST: Final = 128
+"""Bytes that a line takes besides its own: its time, and what Python needs for it."""
 
 _CUT: Final = b"... (cut)"
 _WITHHELD: Final = (
@@ -36,18 +43,42 @@ class Log:
         self._show, self._clock = show, clock
         self._scrubber = Scrubber(self._secrets)
         self._lines: list[tuple[str, bytes]] = []
+        self._begun = bytearray()  # of a line whose last piece has not come
+        self._too_long = False
         self._size = 0
+        self._closed = False
         self._in_key = 0
         self._withheld = False
 
     def line(self, line: bytes) -> None:
-        """Take a line without its end, and show it at once."""
-        self._size += len(line) + 1
+        """Take a line without its end, or a piece as :data:`iacgate.apply.process.MAX_LINE` describes it.
+
+        A line is shown once all of it is there. It is kept even where it cannot be shown: nobody who closes a
+        window decides what the evidence has.
+        """
+        self._too_long = self._too_long or len(self._begun) + len(line) > MAX_LONG
+        self._begun = bytearray() if self._too_long else self._begun + line
+        if len(line) != MAX_LINE:
+            self._end_line()
+
+    def _end_line(self) -> None:
+        line = b"(a line of more than %d KiB)" % (MAX_LONG >> 10) if self._too_long else bytes(self._begun)
+        self._begun, self._too_long = bytearray(), False
+        self._size += len(line) + _COST
         self._lines.append((self._clock(), line))
         if self._size > 2 * MAX_KEPT:
             self._shorten()
         if not self._is_in_key(line):
-            self._show(self._scrubber.clean(line) + b"\n")
+            self._show_or_not(self._scrubber.clean(line) + b"\n")
+
+    def _show_or_not(self, text: bytes) -> None:
+        """Show something; after the first time that this fails, nothing more."""
+        if self._closed:
+            return
+        try:
+            self._show(text)
+        except (OSError, ValueError):  # ValueError: a closed stream
+            self._closed = True
 
     def _is_in_key(self, line: bytes) -> bool:
         """Return whether a line is of a private key of several lines, which no line by itself shows."""
@@ -73,6 +104,8 @@ class Log:
         """
         if self._withheld:
             return _WITHHELD
+        if self._begun or self._too_long:
+            self._end_line()
         cleaned = Scrubber(self._secrets).clean(b"\n".join(line for _, line in self._lines)).split(b"\n")
         if len(cleaned) != len(self._lines):  # a secret of several lines became one word
             return b"\n".join(cleaned) + b"\n"
@@ -82,6 +115,18 @@ class Log:
 
     def _shorten(self) -> None:
         """Keep the beginning and the end of a log that is far too long."""
-        quarter = len(self._lines) // 4
-        self._lines = [*self._lines[:quarter], (self._clock(), _CUT), *self._lines[-quarter:]]
-        self._size = sum(len(line) + 1 for _, line in self._lines)
+        first = _fitting(self._lines)
+        last = len(self._lines) - _fitting(reversed(self._lines))
+        self._lines = [*self._lines[:first], (self._clock(), _CUT), *self._lines[last:]]
+        self._size = sum(len(line) + _COST for _, line in self._lines)
+
+
+def _fitting(lines: Iterable[tuple[str, bytes]]) -> int:
+    """Return how many lines fit into half of what is kept."""
+    room, count = MAX_KEPT // 2, 0
+    for _, line in lines:
+        room -= len(line) + _COST
+        if room < 0:
+            break
+        count += 1
+    return count

@@ -26,7 +26,9 @@ from iacgate.errors import TerraformFailed
 from iacgate.shell import clock
 
 MAX_LINE: Final = 64 << 10
-"""Bytes that are handed on at once; a longer line comes in pieces."""
+"""Bytes that are handed on at once; a longer line comes in pieces.
+
+Every piece but the last of a line has exactly so many bytes, and the last has fewer, be it none."""
 
 MAX_PRINTED: Final = 256 << 20
 """Bytes that a program may print where all of it is kept in memory: a state may be large."""
@@ -39,8 +41,7 @@ _PAUSE: Final = 0.05
 
 _GRACE: Final = 30
 """Seconds that a program has to end by itself when its time is over."""
-
-_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM)
+_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -71,15 +72,15 @@ def run(
     """Run a program in a folder until it ends; hand on what it prints, line by line, as it comes.
 
     The program has a session of its own, so that a terminal's Ctrl-C reaches it through us alone: the first
-    SIGINT or SIGTERM that we get becomes one SIGINT, on which terraform finishes what it is doing and stores the
-    state; a second one is passed on as it is, on which terraform gives up. Killed with SIGKILL, we leave a
-    program that goes on; the log goes on, too.
+    SIGINT, SIGTERM or SIGHUP that we get becomes one SIGINT, on which terraform finishes what it is doing and
+    stores the state; a second one is passed on as it is, on which terraform gives up, but no SIGHUP, of which it would
+    die. Where that is ignored (nohup), it stays so. Killed with SIGKILL, we leave a program and a log that go on.
 
     Args:
         command: the program and its arguments; never a shell.
         folder: where it runs.
         environment: all that it sees.
-        on_line: gets a line without its end, or a piece of :data:`MAX_LINE` bytes. What it raises is not raised
+        on_line: gets a line without its end, or a piece of one (:data:`MAX_LINE`). What it raises is not raised
             again: nobody's closed window ends an apply, or hides how it ended.
         log: the file for standard output and standard error, which must not exist; only we may read it.
         timeout: seconds, after which it is interrupted and, where that does not help, killed.
@@ -173,8 +174,7 @@ def _follow(process: subprocess.Popen[bytes], tail: IO[bytes], lines: _Lines, ti
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         ended = process.poll() is not None  # before the last look, so that nothing is missed
-        while piece := tail.read(MAX_LINE):
-            lines.take(piece)
+        lines.take_all(tail)
         if ended:
             lines.end()
             return
@@ -201,7 +201,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def held_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM wait for as long as this lasts, and do what they do afterwards.
+    """Let SIGINT, SIGTERM and SIGHUP wait for as long as this lasts, and do what they do afterwards.
 
     What happened is put on record in this time; only the main thread can hold them.
     """
@@ -209,7 +209,7 @@ def held_signals() -> Iterator[None]:
         yield
         return
     got: list[int] = []
-    before = {number: signal.signal(number, lambda found, _: got.append(found)) for number in _FORWARDED}
+    before = {number: signal.signal(number, lambda found, _: got.append(found)) for number in _heard()}
     try:
         yield
     finally:
@@ -219,33 +219,52 @@ def held_signals() -> Iterator[None]:
             signal.raise_signal(got[0])
 
 
+def _heard() -> list[signal.Signals]:
+    """Return the signals that are taken; a SIGHUP that is ignored is one that nobody wants to end anything."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in _FORWARDED if not (ignored and number == signal.SIGHUP)]
+
+
 class _Lines:
     """Cuts what is printed into lines, and remembers what went wrong when one was handed on."""
 
     def __init__(self, on_line: Callable[[bytes], None]) -> None:
         self._on_line = on_line
         self._rest = b""
+        self._open = False
         self.problem = ""
+
+    def take_all(self, tail: IO[bytes]) -> None:
+        """Take what is in a file by now; a disk that breaks is no reason to leave a program alone that runs."""
+        try:
+            while piece := tail.read(MAX_LINE):
+                self.take(piece)
+        except OSError as error:
+            self.problem = self.problem or type(error).__name__
 
     def take(self, piece: bytes) -> None:
         *lines, rest = (self._rest + piece).split(b"\n")
         for line in lines:
-            self._hand_on(line)
+            self._end_line(line)
         while len(rest) >= MAX_LINE:
             self._hand_on(rest[:MAX_LINE])
             rest = rest[MAX_LINE:]
         self._rest = rest
 
     def end(self) -> None:
-        if self._rest:
-            self._hand_on(self._rest)
+        if self._rest or self._open:
+            self._end_line(self._rest)
 
-    def _hand_on(self, line: bytes) -> None:
+    def _end_line(self, line: bytes) -> None:
+        for at in range(0, len(line) + 1, MAX_LINE):
+            self._hand_on(line[at : at + MAX_LINE])
+
+    def _hand_on(self, piece: bytes) -> None:
+        self._open = len(piece) == MAX_LINE
         if self.problem:
             return
         try:
-            for at in range(0, len(line) or 1, MAX_LINE):
-                self._on_line(line[at : at + MAX_LINE])
+            self._on_line(piece)
         except Exception as error:
             self.problem = type(error).__name__
 
@@ -260,7 +279,7 @@ class _Forwarding:
 
     def __enter__(self) -> _Forwarding:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._got) for number in _FORWARDED}
+            self._before = {number: signal.signal(number, self._got) for number in _heard()}
         return self
 
     def to(self, process: subprocess.Popen[bytes]) -> None:
@@ -271,8 +290,9 @@ class _Forwarding:
 
     def _got(self, number: int, _frame: FrameType | None) -> None:
         self.count += 1
-        if self._process:
-            self._process.send_signal(signal.SIGINT if self.count == 1 else number)
+        passed_on = signal.SIGINT if self.count == 1 else number
+        if self._process and passed_on != signal.SIGHUP:
+            self._process.send_signal(passed_on)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -25,7 +25,10 @@ _NEVER_PASSED: Final = ("TF_CLI_ARGS", "TF_REATTACH_PROVIDERS", "TF_LOG", "TF_AP
 
 
 def find_program(wanted: str, environment: Mapping[str, str], *, product: str = "") -> str:
-    """Return the path of the program: the wanted one, else the first of terraform and tofu on PATH.
+    """Return the absolute path of the program: the wanted one, else the first of terraform and tofu on PATH.
+
+    A relative one is seen from the folder that we are in; terraform is started in others, of which a commit
+    decides what is in them.
 
     ``product`` is which of the two wrote the plan, where that is known; it then comes first.
 
@@ -35,7 +38,7 @@ def find_program(wanted: str, environment: Mapping[str, str], *, product: str = 
     for name in (wanted,) if wanted else programs:
         found = shutil.which(name, path=environment.get("PATH"))
         if found:
-            return found
+            return os.path.abspath(found)
     raise TerraformFailed(
         f"{wanted or 'terraform (or tofu)'} is not on PATH.",
         hint="Install it, or make the JSON elsewhere and pass it: `iacgate preview PLANFILE --plan-json plan.json`.",

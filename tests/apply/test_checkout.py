@@ -113,6 +113,29 @@ def test_a_circle_of_links_is_refused(repository: GitRepo) -> None:
         checked_out(repository)
 
 
+@pytest.mark.parametrize("target", ["/etc/passwd", "../../outside", "link", "missing/" * 600])
+def test_a_link_out_of_it_that_no_plan_needs_is_left_out(repository: GitRepo, target: str) -> None:
+    tree(
+        repository,
+        ("120000", b"link", blob(repository, target.encode())),
+        ("120000", b"fine", blob(repository, b"stack/main.tf")),
+        ("40000", b"stack", repository.git("rev-parse", "HEAD:stack")),
+    )
+    folder = checked_out(repository, needs=("stack",))
+    assert (folder / "main.tf").exists()
+    assert not (folder.parent / "link").is_symlink()
+    assert (folder.parent / "fine").read_bytes() == b"a = 1\r\n"
+
+
+@pytest.mark.parametrize("target", ["/etc", "../..", "link"])
+def test_a_link_that_a_plan_needs_leads_out_over_none_that_is_left_out(repository: GitRepo, target: str) -> None:
+    (repository.root / "link").symlink_to(target)
+    (repository.root / "stack" / "in").symlink_to("../link/passwd")
+    repository.commit("ann", empty=True)
+    with pytest.raises(ApplyRefused, match=r"leads out.*stack/in"):
+        checked_out(repository, needs=("stack",))
+
+
 @pytest.mark.parametrize("name", [b"..", b".", b".git", b".GIT", b"a/b", b"", b"x" * 256])
 def test_a_name_that_leads_elsewhere_is_refused(repository: GitRepo, name: bytes) -> None:
     tree(repository, ("100644", name, blob(repository, b"x")))

@@ -108,6 +108,68 @@ def test_other_bytes_are_not_applied(stack: Stack) -> None:
         execute.apply_plan(run, plan, digest(plan), read(plan))
 
 
+def test_what_can_fail_beforehand_fails_before_anything_is_recorded(stack: Stack) -> None:
+    stack.commit({"main.tf": DATA})
+    plan = stack.plan()
+    run = stack.run()
+    execute.initialise(run, read(plan))
+    printed = len(stack.lines)
+    with pytest.raises(ApplyRefused, match="not the one that was approved"):
+        execute.prepare_apply(run, plan, digest(plan + b" "), read(plan))
+    assert not (run.private / "tfplan").exists()
+    prepared = execute.prepare_apply(run, plan, digest(plan), read(plan))
+    assert len(stack.lines) == printed, "nothing was started"
+    assert str(run.environment) not in repr(prepared)
+    assert execute.apply_prepared(prepared).ended.exit_code == 0
+    assert addresses(stack.folder / "terraform.tfstate") == ["terraform_data.a"]
+    assert not (run.private / "tfplan").exists()
+
+
+def test_a_program_that_is_gone_is_said_not_to_have_been_started(stack: Stack) -> None:
+    stack.commit({"main.tf": DATA})
+    plan = stack.plan()
+    prepared = execute.prepare_apply(stack.run(), plan, digest(plan), read(plan))
+    gone = msgspec.structs.replace(prepared.run, program="/nowhere/terraform")
+    with pytest.raises(TerraformFailed, match="could not be started"):
+        execute.apply_prepared(msgspec.structs.replace(prepared, run=gone))
+    assert not prepared.plan.exists()
+
+
+def test_a_plan_that_cannot_be_removed_hides_no_result(stack: Stack) -> None:
+    removes = WAITS.replace("touch begun; until test -e go; do sleep 0.1; done", "rm -f ../../tfplan")
+    stack.commit({"main.tf": removes})
+    assert stack.apply(stack.plan()).ended.exit_code == 0
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+def test_a_state_that_somebody_committed_is_none_that_could_not_be_stored(stack: Stack, kind: str) -> None:
+    stack.commit({"main.tf": DATA})
+    plan = stack.plan()
+    errored = stack.folder / execute.ERRORED
+    if kind == "file":
+        errored.write_text("{}")
+    elif kind == "link":
+        errored.symlink_to("main.tf")
+    else:
+        errored.mkdir()
+        (errored / "a").touch()
+    stack.repository.git("add", "-f", "stack")
+    stack.repository.commit("ann")
+    run = stack.run()
+    with pytest.raises(ApplyRefused, match=r"errored\.tfstate in the stack"):
+        execute.initialise(run, read(plan))
+    assert not stack.lines
+
+
+def test_what_is_elsewhere_or_no_file_is_no_state(stack: Stack) -> None:
+    makes = "mkdir -p other && touch other/errored.tfstate && ln -s main.tf errored.tfstate"
+    body = WAITS.replace("touch begun; until test -e go; do sleep 0.1; done", makes)
+    stack.commit({"main.tf": body})
+    applied = stack.apply(stack.plan())
+    assert applied.ended.exit_code == 0, stack.printed
+    assert applied.errored_state is None
+
+
 def test_a_provider_comes_from_the_lock_file(stack: Stack) -> None:
     stack.commit({"main.tf": DATABASE})
     plan = stack.plan()

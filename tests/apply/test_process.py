@@ -42,6 +42,36 @@ def test_a_long_line_comes_in_pieces(tmp_path: Path) -> None:
     assert b"".join(lines) == b"x" * 200_000 + b"end"
 
 
+@pytest.mark.parametrize("more", [-1, 0, 1])
+@pytest.mark.parametrize("script", ["cat text; echo; echo end", "cat text; sleep 0.3; echo; echo end", "cat text"])
+def test_a_piece_is_the_last_of_its_line_where_it_is_shorter(tmp_path: Path, script: str, more: int) -> None:
+    """So that who takes the pieces knows which belong together, whenever and however they come."""
+    text = b"x" * (2 * process.MAX_LINE + more)
+    (tmp_path / "text").write_bytes(text)
+    lines: list[bytes] = []
+    run(tmp_path, script, lines)
+    found, line = [], b""
+    for piece in lines:
+        line += piece
+        if len(piece) < process.MAX_LINE:
+            found.append(line)
+            line = b""
+    assert found == ([text, b"end"] if "end" in script else [text])
+    assert line == b""
+
+
+def test_a_log_that_cannot_be_read_ends_no_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        def read(self, _size: int) -> bytes:
+            raise OSError(5, "Input/output error")
+
+    follow = process._follow
+    monkeypatch.setattr(process, "_follow", lambda program, _tail, *rest: follow(program, Broken(), *rest))  # type: ignore[arg-type] # a disk that broke
+    ended = run(tmp_path, "echo a; sleep 0.2; touch done; exit 4", [])
+    assert (ended.exit_code, ended.unheard) == (4, "OSError")
+    assert (tmp_path / "done").exists()
+
+
 def test_there_is_nothing_to_read_and_nothing_else_to_see(tmp_path: Path) -> None:
     lines: list[bytes] = []
     run(tmp_path, "cat; env", lines)
@@ -152,7 +182,7 @@ def applying(stack: Stack) -> Iterator[Applying]:
         found.process.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_asked_to_stop_terraform_stores_what_it_has(applying: Applying, number: int) -> None:
     os.kill(applying.process.pid, number)
     output = applying.process.communicate()[0].decode()
@@ -160,6 +190,58 @@ def test_asked_to_stop_terraform_stores_what_it_has(applying: Applying, number: 
     assert "ENDED 1 True" in output
     assert applying.addresses() == {"a": "tainted"}
     assert not (applying.folder / ".terraform.tfstate.lock.info").exists()
+
+
+def test_a_lost_session_asks_once(tmp_path: Path) -> None:
+    """The kernel and the shell may both say so; a program that does not expect it would be dead at once."""
+    script = "trap 'echo stopping' INT; touch begun; until test -e go; do sleep 0.1; done; exit 6"
+    ours = subprocess.Popen(
+        [sys.executable, "-c", RUNNER, str(tmp_path), "sh", "-c", script],
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    )
+    with ours:
+        _wait_for(tmp_path / "begun")
+        os.kill(ours.pid, signal.SIGHUP)
+        while b"stopping" not in (tmp_path / "log").read_bytes() and ours.poll() is None:
+            time.sleep(0.05)
+        os.kill(ours.pid, signal.SIGHUP)
+        time.sleep(0.3)  # for a signal that must not come
+        (tmp_path / "go").touch()
+        assert b"ENDED 6 True" in ours.communicate()[0]
+
+
+def test_under_nohup_a_lost_session_is_nothing(tmp_path: Path) -> None:
+    script = "touch begun; until test -e go; do sleep 0.1; done; exit 6"
+    ours = subprocess.Popen(
+        ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", sys.executable, "-c", RUNNER, str(tmp_path), "sh", "-c", script],
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+    )
+    with ours:
+        _wait_for(tmp_path / "begun")
+        os.kill(ours.pid, signal.SIGHUP)
+        time.sleep(0.3)  # for a signal that must not come
+        (tmp_path / "go").touch()
+        assert b"ENDED 6 False" in ours.communicate()[0]
+
+
+def _wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signals_wait_while_something_is_recorded(number: signal.Signals) -> None:
+    got: list[int] = []
+    before = signal.signal(number, lambda found, _: got.append(found))
+    try:
+        with process.held_signals():
+            os.kill(os.getpid(), number)
+            assert got == []
+        assert got == [number]
+    finally:
+        signal.signal(number, before)
 
 
 def test_killed_we_leave_a_terraform_that_finishes(applying: Applying) -> None:

@@ -76,6 +76,14 @@ def test_the_program_that_wrote_the_plan_comes_first(tmp_path: Path) -> None:
     assert terraform.find_program("", environment, product="opentofu").endswith("tofu")
 
 
+def test_a_relative_program_is_the_one_of_the_folder_we_are_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Terraform is started in the checkout, where the same relative name is a file of the commit."""
+    found = program(tmp_path, "")
+    monkeypatch.chdir(tmp_path)
+    assert terraform.find_program("./fake", {"PATH": "/usr/bin"}) == found
+    assert terraform.find_program("fake", {"PATH": "."}) == found
+
+
 def test_preview_makes_the_plan_itself(iacgate: Run, tmp_path: Path) -> None:
     found = terraform_or_skip()
     (tmp_path / "main.tf").write_text(CONFIGURATION)
