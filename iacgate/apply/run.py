@@ -2,7 +2,8 @@
 
 1. the account and the surroundings are those that were approved
 2. a fresh checkout of the commit that was gated; the lock file and the providers are the plan's
-3. the state is the one that the plan was made from; where it moved without the gate, that is recorded
+3. the state is the one that the plan was made from, also as it stands inside the plan file; where it moved without the
+   gate, that is recorded
 4. the intent is recorded: without that, nothing is applied
 5. terraform applies exactly this file
 6. how it ended is recorded, with the log, the state, and whether a new plan is empty; what cannot be stored waits
@@ -24,6 +25,7 @@ import msgspec
 from iacgate.apply import account, backend, cliconfig, execute, surroundings
 from iacgate.apply.checkout import checkout
 from iacgate.apply.log import Log
+from iacgate.apply.priorstate import check_prior_state
 from iacgate.apply.process import Ended, held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
@@ -125,15 +127,18 @@ def apply(
     """
     with _private() as private:
         run = _prepared(order, options, environment, private, log, note)
-        before = _live(order, run)
+        pulled = backend.pull(order.plan_file, run.program, run.environment, run.private, run.operators)
+        before = pulled.state
         noted = _note_earlier(order, before, append, note)
         _check_state(order.plan_file, before)
+        check_prior_state(order.plan_file, pulled.data)
         note("Installing what the lock file names ...")
         execute.initialise(run, order.plan_file)
+        prepared = execute.prepare_apply(run, order.plan, order.sha256, order.plan_file)
         order.check_again()
         append(_intent(order, before, order.decision + noted + 1))
         note(f"Applying, as run {order.run} ...")
-        return _from_here_on(order, options, run, before, append, note, log)
+        return _from_here_on(order, options, prepared, before, append, note, log)
 
 
 @contextlib.contextmanager
@@ -188,10 +193,6 @@ def _check_account(wanted: str, child: Mapping[str, str], note: Callable[[str], 
             f"The credentials are for the account {found}, and the stack is in {wanted}.",
             hint="Sign in to the account that stacks.yaml names.",
         )
-
-
-def _live(order: Order, run: execute.Run) -> backend.LiveState:
-    return backend.live_state(order.plan_file, run.program, run.environment, run.private, run.operators)
 
 
 def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: Callable[[str], None]) -> int:
@@ -307,25 +308,25 @@ def _intent(order: Order, live: backend.LiveState, expected: int) -> Draft:
 def _from_here_on(
     order: Order,
     options: Options,
-    run: execute.Run,
+    prepared: execute.Prepared,
     before: backend.LiveState,
     append: Append,
     note: Callable[[str], None],
     log: Log,
 ) -> Outcome:
     """Do 5 and 6."""
-    done = _applied(order, run)
+    done = _applied(prepared)
     with held_signals():
-        return _recorded(order, options, run, before, append, note, log, done)
+        return _recorded(order, options, prepared.run, before, append, note, log, done)
 
 
-def _applied(order: Order, run: execute.Run) -> execute.Applied:
+def _applied(prepared: execute.Prepared) -> execute.Applied:
     """Let terraform apply; where it was not even started, that is how it ended."""
     started = now()
     try:
-        return execute.apply_plan(run, order.plan, order.sha256, order.plan_file)
+        return execute.apply_prepared(prepared)
     except IacgateError as error:
-        run.on_line(f"Terraform was not started: {error.message}".encode())
+        prepared.run.on_line(f"Terraform was not started: {error.message}".encode())
         return execute.Applied(Ended(-1, started, now()))
 
 
