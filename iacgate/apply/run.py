@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,89 +25,20 @@ import msgspec
 from iacgate.apply import account, backend, cliconfig, execute, surroundings
 from iacgate.apply.checkout import checkout
 from iacgate.apply.log import Log
+from iacgate.apply.order import Options, Order, Outcome
 from iacgate.apply.priorstate import check_prior_state
 from iacgate.apply.process import Ended, held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
 from iacgate.evidence.advance import after_bypass, after_failure, after_intent, ends
 from iacgate.evidence.born import secrets_of_state
-from iacgate.evidence.entry import Actor, Intent, Seen, Settings, State
+from iacgate.evidence.entry import Actor, Intent, Seen, State
 from iacgate.evidence.ledger import Draft, Receipt
 from iacgate.plan.saved import PlanFile
 from iacgate.shell.clock import now
-from iacgate.shell.git import Repository
 from iacgate.shell.terraform import find_program
 
 _LONGEST: Final = 500
-FAILED: Final = 20
-NOT_STORED: Final = 21
-NOT_EMPTY: Final = 22
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be applied, and what was decided about it.
-
-    ``plan`` are the bytes of the plan file, ``sha256`` their digest; ``repository`` is at the commit that was gated,
-    ``places`` are the folders that the plan was made from; ``operators`` is the stack's folder as the operator has it.
-    ``decision`` is the number of the entry that let it pass, ``allowed`` is false where the policy only observes;
-    ``statements`` are the approvals, until when each could count; ``check_again`` raises where it is not allowed any
-    more. ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
-    """
-
-    run: str
-    stack: str
-    change: str
-    tree: str
-    account: str
-    plan: bytes
-    sha256: str
-    plan_file: PlanFile
-    fingerprint: str
-    repository: Repository
-    places: tuple[str, ...]
-    operators: Path
-    decision: int
-    statements: dict[str, str]
-    allowed: bool
-    check_again: Callable[[], None]
-    seen: Seen | None
-    unfinished: Intent | None
-    actor: Actor
-    settings: Settings
-    tool: dict[str, str]
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What the operator says: the program, what terraform sees, and which role it takes on.
-
-    ``providers`` are the source addresses that are allowed, ``None`` for all that the lock file names.
-    """
-
-    program: str = ""
-    cli_config: Path | None = None
-    allow: tuple[str, ...] = ()
-    providers: tuple[str, ...] | None = None
-    role: str = ""
-    verify: bool = True
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How it ended, with the redacted log; ``stored`` is the entry about it, ``None`` where it could not be stored."""
-
-    result: Result
-    log: bytes
-    stored: Receipt | None
-    problem: str = ""
-
-    @property
-    def exit_code(self) -> int:
-        """20 where it failed, 21 where that is not on record, 22 where something is left to do, else 0."""
-        if self.stored is None:
-            return NOT_STORED
-        if self.result.event == "failed":
-            return FAILED
-        return 0 if self.result.fresh in ("empty", "not asked") else NOT_EMPTY
-
 
 Append = Callable[[Draft], Receipt]
 """Appends to the stack's chain."""
@@ -125,7 +56,8 @@ def apply(
 
     Raises :class:`IacgateError` where nothing was applied.
     """
-    with _private() as private:
+    keep: list[Path] = []
+    with _private(keep) as private:
         run = _prepared(order, options, environment, private, log, note)
         pulled = backend.pull(order.plan_file, run.program, run.environment, run.private, run.operators)
         before = pulled.state
@@ -138,17 +70,20 @@ def apply(
         order.check_again()
         append(_intent(order, before, order.decision + noted + 1))
         note(f"Applying, as run {order.run} ...")
-        return _from_here_on(order, options, prepared, before, append, note, log)
+        with held_signals():  # terraform gets those that come while it runs
+            done = _applied(prepared)
+            keep += [done.errored_state] if done.errored_state else []
+            return _recorded(order, options, run, before, append, note, log, done)
 
 
 @contextlib.contextmanager
-def _private() -> Iterator[Path]:
-    """Yield a folder of ours alone; it stays where terraform left a state in it that it could not store."""
+def _private(keep: Sequence[Path]) -> Iterator[Path]:
+    """Yield a folder of ours alone; it stays where something is to be kept: a state that could not be stored."""
     folder = Path(tempfile.mkdtemp(prefix="iacgate-apply-"))
     try:
         yield folder
     finally:
-        if not any(folder.rglob(execute.ERRORED)):
+        if not keep:
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -303,21 +238,6 @@ def _intent(order: Order, live: backend.LiveState, expected: int) -> Draft:
         },
         advance=advance,
     )
-
-
-def _from_here_on(
-    order: Order,
-    options: Options,
-    prepared: execute.Prepared,
-    before: backend.LiveState,
-    append: Append,
-    note: Callable[[str], None],
-    log: Log,
-) -> Outcome:
-    """Do 5 and 6."""
-    done = _applied(prepared)
-    with held_signals():
-        return _recorded(order, options, prepared.run, before, append, note, log, done)
 
 
 def _applied(prepared: execute.Prepared) -> execute.Applied:

@@ -14,7 +14,7 @@ import click
 from iacgate import canonical
 from iacgate.apply import run as applying
 from iacgate.apply.log import Log
-from iacgate.apply.run import Options, Order, Outcome
+from iacgate.apply.order import Options, Order, Outcome
 from iacgate.apply.spool import Where, keep, spool_folder, waiting
 from iacgate.approval import envelope, statement
 from iacgate.cli.changes import Change
