@@ -30,7 +30,7 @@ from iacgate.shell.gatekey import gate_signer
 _AT_ONCE = 16
 
 
-@click.command("checkpoint", short_help="Sign where every chain has arrived, in a few lines.")
+@click.command("checkpoint")
 @ledger_option
 @ledger_options
 @click.option(
@@ -64,7 +64,7 @@ def command(*, name: str, gate_key: str, output: Path | None, config: str, trust
         sys.stdout.flush()
 
 
-@click.command("repair", short_help="Record what somebody did to a chain; the gate works again.")
+@click.command("repair")
 @click.argument("stack", metavar="STACK")
 @click.option("--reason", required=True, metavar="TEXT", help="What happened, as far as you know.")
 @ledger_option

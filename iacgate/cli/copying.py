@@ -18,7 +18,7 @@ DIFFERENT = 4
 """The exit code where the copy lacks something, or holds something else."""
 
 
-@click.command("copy", short_help="Copy a ledger to another folder or bucket.")
+@click.command("copy")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 def command(*, source: str, target: str) -> int:

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Final
 
 import click
 
+from iacgate.cli.lazy import LazyGroup
+
 _COMMANDS: Final = {
-    "verify": "iacgate.cli.verifying:command",
-    "list": "iacgate.cli.showing:list_entries",
-    "show": "iacgate.cli.showing:show",
-    "export": "iacgate.cli.exporting:command",
-    "copy": "iacgate.cli.copying:command",
-    "checkpoint": "iacgate.cli.checkpoints:command",
-    "repair": "iacgate.cli.checkpoints:repair_chain",
-    "push": "iacgate.cli.push:command",
+    "verify": ("iacgate.cli.verifying", "Verify everything in a ledger, and say what does not hold."),
+    "list": ("iacgate.cli.showing:list_entries", "List entries, the newest first."),
+    "show": ("iacgate.cli.showing:show", "Show an entry, or all of a change, in words."),
+    "export": ("iacgate.cli.exporting", "Write all about a change for an auditor, with a page."),
+    "copy": ("iacgate.cli.copying", "Copy a ledger to another folder or bucket."),
+    "checkpoint": ("iacgate.cli.checkpoints", "Sign where every chain has arrived, in a few lines."),
+    "repair": ("iacgate.cli.checkpoints:repair_chain", "Record what somebody did to a chain; the gate works again."),
+    "push": ("iacgate.cli.push", "Store the results of applies that could not be stored."),
 }
-"""Name of a command: its module and its name there, imported only when it is called."""
 
 
-class Commands(click.Group):
-    """A group that imports a command when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names of the commands in the order of a user's way."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        """Return a command, importing its module."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _, attribute = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-
-@click.group(cls=Commands)
+@click.group(cls=LazyGroup, lazy=_COMMANDS)
 def command() -> None:
     """Look at a ledger, verify it by nobody's word, and take it elsewhere.
 

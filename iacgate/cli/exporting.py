@@ -22,7 +22,7 @@ _FIRST_DAY: Final = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip can have: the same export gives the same bytes."""
 
 
-@click.command("export", short_help="Write all about a change for an auditor, with a page.")
+@click.command("export")
 @click.argument("change", metavar="CHANGE")
 @ledger_option
 @click.option(

@@ -26,7 +26,7 @@ _MAX_SHOWN = 64 << 20
 """Bytes of a decision that is shown in words."""
 
 
-@click.command("list", short_help="List entries, the newest first.")
+@click.command("list")
 @ledger_option
 @click.option("--stack", default=None, metavar="NAME", help="Only this stack's chain; @ledger for the ledger's own.")
 @click.option("--change", default="", metavar="ID", help="Only entries about this change.")
@@ -82,7 +82,7 @@ def _not_shown(older: int, others: int) -> Iterator[str]:
         yield f"{others:,} keys hold no entry that a gate sealed: `iacgate evidence verify` says why."
 
 
-@click.command("show", short_help="Show an entry, or all of a change, in words.")
+@click.command("show")
 @click.argument("entry", metavar="STACK/NUMBER|DIGEST|CHANGE")
 @ledger_option
 @click.option("--piece", default="", metavar="NAME", help="Write something that the entry refers to, as it is.")

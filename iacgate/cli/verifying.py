@@ -34,7 +34,7 @@ class Place(msgspec.Struct, frozen=True):
     export: Export | None = None
 
 
-@click.command("verify", short_help="Verify everything in a ledger, and say what does not hold.")
+@click.command("verify")
 @click.option("--ledger", default="", metavar="DIR|s3://...", help="The ledger: a folder or a bucket.")
 @click.option("--offline", default="", metavar="DIR", help="A copy or an export in a folder, instead of the ledger.")
 @click.option("--stack", default=None, metavar="NAME", help="Only this stack's chain, and the ledger's own.")
