@@ -16,7 +16,6 @@ from msgspec import UNSET
 
 from iacgate import canonical
 from iacgate.conditions.values import Hidden
-from iacgate.plan import statedigest
 from iacgate.plan.reader import Plan
 
 _MEMBERS: Final = (
@@ -73,6 +72,8 @@ def fingerprint(plan: Plan, plan_file: PlanFile | None) -> Fingerprint:
 
 
 def _file_components(plan_file: PlanFile) -> dict[str, str]:
+    from iacgate.plan import statedigest  # noqa: PLC0415 - only plan files need it
+
     backend = [plan_file.backend_type, plan_file.workspace, _plain(plan_file.backend_config)]
     options: list[Any] = [plan_file.mode, plan_file.targets, plan_file.excludes, plan_file.force_replace]
     options += [plan_file.action_targets, plan_file.apply_time_variables]
