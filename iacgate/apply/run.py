@@ -22,7 +22,7 @@ from typing import Final
 
 import msgspec
 
-from iacgate.apply import account, backend, cliconfig, execute, surroundings
+from iacgate.apply import account, backend, cliconfig, entries, execute, surroundings
 from iacgate.apply.checkout import checkout
 from iacgate.apply.log import Log
 from iacgate.apply.order import Options, Order, Outcome
@@ -30,9 +30,8 @@ from iacgate.apply.priorstate import check_prior_state
 from iacgate.apply.process import Ended, held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
-from iacgate.evidence.advance import after_bypass, after_failure, after_intent, ends
 from iacgate.evidence.born import secrets_of_state
-from iacgate.evidence.entry import Actor, Intent, Seen, State
+from iacgate.evidence.entry import Seen
 from iacgate.evidence.ledger import Draft, Receipt
 from iacgate.plan.saved import PlanFile
 from iacgate.shell.clock import now
@@ -68,7 +67,7 @@ def apply(
         execute.initialise(run, order.plan_file)
         prepared = execute.prepare_apply(run, order.plan, order.sha256, order.plan_file)
         order.check_again()
-        append(_intent(order, before, order.decision + noted + 1))
+        append(entries.intent(order, before, order.decision + noted + 1))
         note(f"Applying, as run {order.run} ...")
         with held_signals():  # terraform gets those that come while it runs
             done = _applied(prepared)
@@ -134,7 +133,7 @@ def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: C
     """3: record an apply that died, or that the state moved since the gate saw it; return how many entries it took."""
     if order.unfinished:
         note(f"The run {order.unfinished.run} began to apply, and nobody knows how it ended. That is recorded.")
-        append(_interrupted(order, order.unfinished, live))
+        append(entries.interrupted(order, order.unfinished, live))
         return 1
     last = order.seen
     if last is None or not live.exists:  # a state that is gone is refused, and is no state that somebody moved
@@ -143,24 +142,8 @@ def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: C
     if not moved and (not last.digest or not live.digest or last.digest == live.digest):
         return 0
     note(f"The state moved without the gate: from serial {last.serial} to {live.serial}. That is recorded.")
-    append(bypass(order.stack, order.actor, last, Seen(live.lineage, live.serial, live.digest)))
+    append(entries.bypass(order.stack, order.actor, last, Seen(live.lineage, live.serial, live.digest)))
     return 1
-
-
-def bypass(stack: str, actor: Actor, last: Seen, seen: Seen) -> Draft:
-    """Return the entry that says that a state moved since the gate saw it last."""
-    return Draft(
-        event="bypassed",
-        stack=stack,
-        actor=actor,
-        details={
-            "beforeLineage": last.lineage,
-            "beforeSerial": last.serial,
-            "afterLineage": seen.lineage,
-            "afterSerial": seen.serial,
-        },
-        advance=lambda state, *_: after_bypass(state, seen),
-    )
 
 
 def _check_state(plan: PlanFile, live: backend.LiveState) -> None:
@@ -180,64 +163,6 @@ def _check_state(plan: PlanFile, live: backend.LiveState) -> None:
             f"The state is not the one that the plan was made from: it has {what}, and the plan serial {plan.serial}.",
             hint="Plan again; an identical plan keeps its approvals.",
         )
-
-
-def _interrupted(order: Order, intent: Intent, live: backend.LiveState) -> Draft:
-    """Return the entry about an apply of which nobody knows how it ended: what the state is by now."""
-    seen = Seen(live.lineage, live.serial, live.digest)
-
-    def advance(state: State, sequence: int, instant: str) -> State:  # noqa: ARG001 - the signature of a draft's
-        ends(state, intent.run)
-        return after_failure(state, intent.change, intent.fingerprint, seen, intent.used)
-
-    return Draft(
-        event="interrupted",
-        stack=order.stack,
-        change=intent.change,
-        actor=order.actor,
-        details={
-            "run": intent.run,
-            "afterExists": live.exists,
-            "afterLineage": live.lineage,
-            "afterSerial": live.serial,
-            "afterDigest": live.digest,
-        },
-        advance=advance,
-    )
-
-
-def _intent(order: Order, live: backend.LiveState, expected: int) -> Draft:
-    """Return 4, which has the number that was expected: nobody recorded anything since the decision."""
-
-    def advance(state: State, sequence: int, instant: str) -> State:
-        if sequence != expected:
-            raise ApplyRefused(
-                "Something else was recorded for this stack since it was decided.",
-                hint="Run it again: it is gated anew.",
-            )
-        intent = Intent(order.change, order.run, order.fingerprint, order.statements, instant, sequence)
-        return after_intent(state, intent, allowed=order.allowed)
-
-    return Draft(
-        event="intended",
-        stack=order.stack,
-        change=order.change,
-        commit=order.repository.commit,
-        tree=order.tree,
-        actor=order.actor,
-        settings=order.settings,
-        tool=order.tool,
-        details={
-            "run": order.run,
-            "decision": order.decision,
-            "beforeExists": live.exists,
-            "beforeLineage": live.lineage,
-            "beforeSerial": live.serial,
-            "beforeDigest": live.digest,
-            "beforeVersion": live.version_id,
-        },
-        advance=advance,
-    )
 
 
 def _applied(prepared: execute.Prepared) -> execute.Applied:
