@@ -31,5 +31,5 @@ def check_prior_state(plan_file: PlanFile, live: bytes) -> None:
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         raise ApplyRefused(
             f"The state inside the plan is not the state that is there, and the plan does not say why: {named}{more}.",
-            hint="Plan again. Where that says the same, find out who changed the plan file.",
+            hint="Plan again. Where that says the same, apply a `-refresh-only` plan, or ask who changed the file.",
         )

@@ -23,7 +23,10 @@ from iacgate.errors import PlanUnreadable
 from iacgate.plan.addressing import instance_keys
 from iacgate.plan.likeness import compare_values, decode
 from iacgate.plan.saved import FileChange, FileOutput, PlanFile
-from iacgate.plan.statefile import Entry, Key, Output, State, is_managed, read_state, show_key
+from iacgate.plan.statefile import Entry, Instance, Key, Output, State, is_managed, read_state, show_key
+
+_DESTROY: Final = "destroy"
+"""The mode of plans that show no drift: it is in what they say that they delete."""
 
 _WRAPPED: Final = {"value", "type"}
 Claims = dict[Key, FileChange]
@@ -56,7 +59,8 @@ def _objects(plan_file: PlanFile, planned: State, now: State) -> Iterator[str]:
             continue
         origin = _origin(key, drift.get(key) or changes.get(key), now)
         was = now.instances.get(origin)
-        if origin in seen or not _explained(entry, was, drift.get(key), changes.get(key), retyped=origin[2] != key[2]):
+        anew = origin[2] != key[2] or plan_file.mode == _DESTROY
+        if origin in seen or not _explained(entry, was, drift.get(key), changes.get(key), anew=anew):
             yield show_key(key)
         seen.add(origin)
     gone = set(_gone(plan_file.drift))
@@ -86,7 +90,7 @@ def _origin(key: Key, change: FileChange | None, now: State) -> Key:
 
 
 def _explained(
-    entry: Entry, was: Entry | None, drift: FileChange | None, change: FileChange | None, *, retyped: bool
+    entry: Entry, was: Entry | None, drift: FileChange | None, change: FileChange | None, *, anew: bool
 ) -> bool:
     if was is None:
         return change is not None and change.importing is not None and _is(change.before, entry)
@@ -95,14 +99,14 @@ def _explained(
         return False
     if drift is not None and drift.actions not in {("no-op",), ("delete",)} and _is(drift.after, entry):
         return True
-    other_schema = retyped or _version(ours.schema_version) > _version(theirs.schema_version)
-    if other_schema and change is not None and _is(change.before, entry):
+    newer = _version(ours.schema_version) > _version(theirs.schema_version)
+    if not newer and not _marks(theirs) <= _marks(ours):
+        return False
+    if (anew or newer) and change is not None and _is(change.before, entry):
         return True
-    marks = {bytes(path) for path in theirs.sensitive_attributes or ()}
     return (
         ours.schema_version == theirs.schema_version
         and ours.attributes_flat == theirs.attributes_flat
-        and marks <= {bytes(path) for path in ours.sensitive_attributes or ()}
         and _same_raw(ours.identity, theirs.identity)
         and _same_attributes(ours.attributes, theirs.attributes)
     )
@@ -111,6 +115,10 @@ def _explained(
 def _same_provider(entry: Entry, was: Entry, *changes: FileChange | None) -> bool:
     names = {was.provider, *(change.provider for change in changes if change is not None)}
     return entry.provider in names and entry.instance.instance_provider in {was.instance.instance_provider, *names}
+
+
+def _marks(instance: Instance) -> set[bytes]:
+    return {bytes(path) for path in instance.sensitive_attributes or ()}
 
 
 def _version(found: int | UnsetType) -> int:
@@ -196,6 +204,6 @@ def _changes(ours: Output | None, change: FileOutput | None) -> bool:
     if change is None or change.actions == ("no-op",):
         return False
     if ours is None or isinstance(ours.value, UnsetType):
-        return change.actions == ("delete",)
+        return change.after is None  # Terraform takes an output away that is null
     same = compare_values(change.after, _strict(ours.value))
     return same.same and not same.unknowns and (ours.sensitive or not change.sensitive)
