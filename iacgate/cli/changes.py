@@ -72,7 +72,7 @@ class Change:
                 hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
             )
         self._type: ChangeType = asked.change_type or (said.change_type if said else "normal")
-        found = (self.assessment.severity, *((said.severity,) if said else ()))
+        found = (self.assessment.severity, *((said.severity,) if said else ()), *_rewrites_state(loaded))
         self.severity = max(found, key=lambda severity: severity.rank)
         self.demand = self._environment.demand(self.severity, self._type)
         self.around, self.repository = look_around(loaded, said, self._environment.generated, placed.variables)
@@ -180,6 +180,15 @@ class Change:
             deployers=self._deployers,
             trusted=self._trusted,
         )
+
+
+def _rewrites_state(loaded: Loaded) -> tuple[Severity, ...]:
+    """Return the severity of a plan that only writes into the state what its planner says that it saw.
+
+    Nothing can be held against that but somebody's eyes, and what comes next is planned from it.
+    """
+    file = loaded.plan_file
+    return (Severity.MEDIUM,) if file and file.mode == "refresh-only" and file.drift else ()
 
 
 def _dropped(recorder: Recorder | None, change: str, received: list[Received]) -> list[Received]:

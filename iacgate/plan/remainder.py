@@ -83,7 +83,10 @@ def _covered(whole: Any, unknown: Any, rest: Any, still: Any) -> bool:
 def _covered_object(
     whole: dict[str, Any], unknown: dict[str, Any], rest: dict[str, Any], still: dict[str, Any]
 ) -> bool:
-    names = whole.keys() | unknown.keys() | rest.keys() | still.keys()
+    known = {name for name in whole.keys() | rest.keys() if unknown.get(name) is not True}
+    if any((name in whole) != (name in rest) for name in known):  # what is absent is not null
+        return False
+    names = known | unknown.keys() | still.keys()
     return all(_covered(whole.get(name), unknown.get(name), rest.get(name), still.get(name)) for name in names)
 
 
