@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -535,7 +536,26 @@ def test_no_covered_text_is_left_anywhere_and_the_rules_find_the_same(
     values_only = covered_values(before, old) | covered_values(later, new)
     assert not holds(stored, values_only)
     assert redacted_plan(stored, KEY) == stored
-    same(judged(plan), judged(stored))
+    hidden = survey(read_plan(plan, "plan")).secrets
+    if collapse(before, hidden) or collapse(
+        later, hidden
+    ):  # two keys are shown as one, and which of them is left varies
+        same(without_differences(judged(plan)), without_differences(judged(stored)))
+    else:
+        same(judged(plan), judged(stored))
+
+
+def collapse(value: Any, hidden: Collection[str]) -> bool:
+    """Return whether an object has several keys that are hidden, so that a person sees one."""
+    if isinstance(value, dict):
+        several = sum(any(secret in key for secret in hidden) for key in value) > 1
+        return several or any(collapse(item, hidden) for item in value.values())
+    return isinstance(value, list) and any(collapse(item, hidden) for item in value)
+
+
+def without_differences(assessment: Assessment) -> Assessment:
+    changes = tuple(msgspec.structs.replace(change, differences=()) for change in assessment.changes)
+    return msgspec.structs.replace(assessment, changes=changes)
 
 
 def covered_values(value: Any, mask: Any) -> set[str]:
