@@ -192,8 +192,8 @@ def _recorded(  # noqa: PLR0913, PLR0917 - all of it is what is recorded
         after = pulled.state
         if pulled.data:
             log.learn(secrets_of_state(pulled.data))
-    except IacgateError as error:
-        note(f"The state could not be read afterwards: {error.message}")
+    except (IacgateError, OSError) as error:
+        note(f"The state could not be read afterwards: {_problem(error)}")
         log.distrust()
     if done.errored_state is not None:
         _learn_from(done.errored_state, log)
@@ -229,8 +229,16 @@ def _recorded(  # noqa: PLR0913, PLR0917 - all of it is what is recorded
     text = log.kept()
     try:
         return Outcome(result, text, append(result.draft(text)))
-    except IacgateError as error:
-        return Outcome(result, text, None, error.message)
+    except (IacgateError, OSError) as error:
+        return Outcome(result, text, None, _problem(error))
+
+
+def _problem(error: IacgateError | OSError) -> str:
+    """Return what went wrong after an apply: a full disk, too, is told and not raised."""
+    if isinstance(error, IacgateError):
+        return error.message
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or type(error).__name__}."
 
 
 def _learn_from(state: Path, log: Log) -> None:
