@@ -53,3 +53,23 @@ def seconds(text: str) -> int:
     days = before * 365 + before // 4 - before // 100 + before // 400 - 719162
     days += _DAYS[month - 1] + (leap and month > 2) + day - 1
     return ((days * 24 + hour) * 60 + minute) * 60 + second
+
+
+def at(count: int) -> str:
+    """Return the instant that is so many seconds after the beginning of 1970; raises ``ValueError`` after 9999."""
+    days, rest = divmod(count, 86_400)
+    year = 1970 + days // 366  # never too late, and a few years early at most
+    while year < 9999 and _first_day(year + 1) <= days:
+        year += 1
+    day, month = days - _first_day(year), 1
+    while month < 12 and day >= _length(year, month):
+        day -= _length(year, month)
+        month += 1
+    if not 0 <= day < _length(year, month) or year > 9999:
+        raise ValueError("no instant")
+    return f"{year:04d}-{month:02d}-{day + 1:02d}T{rest // 3600:02d}:{rest // 60 % 60:02d}:{rest % 60:02d}Z"
+
+
+def _first_day(year: int) -> int:
+    """Return how many days of 1970 and later come before a year."""
+    return seconds(f"{year:04d}-01-01T00:00:00Z") // 86_400 if year <= 9999 else 10**9

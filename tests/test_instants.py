@@ -18,6 +18,7 @@ def test_the_text_compares_as_the_time_does(one: datetime, other: datetime) -> N
     assert instants.seconds(first) == int(one.replace(tzinfo=UTC).timestamp())
     assert (first < second) is (one < other)
     assert instants.first_of(first) == instants.last_of(first) == first
+    assert instants.at(instants.seconds(first)) == first
 
 
 @pytest.mark.parametrize(
@@ -45,3 +46,10 @@ def test_a_day_has_a_first_and_a_last_instant() -> None:
     assert instants.first_of("2027-01-31") == "2027-01-31T00:00:00Z"
     assert instants.last_of("2027-01-31") == "2027-01-31T23:59:59Z"
     assert not instants.is_date("2027-1-31")
+
+
+def test_after_the_last_year_there_is_no_instant() -> None:
+    last = instants.seconds("9999-12-31T23:59:59Z")
+    assert instants.at(last) == "9999-12-31T23:59:59Z"
+    with pytest.raises(ValueError, match="no instant"):
+        instants.at(last + 1)
