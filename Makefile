@@ -11,7 +11,7 @@ WORKERS ?= auto
 FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/test_corpus.py --deselect=tests/risk/test_packs.py \
 	--ignore=tests/cli/test_faults.py --ignore=tests/cli/test_kills.py --ignore=tests/evidence/test_s3faults.py
 
-.PHONY: help demo test lint bench rules judge schemas goldens fixtures wheel clean
+.PHONY: help demo test lint coverage bench rules judge schemas goldens fixtures wheel clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,11 +22,13 @@ demo: $(RUNTIME) ## Judge plans, have one approved and applied, and check what c
 test: $(DEV) ## Run every test
 	@$(PY) -m pytest -n $(WORKERS) $(ARGS)
 
-lint: $(DEV) ## ruff, mypy --strict, import-linter, and coverage of the fast tests
+lint: $(DEV) ## ruff, mypy --strict, import-linter
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
+
+coverage: $(DEV) ## Which lines the fast tests reach: 90 of 100 at least
 	@rm -f .coverage .coverage.*
 	@$(PY) -m coverage run -m pytest -q -n $(WORKERS) $(FAST)
 	@$(PY) -m coverage combine -q
