@@ -46,6 +46,13 @@ class SettingsInvalid(IacgateError):
     code = "settings-invalid"
 
 
+class RecordInvalid(IacgateError):
+    """The record of a change is not of the form, or contradicts itself."""
+
+    code = "record-invalid"
+    exit_code = 14
+
+
 class KeyInvalid(IacgateError):
     """A public key is malformed, of a kind that is not accepted, or too weak."""
 

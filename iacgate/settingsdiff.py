@@ -16,7 +16,7 @@ from iacgate.policy.demands import Demand
 from iacgate.policy.environments import ALWAYS, Environment, Policy, read_policy
 from iacgate.policy.stacks import Stack, read_stacks
 from iacgate.risk.suppressions import Suppression, read_suppressions
-from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
+from iacgate.vocabulary import CHANGE_TYPES, RECORD_PARTS, ChangeType, Severity
 
 _NAMED = ("people.yaml", "policy.yaml", "stacks.yaml", "suppressions.yaml")
 
@@ -116,19 +116,25 @@ def _policy(before: Policy, after: Policy) -> Iterator[str]:
             yield f"  the environment {name} is new ({new.tier})"
         if name not in after.environments:
             yield f"! the environment {name} is gone"
-        if old.tier != new.tier:
-            yield f"{_mark(new.tier == 'other')} {name}: the tier changes from {old.tier} to {new.tier}"
-        if old.shift != new.shift:
-            yield f"{_mark(new.shift < old.shift)} {name}: findings weigh {new.shift:+d} instead of {old.shift:+d}"
-        yield from (f"! {name}: {rule} no longer keeps its weight" for rule in sorted(set(old.keep) - set(new.keep)))
-        yield from _denied(name, old.deny, new.deny)
-        for change_type in CHANGE_TYPES:
-            yield from _demands(name, old, new, change_type)
-        yield from _deployers(name, old.deployers, new.deployers)
-        yield from _packs(name, old.packs, new.packs)
-        if old.json_only != new.json_only:
-            word = "may" if new.json_only else "may no longer"
-            yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
+        yield from _environment(name, old, new)
+
+
+def _environment(name: str, old: Environment, new: Environment) -> Iterator[str]:
+    if old.tier != new.tier:
+        yield f"{_mark(new.tier == 'other')} {name}: the tier changes from {old.tier} to {new.tier}"
+    if old.shift != new.shift:
+        yield f"{_mark(new.shift < old.shift)} {name}: findings weigh {new.shift:+d} instead of {old.shift:+d}"
+    yield from (f"! {name}: {rule} no longer keeps its weight" for rule in sorted(set(old.keep) - set(new.keep)))
+    yield from _denied(name, old.deny, new.deny)
+    for change_type in CHANGE_TYPES:
+        yield from _demands(name, old, new, change_type)
+    yield from _deployers(name, old.deployers, new.deployers)
+    yield from _packs(name, old.packs, new.packs)
+    if old.json_only != new.json_only:
+        word = "may" if new.json_only else "may no longer"
+        yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
+    if old.ticket != new.ticket:
+        yield f"{_mark(bool(old.ticket))} {name}: a ticket looks like {new.ticket or 'anything'}"
 
 
 def _denied(name: str, old: Severity | None, new: Severity | None) -> Iterator[str]:
@@ -160,6 +166,10 @@ def _demand(where: str, asked: Demand, asks: Demand) -> Iterator[str]:
     if asks.signed_commits != asked.signed_commits:
         word = "every commit must be signed" if asks.signed_commits else "commits need no signature"
         yield f"{_mark(asked.signed_commits)} {where}: {word}"
+    for part in RECORD_PARTS:
+        if (part in asked.record) != (part in asks.record):
+            word = "must say" if part in asks.record else "need not say"
+            yield f"{_mark(part in asked.record)} {where}: the record {word} its {part}"
 
 
 def _seats(where: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterator[str]:

@@ -76,6 +76,11 @@ def convert(data: bytes, kind: type[T], file: str, problem: type[IacgateError], 
         raise problem(f"{file}, line {line}: {_PATH.sub('', text)}{_where(found)}.", hint=hint) from error
 
 
+def quoted(text: str) -> str:
+    """Return a text on one line of YAML, between quotation marks, which reads back as the same."""
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=1 << 30).rstrip("\n")
+
+
 def place(data: bytes, file: str, *path: str | int) -> str:
     """Return file and line of what stands at a path, for an error about what it says.
 

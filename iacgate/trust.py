@@ -27,6 +27,9 @@ PREDICATE: Final = "urn:iacgate:bundle:v1"
 SIGNATURES: Final = "trust/"
 """Where signatures stand in the folder of settings; they are about the rest, and not part of it."""
 
+RECORDS: Final = "changes/"
+"""Where the records of changes stand beside the settings: part of what they are about, and not of the settings."""
+
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
@@ -82,10 +85,16 @@ class Bundle(msgspec.Struct, frozen=True):
     files: Mapping[str, bytes] = {}
 
 
+def without_records(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files that are settings or signatures over them."""
+    return {name: data for name, data in files.items() if not name.startswith(RECORDS)}
+
+
 def bundle_digest(files: Mapping[str, bytes]) -> str:
-    """Return the digest of the settings: of every file by name, signatures left out."""
+    """Return the digest of the settings: of every file by name, signatures and records of changes left out."""
+    left_out = (SIGNATURES, RECORDS)
     return canonical.digest_named(
-        {name: canonical.digest(data) for name, data in files.items() if not name.startswith(SIGNATURES)}
+        {name: canonical.digest(data) for name, data in files.items() if not name.startswith(left_out)}
     )
 
 

@@ -35,6 +35,22 @@ ChangeType: TypeAlias = Literal["standard", "normal", "emergency"]
 CHANGE_TYPES: Final[tuple[ChangeType, ...]] = get_args(ChangeType)
 
 
+RecordPart: TypeAlias = Literal[
+    "description",
+    "justification",
+    "ticket",
+    "impact",
+    "security_impact",
+    "testing_plan",
+    "rollback_plan",
+    "schedule",
+    "requested_by",
+]
+"""What a policy may demand of the record of a change."""
+
+RECORD_PARTS: Final[tuple[RecordPart, ...]] = get_args(RecordPart)
+
+
 class Certainty(enum.StrEnum):
     """Whether what a rule looks for is there, or may be there.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.corpus import corpus_folder
 from tests.support.github import FakeGitHub
@@ -20,6 +21,14 @@ from tests.support.sshkeys import make_key
 
 ROOT = Path(__file__).resolve().parents[1]
 PLANS = ROOT / "fixtures" / "plans"
+
+settings.register_profile(
+    "steady",
+    parent=settings.default,
+    deadline=None,  # how fast a machine is says nothing about what is right
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("steady")
 
 Run: TypeAlias = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

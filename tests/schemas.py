@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
+from iacgate.approval.attestation import AttestationStatement
 from iacgate.approval.statement import Statement
+from iacgate.change.record import Record
 from iacgate.cli.doctor import Examined
 from iacgate.evidence.entry import Entry
 from iacgate.people.roster import People
@@ -97,6 +99,7 @@ def _plain(title: str, kind: type) -> Callable[[], dict[str, Any]]:
 
 
 SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
+    "attestation.schema.json": _plain("What somebody signs besides approvals", AttestationStatement),
     "apply.schema.json": _plain("What `iacgate apply --format json` prints", AppliedDocument),
     "change.schema.json": _plain("change.json: what `iacgate submit` says of a plan", Said),
     "decision.schema.json": _plain("What `iacgate gate --format json` prints", Document),
@@ -106,6 +109,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "people.schema.json": people_schema,
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
     "preview.schema.json": preview_schema,
+    "record.schema.json": _plain("iacgate: the record of a change", Record),
     "rule.schema.json": rule_schema,
     "stacks.schema.json": _plain("iacgate: stacks.yaml", Stacks),
     "statement.schema.json": _plain("What an approver signs", Statement),

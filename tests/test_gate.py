@@ -10,16 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iacgate import canonical
-from iacgate.approval.counting import Received
+from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated
-from iacgate.gate import Decision, Inputs, decide
+from iacgate.change.record import Incident, Record, Span
+from iacgate.gate import Circumstances, Decision, Inputs, decide
 from iacgate.policy.demands import DEFAULTS, demanded
 from iacgate.render.decision import as_text
 from iacgate.risk.assessment import Assessment
 from iacgate.vocabulary import Severity
 from tests.risk.test_assess import judge
 from tests.support.approvals import NOW, WANTED, roster, signed, withdrawal
+from tests.support.attested import attested
 
 ROSTER = roster()
 PLAN = judge()
@@ -149,18 +151,105 @@ def test_a_plans_json_alone_is_denied_unless_the_policy_does_with_it() -> None:
     assert codes(decided(plan_file=False, json_only_allowed=True)) == ["seat-missing", "seat-missing"]
 
 
+EMERGENCY = Record(
+    id="chg-1", type="emergency", justification="It is down", emergency=Incident(incident="INC-7", invoker="dave")
+)
+AS_EMERGENCY: dict[str, Any] = {
+    "wanted": msgspec.structs.replace(WANTED, change_type="emergency", record=EMERGENCY.digest),
+    "circumstances": Circumstances(record=EMERGENCY),
+}
+
+
 def test_an_approval_of_one_type_does_not_count_for_another() -> None:
-    emergency = msgspec.structs.replace(WANTED, change_type="emergency")
-    both = (signed("ann"), signed("bob"))
-    decision = decided(*both, wanted=emergency)
+    both = (signed("ann", record=EMERGENCY.digest), signed("bob", record=EMERGENCY.digest))
+    decision = decided(*both, **AS_EMERGENCY)
     assert ({item.code for item in decision.approvals}, decision.change_type) == ({"type"}, "emergency")
-    assert decided(
-        signed("ann", change_type="emergency"), signed("bob", change_type="emergency"), wanted=emergency
-    ).allowed
+    signed_so: dict[str, Any] = {"change_type": "emergency", "record": EMERGENCY.digest}
+    assert decided(signed("ann", **signed_so), signed("bob", **signed_so), **AS_EMERGENCY).allowed
     assert (
-        decided(signed("bob", decision="reject", change_type="standard"), wanted=emergency).reasons[0].code
-        == "rejected"
+        decided(signed("bob", decision="reject", change_type="standard"), **AS_EMERGENCY).reasons[0].code == "rejected"
     )
+
+
+def circumstances(**more: Any) -> dict[str, Any]:
+    record = Record(id="chg-1", **more)
+    return {
+        "circumstances": Circumstances(record=record, ticket="OPS-[0-9]+"),
+        "wanted": msgspec.structs.replace(WANTED, record=record.digest),
+    }
+
+
+RECORDED = msgspec.structs.replace(demanded(DEFAULTS, Severity.NONE), record=("justification", "ticket"))
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, ["record-missing"]),
+        (circumstances(), ["record-part-missing"] * 2),
+        (circumstances(justification="TODO", ticket="OPS-1"), ["record-part-missing"]),
+        (circumstances(justification="It is slow", ticket="17"), ["record-part-missing"]),
+        (circumstances(justification="It is slow", ticket="OPS-1"), []),
+        (circumstances(justification="It is slow", ticket="OPS-1", requested_by="ann@example.com"), []),
+        (circumstances(justification="It is slow", ticket="OPS-1", requested_by="eve"), ["requester-unknown"]),
+    ],
+)
+def test_a_record_says_what_is_demanded(more: dict[str, Any], expected: list[str]) -> None:
+    decision = decided(demand=RECORDED, severity=Severity.NONE, **more)
+    assert (codes(decision), decision.exit_code) == (expected, 14 if expected else 0)
+
+
+def test_without_a_record_the_output_says_all_that_it_must_say_and_how() -> None:
+    (reason,) = decided(demand=RECORDED, severity=Severity.NONE).reasons
+    assert reason.text.endswith("must say: justification, ticket. Write it: iacgate request chg-1")
+
+
+def recorded(now: str = NOW, wanted: Wanted = WANTED, **more: Any) -> list[str]:
+    given_record = Record(**{"id": "chg-1", **more})
+    return codes(
+        decided(severity=Severity.NONE, now=now, wanted=wanted, circumstances=Circumstances(record=given_record))
+    )
+
+
+def test_a_record_is_of_this_change_and_type() -> None:
+    emergency = msgspec.structs.replace(WANTED, change_type="emergency")
+    incident = Incident(incident="INC-7", invoker="eve")
+    assert recorded() == []
+    assert recorded(id="chg-2") == ["record-of-another"]
+    assert recorded(wanted=emergency) == ["record-part-missing", "record-of-another-type"]
+    unjustified = recorded(wanted=emergency, type="emergency", emergency=incident)
+    assert unjustified == ["record-part-missing", "invoker-unknown"]
+    assert codes(decided(severity=Severity.NONE, wanted=emergency)) == ["emergency-unrecorded"]
+
+
+def test_outside_of_its_own_schedule_a_change_waits() -> None:
+    span = Span("2026-11-23T13:00:00Z", "2026-11-23T14:00:00Z")
+    decision = decided(severity=Severity.NONE, circumstances=Circumstances(record=Record(id="chg-1", schedule=span)))
+    assert (codes(decision), decision.exit_code) == (["outside-its-schedule"], 13)
+    assert "from 2026-11-23T13:00:00Z on" in decision.reasons[0].text
+    assert recorded("2026-11-23T13:00:00Z", schedule=span) == []
+
+
+def test_an_approval_is_bound_to_the_record() -> None:
+    record = Record(id="chg-1", justification="It is slow")
+    more: dict[str, Any] = {
+        "wanted": msgspec.structs.replace(WANTED, record=record.digest),
+        "circumstances": Circumstances(record=record),
+    }
+    assert decided(signed("ann", record=record.digest), signed("bob", record=record.digest), **more).allowed
+    (one, other) = decided(signed("ann"), signed("bob", record="9" * 64), **more).approvals
+    assert one.code == other.code == "binding"
+    assert "change record" in one.why
+
+
+def test_what_is_attested_stands_beside_the_approvals_and_fills_no_seat() -> None:
+    decision = decided(
+        signed("ann"), attested("review", "bob", {"cause": "x"}), attested("tests", "bob", {}, key="eve")
+    )
+    assert codes(decision) == ["seat-missing"]
+    found = sorted((item.kind, item.principal, bool(item.why)) for item in decision.attestations)
+    assert found == [("review", "bob", False), ("tests", "bob", True)]
+    assert [item.principal for item in decision.approvals] == ["ann"]
 
 
 INFRA = (frozenset({"infra"}),)

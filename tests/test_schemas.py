@@ -49,7 +49,8 @@ def test_rules_are_valid(path: Any) -> None:
 DESCRIBED = [
     f"{name}.schema.json"
     for name in (
-        "apply change decision doctor entries entry people policy stacks statement suppressions verification".split()
+        "apply attestation change decision doctor entries entry people policy record stacks statement suppressions "
+        "verification".split()
     )
 ]
 

@@ -50,6 +50,11 @@ BEFORE = settings()
             ["! ann: the time of the key "],
         ),
         (settings({**ANN, "emails": []}, BOB), ["! ann: emails changes from ['a@example.com'] to nothing"]),
+        (settings(policy=prod("ticket: OPS-1")), ["  prod: a ticket looks like OPS-1"]),
+        (
+            settings(policy=prod("demands: {high: {seats: {infra: 1, security: 1}, record: [ticket]}}")),
+            [f"  prod, {level}: the record must say its ticket" for level in ("high", "critical")],
+        ),
         (settings(policy=POLICY.replace(b"enforce", b"observe")), ["! the mode changes from enforce to observe"]),
         (settings(policy=POLICY + b"trust: {infra: 1}\n"), ["! a change of settings: 0 security instead of 1"]),
         (settings(policy=POLICY.replace(b"shift: -1", b"shift: -2")), ["! dev: findings weigh -2 instead of -1"]),

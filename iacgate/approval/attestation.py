@@ -32,7 +32,7 @@ class _Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     digest: _Digest
 
 
-class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AttestationPredicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The attestation itself.
 
     ``about`` is the change or the pattern; ``body`` what is said. ``issued`` and ``expires`` are instants that the
@@ -50,13 +50,13 @@ class Predicate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     expires: str
 
 
-class Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class AttestationStatement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An in-toto Statement with this predicate."""
 
     kind: Literal["https://in-toto.io/Statement/v1"] = msgspec.field(name="_type")
     subject: Annotated[list[_Subject], msgspec.Meta(min_length=1, max_length=1)]
     predicate_type: Literal["urn:iacgate:attestation:v1"] = msgspec.field(name="predicateType")
-    predicate: Predicate
+    predicate: AttestationPredicate
 
 
 class NotCounted(msgspec.Struct, frozen=True):
@@ -68,13 +68,13 @@ class NotCounted(msgspec.Struct, frozen=True):
     why: str
 
 
-def encode(kind: About, predicate: Predicate) -> bytes:
+def encode(kind: About, predicate: AttestationPredicate) -> bytes:
     """Return the bytes that are signed.
 
     Raises :class:`StatementInvalid` where they are more than a key in AWS KMS signs at once.
     """
     data = canonical.canonical_json(
-        Statement(
+        AttestationStatement(
             kind="https://in-toto.io/Statement/v1",
             subject=[_Subject(kind, _Digest(_digest(predicate.body)))],
             predicate_type="urn:iacgate:attestation:v1",
@@ -97,7 +97,7 @@ def is_attestation(payload: bytes) -> bool:
     return isinstance(content, dict) and content.get("predicateType") == ATTESTATION
 
 
-def decode(data: bytes) -> Statement:
+def decode(data: bytes) -> AttestationStatement:
     """Return the attestation in a verified envelope.
 
     Raises :class:`StatementInvalid` where anything in it is unknown, missing, twice there, or makes no sense.
@@ -105,7 +105,7 @@ def decode(data: bytes) -> Statement:
     try:
         if len(data) > MAX_BYTES:
             raise ValueError("too long")
-        found = msgspec.convert(strictjson.decode(data), Statement)
+        found = msgspec.convert(strictjson.decode(data), AttestationStatement)
         said = found.predicate
         if found.subject[0].digest.sha256 != _digest(said.body):
             raise ValueError("its subject is another body")
@@ -155,7 +155,9 @@ def verify(received: Received, roster: Roster, ledger: str, now: str) -> Atteste
     )
 
 
-def _problem(said: Predicate, signer: tuple[Principal, Key] | None, arrived: str, ledger: str, now: str) -> str:
+def _problem(
+    said: AttestationPredicate, signer: tuple[Principal, Key] | None, arrived: str, ledger: str, now: str
+) -> str:
     if signer is None:
         return "nobody in people.yaml has the key that signed it"
     person, key = signer

@@ -19,6 +19,7 @@ from iacgate.errors import CannotCount, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
 from iacgate.render.plain import harmless
+from iacgate.render.record import as_lines
 from iacgate.shell import console
 from iacgate.shell.clock import later, now
 
@@ -185,6 +186,8 @@ def _show(change: Change) -> None:
         click.echo(f"severity    {change.severity}, by what its planner sees of the sources before{whose}", err=True)
     click.echo(f"sources     {change.around.tree or 'in no repository'}{whose}", err=True)
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
+    for line in as_lines(change.circumstances.record):
+        click.echo(line, err=True)
     inputs = change.inputs()
     for rejects, said in count(inputs.received, change.wanted, change.roster, inputs.now).rejections:
         click.echo(f"rejected by {harmless(rejects)}{f': {harmless(said)}' if said else ''}", err=True)

@@ -12,17 +12,19 @@ from iacgate.approval.counting import Received, Retry, Wanted
 from iacgate.approval.duties import Author, Hands
 from iacgate.approval.envelope import MAX_BYTES
 from iacgate.approval.statement import Target
+from iacgate.change.record import Record
 from iacgate.cli.handed import approved_plan
 from iacgate.cli.judging import Judge
 from iacgate.cli.ledgers import Recorder, chain_of, open_recorder
 from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
+from iacgate.cli.records import record_of
 from iacgate.cli.surroundings import Around, Named, hands_of, look_around
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt, State
 from iacgate.evidence.store import together
-from iacgate.gate import Inputs
+from iacgate.gate import Circumstances, Inputs
 from iacgate.people.roster import Principal, Roster
 from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
@@ -38,12 +40,15 @@ from iacgate.vocabulary import ChangeType, Severity
 class Asked(msgspec.Struct, frozen=True):
     """What is said of a change; empty where nothing is.
 
+    ``record`` is the file of the change's record, ``text`` what its pull request says.
     ``hand_over`` is for who submits, which makes an inbox where there is none. ``believe`` is for who signs: what the
     planner says of sources and authors is taken as it is, shown and signed. The gate looks for itself.
     """
 
     inbox: str
     change: str = ""
+    record: str = ""
+    text: str = ""
     named: Named = Named()
     change_type: ChangeType | None = None
     deployer: str = ""
@@ -71,7 +76,11 @@ class Change:
                 "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
                 hint="Gate the saved plan file, leave --stack away (then it counts as production), or see `json_only`.",
             )
-        self._type: ChangeType = asked.change_type or (said.change_type if said else "normal")
+        record = record_of(
+            loaded, asked.change or (loaded.said.change if loaded.said else ""), asked.record, asked.text
+        )
+        self.circumstances = Circumstances(record=record, ticket=self._environment.ticket)
+        self._type: ChangeType = asked.change_type or _recorded_type(record) or (said.change_type if said else "normal")
         found = (self.assessment.severity, *((said.severity,) if said else ()), *_rewrites_state(loaded))
         self.severity = max(found, key=lambda severity: severity.rank)
         self.demand = self._environment.demand(self.severity, self._type)
@@ -131,7 +140,7 @@ class Change:
 
     def _wanted(self, asked: Asked, target: Target, own: Own) -> Wanted:
         """Return what an approval must be about, as far as only the plan and the settings tell."""
-        said = self.loaded.said
+        said, record = self.loaded.said, self.circumstances.record
         ledger = said.ledger if said and asked.believe else ""
         wanted = Wanted(
             change="",
@@ -146,10 +155,10 @@ class Change:
             binding=self.demand.binding,
             valid_hours=self.demand.valid_hours,
             authors=frozenset(),
+            record=record.digest if record else "",
         )
-        return msgspec.structs.replace(
-            wanted, change=asked.change or (said.change if said else "") or _change_id(wanted)
-        )
+        named = asked.change or (said.change if said else "") or (record.id if record else "")
+        return msgspec.structs.replace(wanted, change=named or _change_id(wanted))
 
     @property
     def settings_files(self) -> dict[str, bytes]:
@@ -179,7 +188,12 @@ class Change:
             deployer=self._deployer,
             deployers=self._deployers,
             trusted=self._trusted,
+            circumstances=self.circumstances,
         )
+
+
+def _recorded_type(record: Record | None) -> ChangeType | None:
+    return record.type if record else None
 
 
 def _rewrites_state(loaded: Loaded) -> tuple[Severity, ...]:

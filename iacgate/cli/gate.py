@@ -54,6 +54,7 @@ def plan_options(command: Any) -> Any:
             click.option(
                 "--type", "change_type", type=click.Choice(CHANGE_TYPES), help="The type of change.  [default: normal]"
             ),
+            click.option("--record", default="", type=click.Path(), metavar="FILE", help="The record of the change."),
             click.option("--author", multiple=True, metavar="WHO", help="Who had a hand in it: id, account or e-mail."),
             click.option("--base", metavar="REF", help="Everybody with a commit since then had a hand in it."),
             click.option("--pull-request", type=int, metavar="N", help="Ask GitHub who had a hand in this one, too."),
@@ -85,6 +86,8 @@ def read_changes(
     asked = Asked(
         inbox=options["inbox"],
         change=options["change"],
+        record=options["record"],
+        text=told.text,
         named=Named(options["author"], told.accounts, told.vouched, options["base"] or ""),
         change_type=options["change_type"],
         deployer=options.get("deployer", ""),

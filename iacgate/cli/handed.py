@@ -8,16 +8,28 @@ from pathlib import Path
 
 import click
 
+from iacgate.change.record import MAX_RECORD
 from iacgate.cli.loading import Loaded, Origin, load
-from iacgate.errors import UsageInvalid
+from iacgate.errors import RecordInvalid, UsageInvalid
 from iacgate.plan.reader import Plan
 from iacgate.plan.saved import PlanFile
 from iacgate.render.plain import harmless
 from iacgate.shell.download import download, is_link
+from iacgate.shell.files import read_regular
 from iacgate.shell.git import root_of
 from iacgate.shell.inbox import Inbox, open_inbox
 from iacgate.shell.inputs import STDIN, read_input
-from iacgate.shell.submissions import PLAN_FILE, PLAN_JSON, Said, is_change, is_zipped, read_said, submissions, unzip
+from iacgate.shell.submissions import (
+    PLAN_FILE,
+    PLAN_JSON,
+    RECORD,
+    Said,
+    is_change,
+    is_zipped,
+    read_said,
+    submissions,
+    unzip,
+)
 
 
 def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[Loaded]:
@@ -93,6 +105,7 @@ def _handed_over(path: Path, origin: Origin, change: str) -> Iterator[Loaded]:
                 continue
             seen.add(state)
             loaded.said = said
+            loaded.record = read_regular(folder / RECORD, MAX_RECORD, RecordInvalid)
             loaded.plan.name = f"{said.change}/{folder.name}"  # where it was laid out is nobody's business
             loaded.folder = origin.chdir or _folder_of(said)
             yield loaded

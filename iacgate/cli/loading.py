@@ -24,10 +24,12 @@ MAGIC: Final = b"PK\x03\x04"
 class Loaded:
     """One plan: its JSON as bytes and read, its folder, and its saved plan file where there is one.
 
-    ``said`` is what its planner says of it, where it was handed over by one; ``path`` is where a saved plan file is.
+    ``said`` is what its planner says of it, where it was handed over by one, and ``record`` the record of the change
+    that came with it; ``path`` is where a saved plan file is.
     """
 
     said: Said | None = None
+    record: bytes | None = None
     path = ""
 
     def __init__(

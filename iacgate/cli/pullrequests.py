@@ -12,10 +12,11 @@ from iacgate.shell.github import connect
 
 
 class Told(msgspec.Struct, frozen=True):
-    """What the forge tells; nothing where it was not asked."""
+    """What the forge tells; nothing where it was not asked. ``text`` is what the pull request says of itself."""
 
     accounts: tuple[str, ...] = ()
     vouched: frozenset[str] = frozenset()
+    text: str = ""
 
 
 def ask(number: int | None, environment: Mapping[str, str]) -> Told:
@@ -35,7 +36,8 @@ def ask(number: int | None, environment: Mapping[str, str]) -> Told:
     forge = connect(environment)
     found = forge.pull_request(repository, number)
     pushes = forge.pushers(found.head_repository, found.head_ref)
-    return Told(accounts(found, pushes, forge.run(repository, int(run)) if run else None), _made_by_the_forge(found))
+    hands = accounts(found, pushes, forge.run(repository, int(run)) if run else None)
+    return Told(hands, _made_by_the_forge(found), found.body)
 
 
 def _made_by_the_forge(found: PullRequest) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from iacgate import canonical
+from iacgate.change.record import scaffold
 from iacgate.cli.changes import Change
 from iacgate.cli.gate import plan_options, read_changes
 from iacgate.errors import UsageInvalid
@@ -72,4 +73,5 @@ def _contents(change: Change) -> dict[str, bytes]:
     plan_file = read_input(change.loaded.path)
     if canonical.digest(plan_file) != change.loaded.sha256:
         raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
-    return contents(said, plan_file, change.loaded.text)
+    record = change.circumstances.record
+    return contents(said, plan_file, change.loaded.text, scaffold(record, ()).encode() if record else b"")

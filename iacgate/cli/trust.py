@@ -153,9 +153,9 @@ def diff_settings(old: str, new: str) -> None:
       iacgate trust diff origin/main
       iacgate trust diff v1 v2
     """
-    before = Repository(Path(), old).below(SETTINGS, MAX_FILE)
+    before = trust.without_records(Repository(Path(), old).below(SETTINGS, MAX_FILE))
     after = (
-        Repository(Path(), new).below(SETTINGS, MAX_FILE)
+        trust.without_records(Repository(Path(), new).below(SETTINGS, MAX_FILE))
         if new
         else working_bundle(Path(find_settings(".") or SETTINGS))[1]
     )

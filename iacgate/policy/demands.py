@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from iacgate.vocabulary import Severity
+from iacgate.vocabulary import RECORD_PARTS, RecordPart, Severity
 
 Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
 Seats = Annotated[int, msgspec.Meta(ge=1, le=20)]
@@ -21,13 +21,14 @@ class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``policy.yaml`` says of one severity.
 
     What it leaves out (``None``) is the default: 168 hours, ``fingerprint``, no signed commits; for a type of
-    change that is not normal, what is demanded of a normal one.
+    change that is not normal, what is demanded of a normal one. ``record`` is what the change's record must say.
     """
 
-    seats: dict[Role, Seats]
+    seats: dict[Role, Seats] = {}
     valid_hours: Hours | None = None
     binding: Binding | None = None
     signed_commits: bool | None = None
+    record: list[RecordPart] | None = None
 
 
 class TypeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,13 +44,15 @@ class TypeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Demand(msgspec.Struct, frozen=True):
     """What is demanded: seats by role, hours for which an approval holds, and what it is bound to.
 
-    With ``signed_commits``, every commit that made the change is signed by somebody known.
+    With ``signed_commits``, every commit that made the change is signed by somebody known. ``record`` names what the
+    record of the change must say.
     """
 
     seats: Mapping[str, int]
     valid_hours: int
     binding: Binding
     signed_commits: bool = False
+    record: tuple[RecordPart, ...] = ()
 
 
 NOTHING: Final = Demand({}, DEFAULT_HOURS, "fingerprint")
@@ -67,9 +70,11 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
 
     So a further finding can only add to what is asked for. What asks for nobody adds nothing.
     """
-    asked = [demand for level, demand in demands.items() if level.rank <= severity.rank and demand.seats]
+    up_to = [demand for level, demand in demands.items() if level.rank <= severity.rank]
+    record = in_order(part for demand in up_to for part in demand.record or ())
+    asked = [demand for demand in up_to if demand.seats]
     if not asked:
-        return NOTHING
+        return msgspec.structs.replace(NOTHING, record=record)
     seats: dict[str, int] = {}
     for demand in asked:
         for role, count in demand.seats.items():
@@ -79,7 +84,13 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
         valid_hours=min(demand.valid_hours or DEFAULT_HOURS for demand in asked),
         binding="exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint",
         signed_commits=any(demand.signed_commits for demand in asked),
+        record=record,
     )
+
+
+def in_order(parts: Iterable[RecordPart]) -> tuple[RecordPart, ...]:
+    """Return parts of a record, each once, in the order in which people are asked for them."""
+    return tuple(sorted(set(parts), key=RECORD_PARTS.index))
 
 
 def for_type(normal: Mapping[Severity, DemandText], own: Mapping[Severity, DemandText]) -> dict[Severity, DemandText]:
@@ -92,5 +103,6 @@ def for_type(normal: Mapping[Severity, DemandText], own: Mapping[Severity, Deman
             valid_hours=base.valid_hours if text.valid_hours is None else text.valid_hours,
             binding=base.binding if text.binding is None else text.binding,
             signed_commits=base.signed_commits if text.signed_commits is None else text.signed_commits,
+            record=list(base.record) if text.record is None else text.record,
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal
 
@@ -9,7 +10,18 @@ import msgspec
 
 from iacgate import strictyaml
 from iacgate.errors import SettingsInvalid
-from iacgate.policy.demands import DEFAULTS, Binding, Demand, DemandText, Role, Seats, TypeText, demanded, for_type
+from iacgate.policy.demands import (
+    DEFAULTS,
+    Binding,
+    Demand,
+    DemandText,
+    Role,
+    Seats,
+    TypeText,
+    demanded,
+    for_type,
+    in_order,
+)
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 TRUST: Final = {"infra": 1, "security": 1}
@@ -17,6 +29,7 @@ TRUST: Final = {"infra": 1, "security": 1}
 
 HINT = "See docs/settings.md for the form of policy.yaml."
 
+TicketPattern = Annotated[str, msgspec.Meta(max_length=200)]
 Steps = Annotated[int, msgspec.Meta(ge=-3, le=3)]
 OtherType = Literal["standard", "emergency"]
 """A type of change with an entry of its own; what normal changes need stands in ``demands``."""
@@ -37,7 +50,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by id or role, who may deploy; empty for anybody. ``packs`` are the shipped rules that judge,
     besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
     plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a
-    tool writes before the plan is made, so that no commit has them.
+    tool writes before the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a
+    ticket in a record must match as a whole, empty for any.
     """
 
     tier: Literal["prod", "other"]
@@ -50,6 +64,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     packs: list[ShippedPack] | None = None
     json_only: bool = False
     generated: list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]] = []
+    ticket: TicketPattern = ""
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""
@@ -127,7 +142,7 @@ def _wrong(environment: Environment) -> Iterator[_Wrong]:
             ("packs",), "it names no rule pack", "Leave it out for all, or name terraform, which always judges."
         )
     for severity, demand in environment.demands.items():
-        if not demand.seats:
+        if not demand.seats and not demand.record:
             text = f"{severity} asks for nobody"
             yield _Wrong(("demands", severity), text, "Name at least one seat, or leave the severity out.")
     for change_type, entry in environment.change_types.items():
@@ -138,7 +153,17 @@ def _wrong(environment: Environment) -> Iterator[_Wrong]:
                     f"a change of type {change_type} and severity {severity} asks for nobody, in production",
                     "Name at least one seat.",
                 )
+    if not _is_pattern(environment.ticket):
+        yield _Wrong(("ticket",), f"{environment.ticket!r} is no regular expression", "For example OPS-[0-9]+.")
     yield from _contradictions(environment)
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
 
 
 def _contradictions(environment: Environment) -> Iterator[_Wrong]:
@@ -180,6 +205,7 @@ def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
         },
         deny=min((environment.deny for environment in prods if environment.deny), key=_rank, default=None),
         json_only=bool(prods) and all(environment.json_only for environment in prods),
+        ticket=_every_pattern({environment.ticket for environment in prods} - {""}),
     )
 
 
@@ -196,16 +222,24 @@ def _strictest(environments: list[Environment], change_type: ChangeType) -> dict
     found: dict[Severity, DemandText] = {}
     for severity in Severity:
         every = (environment.demand(severity, change_type) for environment in environments)
-        asked = [demand for demand in every if demand.seats]
+        asked = [demand for demand in every if demand.seats or demand.record]
         if asked:
             seats = {role: max(demand.seats.get(role, 0) for demand in asked) for item in asked for role in item.seats}
             hours = min(demand.valid_hours for demand in asked)
             binding: Binding = "exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint"
             signed = any(demand.signed_commits for demand in asked)
-            found[severity] = DemandText(seats, hours, binding, signed)
+            record = in_order(part for demand in asked for part in demand.record)
+            found[severity] = DemandText(seats, hours, binding, signed, list(record))
         elif change_type != "normal":
             found[severity] = DemandText({})
     return found
+
+
+def _every_pattern(patterns: set[str]) -> str:
+    """Return a pattern that matches what every one of some patterns matches."""
+    if len(patterns) > 1:
+        return "".join(f"(?=(?:{pattern})\\Z)" for pattern in sorted(patterns)) + ".*"
+    return next(iter(patterns), "")
 
 
 def _rank(severity: Severity) -> int:

@@ -12,6 +12,7 @@ from iacgate.approval.duties import Author
 from iacgate.approval.statement import Target
 from iacgate.gate import Decision
 from iacgate.render.plain import harmless, harmless_json
+from iacgate.render.record import as_lines
 
 SCHEMA: Final = "iacgate.decision/1"
 
@@ -46,6 +47,9 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     yield from _what_it_is_worth(decision)
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
+    if decision.record:
+        yield ""
+        yield from as_lines(decision.record)
     yield from _authors(decision.authors)
     if decision.seats:
         yield ""
@@ -55,13 +59,16 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     for empty in decision.missing:
         could = ", ".join(empty.could) or "nobody"
         yield f"  {empty.role:12} empty; could be filled by {harmless(could)}"
-    if decision.approvals:
+    if decision.approvals or decision.attestations:
         yield ""
         yield "What arrived:"
     for item in decision.approvals:
         verdict = "counts" if item.counts else f"does not count ({item.code}): {harmless(item.why)}"
         because = f': "{harmless(item.said)}"' if item.said and item.counts else ""
         yield f"  {item.decision or 'unknown':9} {harmless(item.principal) or 'unknown':12} {verdict}{because}"
+    for stated in decision.attestations:
+        verdict = f"does not count: {harmless(stated.why)}" if stated.why else "counts"
+        yield f"  {harmless(stated.kind):9} {harmless(stated.principal) or 'unknown':12} {verdict}"
     if decision.missing and command:
         yield ""
         yield f"To fill a seat: {harmless(command)}"

@@ -52,7 +52,7 @@ def verified(folder: Path, ref: str, root: str, moment: str) -> tuple[dict[str, 
 
     Raises :class:`TrustInvalid` where they are not what was signed.
     """
-    files = Repository(folder, ref).below(SETTINGS, MAX_FILE)
+    files = trust.without_records(Repository(folder, ref).below(SETTINGS, MAX_FILE))
     signatures = trust.signatures(files)
     wanted = {trust.read_statement(data, name).statement.bundle for name, data in signatures.items()}
     bundles = earlier(folder, ref, wanted)
@@ -66,7 +66,7 @@ def earlier(folder: Path, ref: str, wanted: Set[str]) -> dict[str, trust.Bundle]
     for commit in Repository(folder, ref).touching(SETTINGS):
         if wanted <= set(bundles):
             break
-        then = Repository(folder, commit).below(SETTINGS, MAX_FILE)
+        then = trust.without_records(Repository(folder, commit).below(SETTINGS, MAX_FILE))
         digest = trust.bundle_digest(then)
         if digest in wanted and digest not in bundles:
             bundles[digest] = bundle_of(digest, then)
@@ -79,8 +79,9 @@ def working_bundle(folder: Path) -> tuple[str, dict[str, bytes]]:
     Raises :class:`TrustInvalid` where one of them cannot be read, or is too large.
     """
     files = {}
+    records = folder / trust.RECORDS
     for path in sorted(folder.rglob("*")):
-        if not path.is_symlink() and not path.is_dir():
+        if not path.is_symlink() and not path.is_dir() and records not in path.parents:
             data = read_regular(path, MAX_FILE, TrustInvalid)
             if data is not None:
                 files[path.relative_to(folder).as_posix()] = data

@@ -26,7 +26,7 @@ from iacgate.shell.submissions import PLAN_FILE, SAID
 
 ENDING: Final = ".approval.json"
 MAX_FILES: Final = 1_000
-MAX_HANDED: Final = 3_000
+MAX_HANDED: Final = 4_000
 """Files of all plans of one change."""
 
 MAX_FETCHED: Final = 4 << 30

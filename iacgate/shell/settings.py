@@ -20,7 +20,7 @@ from iacgate.risk.suppressions import Suppression, read_suppressions
 from iacgate.shell.files import read_regular
 from iacgate.shell.rules import PACK_FILE, read_pack
 from iacgate.shell.sigstore import OfflineProver
-from iacgate.trust import bundle_digest
+from iacgate.trust import RECORDS, SIGNATURES, bundle_digest
 
 _FILES: Final = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
 MAX_FILE: Final = 1 << 20
@@ -74,9 +74,9 @@ def read_settings(folder: Path) -> Settings:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """Return everything below the folder, by name, but the signatures over it."""
-    signatures = folder / "trust"
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and signatures not in path.parents)
+    """Return everything below the folder, by name, but the signatures over it and the records of changes."""
+    left_out = {folder / SIGNATURES, folder / RECORDS}
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and left_out.isdisjoint(path.parents))
     return {path.relative_to(folder).as_posix(): _read(path) or b"" for path in files}
 
 

@@ -25,13 +25,18 @@ from iacgate.vocabulary import ChangeType, Severity
 PLAN_FILE: Final = "tfplan"
 PLAN_JSON: Final = "plan.json"
 SAID: Final = "change.json"
+RECORD: Final = "record.yaml"
+"""The record of the change, where it has one."""
+
 FORMAT: Final = "iacgate.change/1"
 MAX_SAID: Final = 256 << 10
 MAX_PLANS: Final = 1_000
 MAX_UNZIPPED: Final = 1 << 30
 """Bytes of all files together."""
 
-_MEMBER: Final = re.compile(rf"[0-9]{{1,3}}/({re.escape(PLAN_FILE)}|{re.escape(PLAN_JSON)}|{re.escape(SAID)})")
+_MEMBER: Final = re.compile(
+    rf"[0-9]{{1,3}}/({re.escape(PLAN_FILE)}|{re.escape(PLAN_JSON)}|{re.escape(SAID)}|{re.escape(RECORD)})"
+)
 _HINT: Final = "Make it with `iacgate submit`."
 
 _CHANGE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -89,6 +94,8 @@ def read_said(folder: Path) -> Said:
     Raises :class:`UsageInvalid` where it is not of the form.
     """
     path = folder / SAID
+    if (folder / RECORD).is_symlink():
+        raise UsageInvalid(f"{folder / RECORD}: no file.", hint=_HINT)
     for name in (PLAN_FILE, PLAN_JSON, SAID):
         if (folder / name).is_symlink() or not (folder / name).is_file():
             raise UsageInvalid(f"{folder / name}: no file.", hint=_HINT)
@@ -137,7 +144,7 @@ def unzip(data: bytes, folder: Path, name: str) -> None:
             names = [info.filename for info in infos]
             if not all(map(_MEMBER.fullmatch, names)) or len(set(names)) != len(names):
                 raise ValueError("other members")
-            if len(names) > 3 * MAX_PLANS or sum(info.file_size for info in infos) > MAX_UNZIPPED:
+            if len(names) > 4 * MAX_PLANS or sum(info.file_size for info in infos) > MAX_UNZIPPED:
                 raise ValueError("too much")
             for info in infos:
                 target = folder / info.filename
@@ -148,6 +155,7 @@ def unzip(data: bytes, folder: Path, name: str) -> None:
         raise UsageInvalid(f"{name}: not a file of plans as they are handed over.", hint=_HINT) from error
 
 
-def contents(said: Said, plan_file: bytes, plan_json: bytes) -> dict[str, bytes]:
-    """Return the files of one plan as it is handed over, by name."""
-    return {PLAN_FILE: plan_file, PLAN_JSON: plan_json, SAID: canonical.canonical_json(said)}
+def contents(said: Said, plan_file: bytes, plan_json: bytes, record: bytes) -> dict[str, bytes]:
+    """Return the files of one plan as it is handed over, by name; the record is empty where there is none."""
+    found = {PLAN_FILE: plan_file, PLAN_JSON: plan_json, SAID: canonical.canonical_json(said)}
+    return {**found, RECORD: record} if record else found

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from iacgate import canonical
 from iacgate.approval import attestation
-from iacgate.approval.attestation import NotCounted, Predicate
+from iacgate.approval.attestation import AttestationPredicate, NotCounted
 from iacgate.approval.counting import Received, count
 from iacgate.errors import StatementInvalid
 from iacgate.people.attested import Attested
@@ -70,7 +70,7 @@ def test_neither_kind_of_statement_passes_for_the_other() -> None:
 
 
 def test_the_subject_is_the_body() -> None:
-    said = Predicate("chg-1", "1" * 32, BODY, WANTED.ledger, "bob", "", ISSUED, "2026-11-30T10:59:00Z")
+    said = AttestationPredicate("chg-1", "1" * 32, BODY, WANTED.ledger, "bob", "", ISSUED, "2026-11-30T10:59:00Z")
     data = attestation.encode("review", said)
     digest = canonical.digest(canonical.canonical_json(BODY)).encode()
     assert digest in data
@@ -78,7 +78,7 @@ def test_the_subject_is_the_body() -> None:
 
 
 def changed(**more: Any) -> bytes:
-    said = Predicate("chg-1", "1" * 32, BODY, "", "bob", "", ISSUED, "2026-11-30T10:59:00Z")
+    said = AttestationPredicate("chg-1", "1" * 32, BODY, "", "bob", "", ISSUED, "2026-11-30T10:59:00Z")
     return attestation.encode("review", said).replace(*[text.encode() for text in more["swap"]])
 
 

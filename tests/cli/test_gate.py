@@ -266,17 +266,26 @@ def test_a_type_of_change_has_its_own_demands_and_approvals(stack: Stack) -> Non
     stack.settings(policy=POLICY.replace("tier: prod", f"tier: prod, change_types: {emergency}"))
     stack.commit(HIGH.replace("INPUT", "changed"))
     stack.plan()
+    record = stack.root.parent / "record.yaml"
+    record.write_text("{id: one, type: emergency, justification: down, emergency: {incident: INC-7, invoker: dave}}")
+    recorded = ("--change", "one", "--record", str(record))
     assert stack.approve("ann", "--change", "one").returncode == 0
-    code, decision = stack.decision("--change", "one", "--type", "emergency")
-    assert (code, decision["seats"], [item["code"] for item in decision["approvals"]]) == (11, {"infra": 1}, ["type"])
-    assert stack.approve("ann", "--change", "one", "--type", "emergency").returncode == 0
-    code, decision = stack.decision("--change", "one", "--type", "emergency")
+    code, decision = stack.decision(*recorded)
+    assert (code, decision["seats"], [item["code"] for item in decision["approvals"]]) == (
+        11,
+        {"infra": 1},
+        ["binding"],
+    )
+    assert stack.approve("ann", *recorded).returncode == 0
+    code, decision = stack.decision(*recorded)
     assert (code, decision["change_type"]) == (0, "emergency")
+    code, decision = stack.decision(*recorded, "--type", "normal")
+    assert (code, [reason["code"] for reason in decision["reasons"]][-1]) == (11, "record-of-another-type")
     code, decision = stack.decision("--change", "one")
     assert (code, decision["seats"]) == (11, {"infra": 1, "security": 1})
     signing = ("--as", "bob", "--key", str(stack.keys / "bob"), "--yes", "--change", "one")
     assert stack.iacgate("reject", *signing, "--type", "standard").returncode == 0
-    code, decision = stack.decision("--change", "one", "--type", "emergency")
+    code, decision = stack.decision(*recorded)
     assert (code, [reason["code"] for reason in decision["reasons"]]) == (11, ["rejected"])
     assert stack.iacgate("gate", "--type", "urgent").returncode == 2
 

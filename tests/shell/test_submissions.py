@@ -25,7 +25,7 @@ SAID = Said(
     authors=("ann@example.com",),
     ledger="",
 )
-PLAN = contents(SAID, b"PK\x03\x04plan", b"{}")
+PLAN = contents(SAID, b"PK\x03\x04plan", b"{}", b"")
 
 
 def put(inbox: Path) -> Path:

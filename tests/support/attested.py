@@ -25,7 +25,7 @@ def attested(
         "expires": "2026-11-30T10:59:00Z",
         **more,
     }
-    return sealed(key or person, attestation.encode(kind, attestation.Predicate(**said)), arrived)
+    return sealed(key or person, attestation.encode(kind, attestation.AttestationPredicate(**said)), arrived)
 
 
 def sealed(person: str, payload: bytes, arrived: str = ARRIVED) -> Received:

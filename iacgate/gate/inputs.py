@@ -1,0 +1,55 @@
+"""What decides: everything that is recorded, so that the decision can be made again from it alone."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from iacgate.approval.counting import Received, Wanted
+from iacgate.approval.duties import Author, Unsigned
+from iacgate.change.record import Record
+from iacgate.policy.demands import Demand
+from iacgate.risk.assessment import Assessment
+from iacgate.vocabulary import Severity
+
+
+class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a change besides its plan.
+
+    ``record`` is what is written of it, ``None`` where nothing is; ``ticket`` the pattern that its ticket's name must
+    have, empty for any.
+    """
+
+    record: Record | None = None
+    ticket: str = ""
+
+
+class Inputs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides.
+
+    ``deny`` is the severity from which the policy denies whoever signs; ``plan_file`` says whether the
+    saved plan file was read, or only its JSON; ``json_only_allowed`` whether that will do where somebody
+    must sign; ``trusted`` whether the settings are. ``unsigned`` are the commits that nobody known signed;
+    ``None`` where it is not known which commits made the change. ``uncommitted`` are the sources of the plan
+    that the commit does not have so. ``deployer`` is what is known of whoever deploys, empty where nobody says;
+    ``deployers`` are the principals, by id or role, who may: somebody in each of these. ``circumstances`` is what is
+    known of the change besides its plan.
+    """
+
+    assessment: Assessment
+    wanted: Wanted
+    demand: Demand
+    deny: Severity | None
+    authors: tuple[Author, ...]
+    received: tuple[Received, ...]
+    mode: Literal["observe", "enforce"]
+    now: str
+    plan_file: bool = True
+    json_only_allowed: bool = False
+    deployer: str = ""
+    deployers: tuple[frozenset[str], ...] = ()
+    trusted: bool = False
+    unsigned: tuple[Unsigned, ...] | None = None
+    uncommitted: tuple[str, ...] = ()
+    circumstances: Circumstances = Circumstances()

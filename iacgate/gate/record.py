@@ -1,0 +1,66 @@
+"""Why a change may not be applied: what its record, its type and its schedule say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from iacgate.change.record import MissingPart, outside
+from iacgate.gate.inputs import Inputs
+from iacgate.gate.reasons import Reason
+from iacgate.people.roster import Roster
+from iacgate.vocabulary import RecordPart
+
+DENIED_BY_SCHEDULE: Final = 13
+DENIED_BY_RECORD: Final = 14
+
+
+def demanded_of(inputs: Inputs) -> tuple[RecordPart, ...]:
+    """Return what the record must say: what the policy demands, and of an emergency why it is one."""
+    emergency = inputs.wanted.change_type == "emergency" and inputs.circumstances.record is not None
+    return (*inputs.demand.record, *(("justification",) if emergency else ()))
+
+
+def record_is_complete(inputs: Inputs, missing: tuple[MissingPart, ...]) -> Iterator[Reason]:
+    """Yield what the record lacks, and how it is filled in."""
+    record = inputs.circumstances.record
+    if missing and record is None:
+        names = ", ".join(part.part for part in missing)
+        text = f"The change has no record, which must say: {names}. Write it: iacgate request {inputs.wanted.change}"
+        yield Reason("record-missing", DENIED_BY_RECORD, text)
+        return
+    for part in missing:
+        yield Reason("record-part-missing", DENIED_BY_RECORD, f"The record does not say its {part.part}: {part.how}.")
+
+
+def type_is_recorded(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
+    """Yield where the record is about another change or type, or an emergency nobody's."""
+    record, wanted = inputs.circumstances.record, inputs.wanted
+    if record is None:
+        if wanted.change_type == "emergency":
+            text = (
+                f"An emergency names its incident and who invokes it: iacgate request {wanted.change} --incident NAME"
+            )
+            yield Reason("emergency-unrecorded", DENIED_BY_RECORD, text)
+        return
+    if record.id != wanted.change:
+        text = f"The record is about {record.id}, and the change is {wanted.change}: mend its id, or --change."
+        yield Reason("record-of-another", DENIED_BY_RECORD, text)
+    if record.type != wanted.change_type:
+        text = (
+            f"The record says a {record.type} change, and it is gated as a {wanted.change_type} one: mend one of them."
+        )
+        yield Reason("record-of-another-type", DENIED_BY_RECORD, text)
+    if record.emergency and roster.find(record.emergency.invoker) is None:
+        text = f"{record.emergency.invoker} invokes the emergency, and is nobody in people.yaml."
+        yield Reason("invoker-unknown", DENIED_BY_RECORD, text)
+    if record.requested_by and roster.find(record.requested_by) is None:
+        text = f"{record.requested_by} asks for the change, and is nobody in people.yaml."
+        yield Reason("requester-unknown", DENIED_BY_RECORD, text)
+
+
+def is_its_time(inputs: Inputs) -> Iterator[Reason]:
+    """Yield where the change's own schedule says another time."""
+    why = outside(inputs.circumstances.record, inputs.now)
+    if why:
+        yield Reason("outside-its-schedule", DENIED_BY_SCHEDULE, f"The record has a schedule: {why}.")

@@ -1,0 +1,34 @@
+"""The record of a change for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from iacgate.change.record import Record
+from iacgate.render.plain import harmless
+from iacgate.vocabulary import RECORD_PARTS
+
+
+def as_lines(record: Record | None) -> Iterator[str]:
+    """Yield what a record says, one line a part; all of it is somebody's words, and none of it was checked."""
+    if record is None:
+        return
+    yield f"record      {harmless(record.id)}, {record.type}"
+    for part in RECORD_PARTS:
+        value = getattr(record, part)
+        if isinstance(value, msgspec.Struct):
+            value = ", ".join(f"{name} {item}" for name, item in msgspec.to_builtins(value).items())
+        if value:
+            yield f"  {part.replace('_', ' '):16}{harmless(value)}"
+    if record.pattern:
+        yield f"  pattern         {harmless(record.pattern)}"
+    if record.emergency:
+        who = f"{record.emergency.incident}, invoked by {record.emergency.invoker}"
+        alone = ", who says that nobody else can be reached" if record.emergency.solo else ""
+        yield f"  emergency       {harmless(who + alone)}"
+    if record.manual:
+        yield f"  by hand         {harmless(record.manual.procedure)}"
+        for name, digest in record.manual.files.items():
+            yield f"    {harmless(name)}  sha256 {digest}"
