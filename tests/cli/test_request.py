@@ -86,7 +86,7 @@ def test_a_record_is_handed_over_with_the_plan(stack: Stack, iacgate: Run) -> No
     settings = ("--config", str(stack.root / ".iacgate"))
     approved = iacgate("approve", "chg-1", *signing, *settings, cwd=elsewhere)
     assert (approved.returncode, b"  ticket          OPS-7" in approved.stderr) == (0, True)
-    code, decision = stack.decision("--change", "chg-1")
+    _, decision = stack.decision("--change", "chg-1")
     assert [seat["principal"] for seat in decision["filled"]] == ["ann"]
     assert [reason["code"] for reason in decision["reasons"]] == ["seat-missing"]
 
