@@ -230,6 +230,22 @@ def test_outside_of_its_own_schedule_a_change_waits() -> None:
     assert recorded("2026-11-23T13:00:00Z", schedule=span) == []
 
 
+def test_a_change_that_was_withdrawn_is_not_applied() -> None:
+    both = (signed("ann"), signed("bob"))
+    said = attested("transition", "cleo", {"to": "withdrawn"}, reason="not needed")
+    decision = decided(*both, said)
+    assert (codes(decision), decision.exit_code) == (["ended"], 14)
+    assert "cleo says that it is withdrawn (not needed)" in decision.reasons[0].text
+    for other in (
+        attested("transition", "robot", {"to": "withdrawn"}),
+        attested("transition", "nora", {"to": "withdrawn"}),
+        attested("transition", "cleo", {"to": "withdrawn"}, about="chg-2"),
+        attested("transition", "cleo", {"to": "withdrawn"}, key="stranger"),
+        attested("transition", "cleo", {"to": "verified"}),
+    ):
+        assert decided(*both, other).allowed
+
+
 def test_an_approval_is_bound_to_the_record() -> None:
     record = Record(id="chg-1", justification="It is slow")
     more: dict[str, Any] = {

@@ -12,7 +12,8 @@ It reads like the policy:
 6. Every seat that its severity and its type demand here is filled, by people who had no hand in it.
 7. Where the policy says who may deploy, whoever deploys is one of them; that makes nobody an author.
 8. The change has a record that says what its severity demands, of this change and this type.
-9. It is the time for it, by its own record.
+9. Nobody withdrew it, closed it, or rolled it back.
+10. It is the time for it, by its own record.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -44,7 +45,7 @@ from iacgate.gate.reasons import (
     plan_is_whole,
     seats_are_filled,
 )
-from iacgate.gate.record import demanded_of, is_its_time, record_is_complete, type_is_recorded
+from iacgate.gate.record import demanded_of, is_its_time, nobody_ended_it, record_is_complete, type_is_recorded
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
 from iacgate.vocabulary import ChangeType, Severity
@@ -109,6 +110,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
     """Return the decision."""
     demand, wanted = inputs.demand, inputs.wanted
     said, others = _split(inputs, roster)
+    attested = [item for item in said if isinstance(item, Attested)]
     counted = count(others, wanted, roster, inputs.now)
     roles = {person: frozenset(roster.principals[person].roles) for person in counted.approving}
     quorum = fill(demand.seats, roles)
@@ -129,7 +131,8 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *deployer_may(inputs, deployer),  # 7
         *record_is_complete(inputs, lacking),  # 8
         *type_is_recorded(inputs, roster),  # 8
-        *is_its_time(inputs),  # 9
+        *nobody_ended_it(attested, wanted.change),  # 9
+        *is_its_time(inputs),  # 10
     )
     return Decision(
         allowed=not reasons,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+from iacgate.change.lifecycle import ended
 from iacgate.change.record import MissingPart, outside
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import Reason
+from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
 from iacgate.vocabulary import RecordPart
 
@@ -57,6 +59,13 @@ def type_is_recorded(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
     if record.requested_by and roster.find(record.requested_by) is None:
         text = f"{record.requested_by} asks for the change, and is nobody in people.yaml."
         yield Reason("requester-unknown", DENIED_BY_RECORD, text)
+
+
+def nobody_ended_it(attested: Iterable[Attested], change: str) -> Iterator[Reason]:
+    """Yield who says that the change is withdrawn, closed or rolled back."""
+    why = ended(attested, change)
+    if why:
+        yield Reason("ended", DENIED_BY_RECORD, f"{why}: what is still to be done is another change.")
 
 
 def is_its_time(inputs: Inputs) -> Iterator[Reason]:
