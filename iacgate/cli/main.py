@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "reject": ("iacgate.cli.approve:reject", "Sign that a change must not be applied."),
     "withdraw": ("iacgate.cli.approve:withdraw", "Withdraw what you signed about a change."),
     "attest": ("iacgate.cli.attest", "Sign what belongs to a change besides approvals."),
+    "settle": ("iacgate.cli.settle", "Record what people attested of how changes ended."),
     "status": ("iacgate.cli.status", "Say where changes stand, and what each waits for."),
     "evidence": ("iacgate.cli.evidence", "Look at a ledger, verify it by nobody's word, and take it elsewhere."),
     "init": ("iacgate.cli.init", "Write settings to begin with: commented, and observing only."),

@@ -87,7 +87,7 @@ def _entries(ledger: Ledger, stack: str | None, since: str, change: str) -> dict
 
 def _standing(ledger: Ledger, found: dict[tuple[str, str], list[Entry]]) -> Iterator[Standing]:
     for (stack, change), entries in found.items():
-        now = stage([_step(entry) for entry in entries])
+        now = stage([step_of(entry) for entry in entries])
         decided = next((entry for entry in reversed(entries) if entry.event == "decided"), None)
         decision = _decision(ledger, decided) if decided and now in OPEN else None
         yield Standing(
@@ -102,7 +102,8 @@ def _standing(ledger: Ledger, found: dict[tuple[str, str], list[Entry]]) -> Iter
         )
 
 
-def _step(entry: Entry) -> Step:
+def step_of(entry: Entry) -> Step:
+    """Return what an entry says of where its change stands."""
     details = entry.details
     return Step(
         event=entry.event,

@@ -29,7 +29,7 @@ Instant = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQUENCE)]
 
 Event: TypeAlias = Literal[
-    "decided", "intended", "applied", "failed", "interrupted", "bypassed", "settings", "repaired"
+    "decided", "intended", "applied", "failed", "interrupted", "bypassed", "settings", "repaired", "transition"
 ]
 """What an entry says: see ``docs/evidence-format.md``."""
 

@@ -8,7 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from iacgate import instants, strictjson
-from iacgate.errors import EvidenceInvalid
+from iacgate.errors import EvidenceInvalid, IacgateError
+from iacgate.evidence import attested
 from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.recorded import (
     DECISION,
@@ -31,21 +32,26 @@ MAX_LATE: Final = 900
 class Replayer:
     """Makes decisions again; ``read_roster`` and ``as_json`` are how people are read and decisions are printed."""
 
-    wanted: Final = (DECISION, INPUTS, SETTINGS)
-    """What it needs of what an entry refers to."""
+    _made_from: Final = (DECISION, INPUTS, SETTINGS)
 
     def __init__(self, read_roster: ReadRoster, as_json: AsJson) -> None:
         self.read_roster, self._as_json = read_roster, as_json
         self._last: tuple[str, Roster] | None = None
 
+    def wants(self, name: str) -> bool:
+        """Return whether it needs what an entry refers to by a name."""
+        return name in self._made_from or name.startswith(attested.PREFIX)
+
     def problems(self, entry: Entry, pieces: Mapping[str, bytes], before: State) -> Iterator[str]:
-        """Yield what does not hold of an entry's decision; of other entries nothing is asked.
+        """Yield what does not hold of an entry's decision, or of what people attested; of others nothing is asked.
 
         ``before`` is the state of the chain before the entry.
         """
+        if entry.event == "transition":
+            yield from self._attested(entry, pieces)
         if entry.event != "decided":
             return
-        if not all(name in pieces for name in self.wanted):
+        if not all(name in pieces for name in self._made_from):
             yield "its decision cannot be made again: something that it was made from is missing"
             return
         try:
@@ -66,6 +72,16 @@ class Replayer:
             yield "its decision was made by other settings, or in another ledger"
         if abs(instants.seconds(inputs.now) - instants.seconds(entry.time)) > MAX_LATE:
             yield f"its decision was made at {inputs.now}, and it is of {entry.time}"
+
+    def _attested(self, entry: Entry, pieces: Mapping[str, bytes]) -> Iterator[str]:
+        try:
+            files = read_settings_files(pieces.get(SETTINGS, b""), entry.settings.digest)
+            said, problems = attested.recorded(entry, pieces, self._roster(entry.settings.digest)(files))
+        except IacgateError as error:
+            yield error.message
+            return
+        yield from problems
+        yield from attested.transition_problems(entry, said)
 
     def _roster(self, digest: str) -> ReadRoster:
         """Return what reads people, once for as long as the settings stay the same."""

@@ -216,7 +216,7 @@ class Verifier:
                 continue
             if len(data) != reference.size:
                 report(f"what it refers to as {name} has another size")
-            if name in self._replayer.wanted:
+            if self._replayer.wants(name):
                 pieces[name] = data
         return pieces
 

@@ -75,6 +75,9 @@ def outcome(entry: Entry) -> str:
             return f"began to apply, as decision {details.get('decision')} allows"
         case "settings":
             return f"version {entry.settings.version}, {entry.settings.digest[:12]}"
+        case "transition":
+            by = details.get("by")
+            return f"{details.get('to')}{f' by {by}' if by else ''}, says {details.get('principal')}"
         case "repaired":
             return ", ".join(str(part) for part in (f"{details.get('keys')} named", details.get("reason")) if part)
         case _:

@@ -33,13 +33,14 @@ ENTRY = (b"application/vnd.iacgate.entry+json", "iacgate-entry-v1")
 APPROVAL = (b"application/vnd.in-toto+json", "iacgate-approval-v1")
 MAX_ENTRY = 512 << 10
 TOP = 9_999_999_999
+ATTESTED, MAX_ATTESTED = "urn:iacgate:attestation:v1", 4052
 UNVERIFIED = ("envelope", "statement", "signature", "key", "principal")
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 NONCE = re.compile(r"[0-9a-f]{32}")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 ENDS = ("applied", "failed", "interrupted")
-EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired")
+EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired|transition")
 SETTINGS = {"digest": str, "version": int}
 APPLIED = {"change": str, "commit": str, "tree": str, "time": INSTANT, "sequence": int}
 INTENT = {"change": str, "run": str, "fingerprint": str, "used": (DIGEST, INSTANT), "time": INSTANT, "sequence": int}
@@ -388,6 +389,9 @@ class Verifier:
             if entry["event"] == "settings" and pieces.get("settings"):
                 people = people_in(settings_files(pieces["settings"], held))
                 gates.add(people or [])
+            if entry["event"] == "transition":
+                for what in transition(entry, pieces):
+                    self.found(key, what)
             if entry["event"] == "decided":
                 for what in decided(entry, pieces, before, self.genesis):
                     self.found(key, what)
@@ -529,7 +533,10 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
     }
     for what in (name for name, same in holds.items() if not same):
         yield f"its decision, the inputs and the entry do not agree: {what}"
-    received = {digest(data): data for data in (unbase64(one["data"]) for one in inputs["received"])}
+    envelopes = [unbase64(one["data"]) for one in inputs["received"]]
+    received = {digest(data): data for data in envelopes if not attested(data)}
+    if {one["digest"] for one in decision["attestations"]} != {attested(data) for data in envelopes} - {""}:
+        yield "what was attested is not what its decision is about"
     verdicts = {one["digest"]: one for one in decision["approvals"]}
     if received.keys() != verdicts.keys():
         yield "what arrived is not what its decision is about"
@@ -537,6 +544,38 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
         if verdict["code"] not in UNVERIFIED and name in received:
             yield from approval(received[name], verdict, wanted["change"], files)
     yield from rejections(entry, verdicts, before)
+
+
+def attested(data: bytes) -> str:
+    """Return the digest of an attestation, empty for an envelope of another kind."""
+    try:
+        payload = unbase64(read_json(data)["payload"])
+        is_one = len(payload) <= MAX_ATTESTED and read_json(payload)["predicateType"] == ATTESTED
+        return digest(payload) if is_one else ""
+    except (Wrong, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def transition(entry: dict[str, Any], pieces: dict[str, bytes]) -> Iterator[str]:
+    """Yield where an entry about the end of a change does not say what somebody signed."""
+    files = settings_files(pieces.get("settings", b""), entry["settings"]["digest"])
+    details, found = entry["details"], []
+    for name, data in pieces.items():
+        if not name.startswith("attestation "):
+            continue
+        signed = opened(data, APPROVAL)
+        statement = read_json(signed.payload)
+        said, body = statement["predicate"], statement["predicate"]["body"]
+        right = name == f"attestation {digest(signed.payload)}" and statement["predicateType"] == ATTESTED
+        arrived = details.get(f"arrived {digest(signed.payload)}", "")
+        if not right or said["about"] != entry["change"] or not "" < arrived <= entry["time"]:
+            yield f"{name} is no attestation about its change"
+        if statement["subject"] != [{"name": "transition", "digest": {"sha256": digest(write_json(body))}}]:
+            yield f"{name} is about another body"
+        yield from known_key(signed.key, said["principal"], files)
+        found.append((body.get("to"), body.get("by", ""), said["principal"]))
+    if (details.get("to"), details.get("by"), details.get("principal")) not in found:
+        yield "it says how a change ended, and nobody signed that"
 
 
 def rejections(entry: dict[str, Any], verdicts: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
@@ -573,11 +612,16 @@ def approval(data: bytes, verdict: dict[str, Any], change: str, files: dict[str,
         yield f"an approval says something else than the decision says of it: {verdict['principal']}"
     if verdict["code"] == "counts" and said["change"] != change:
         yield "an approval of another change counts"
+    yield from known_key(signed.key, verdict["principal"], files)
+
+
+def known_key(key: str, principal: str, files: dict[str, bytes]) -> Iterator[str]:
+    """Yield where people.yaml has no such key of somebody."""
     people = people_in(files)
-    theirs = [key for one in people or [] if one["id"] == verdict["principal"] for key in one.get("keys", [])]
-    lines = [" ".join(str(key.get("key", "")).split()[:2]) for key in theirs]
-    if signed.key not in (lines if people is not None else files.get("people.yaml", b"").decode()):
-        yield f"people.yaml has no such key of {verdict['principal']}"
+    theirs = [one for person in people or [] if person["id"] == principal for one in person.get("keys", [])]
+    lines = [" ".join(str(one.get("key", "")).split()[:2]) for one in theirs]
+    if key not in (lines if people is not None else files.get("people.yaml", b"").decode()):
+        yield f"people.yaml has no such key of {principal}"
 
 
 def main() -> int:
