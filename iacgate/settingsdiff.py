@@ -133,8 +133,17 @@ def _environment(name: str, old: Environment, new: Environment) -> Iterator[str]
     if old.json_only != new.json_only:
         word = "may" if new.json_only else "may no longer"
         yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
+    for what in ("schedule",):
+        was, now = getattr(old, what), getattr(new, what)
+        if was != now:
+            words = [_compact(item) for item in (was, now)]
+            yield f"{_mark(was is not None)} {name}: {what} changes from {words[0]} to {words[1]}"
     if old.ticket != new.ticket:
         yield f"{_mark(bool(old.ticket))} {name}: a ticket looks like {new.ticket or 'anything'}"
+
+
+def _compact(value: msgspec.Struct | None) -> str:
+    return "nothing" if value is None else msgspec.json.encode(value).decode()
 
 
 def _denied(name: str, old: Severity | None, new: Severity | None) -> Iterator[str]:

@@ -47,6 +47,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "deployers": "Who may deploy: ids or roles of people.yaml. Left out: anybody.",
         "packs": "The rule packs that judge, besides terraform. Left out: all that ship.",
         "ticket": "The pattern that the name of a record's ticket must match as a whole. Left out: any.",
+        "schedule": "When changes may be applied. Left out: always.",
         "generated": "Names of sources (* for any text) that a tool writes before the plan: no commit has them.",
         "json_only": "Whether seats can be filled for a plan of which only the JSON is there. It binds no backend, "
         "workspace, state, sources, lock file or variables, and the caller says which stack it is of.",
@@ -92,6 +93,13 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "severity": "How bad it could be: what it demands follows from that.",
         "procedure": "What exactly will be done, step by step.",
         "files": "The scripts that will be run, by name, each with its SHA-256.",
+    },
+    "ScheduleText": {
+        "windows": "Calendars (files calendars/NAME.ics): inside one of their events only.",
+        "freezes": "Calendars inside whose events nothing is applied.",
+        "ssm": "Change calendars of AWS Systems Manager, by name or ARN: each must be open.",
+        "timezone": "The IANA name of the zone of whole days and of times without a zone.",
+        "overrides": "Whose seats must be filled for an override.",
     },
     "TypeText": {
         "demands": "By severity. What is left out demands what it does of a normal change; `seats: {}` asks for "
@@ -344,6 +352,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "trusted": "Whether the settings are those that were signed.",
         "record": "What is written of the change; null for nothing.",
         "lacking": "What the record does not say, and is demanded.",
+        "exceptions": "What would have denied it, and who signed that it does not matter.",
         "attestations": "What people and machines signed about the change besides approvals.",
     },
     "MissingPart": {

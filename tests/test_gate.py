@@ -14,8 +14,12 @@ from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated
 from iacgate.change.record import Incident, Record, Span
+from iacgate.change.windows import ChangeCalendar
+from iacgate.errors import SettingsInvalid
 from iacgate.gate import Circumstances, Decision, Inputs, decide
+from iacgate.gate.schedule import schedule_at
 from iacgate.policy.demands import DEFAULTS, demanded
+from iacgate.policy.schedules import ScheduleText
 from iacgate.render.decision import as_text
 from iacgate.risk.assessment import Assessment
 from iacgate.vocabulary import Severity
@@ -23,6 +27,31 @@ from tests.risk.test_assess import judge
 from tests.support.approvals import NOW, WANTED, roster, signed, withdrawal
 from tests.support.attested import attested
 
+HOURS = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//example//EN\r
+BEGIN:VEVENT\r
+UID:hours\r
+DTSTAMP:20260101T000000Z\r
+DTSTART:20260101T090000Z\r
+DTEND:20260101T150000Z\r
+RRULE:FREQ=DAILY\r
+SUMMARY:Office hours\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
+FREEZE = b"""BEGIN:VCALENDAR\r
+VERSION:2.0\r
+PRODID:-//example//EN\r
+BEGIN:VEVENT\r
+UID:freeze\r
+DTSTAMP:20260101T000000Z\r
+DTSTART;VALUE=DATE:20261224\r
+DTEND;VALUE=DATE:20261227\r
+SUMMARY:Year end\r
+END:VEVENT\r
+END:VCALENDAR\r
+"""
 ROSTER = roster()
 PLAN = judge()
 AUTHORS = (Author("dave@example.com", "dave"),)
@@ -228,6 +257,69 @@ def test_outside_of_its_own_schedule_a_change_waits() -> None:
     assert (codes(decision), decision.exit_code) == (["outside-its-schedule"], 13)
     assert "from 2026-11-23T13:00:00Z on" in decision.reasons[0].text
     assert recorded("2026-11-23T13:00:00Z", schedule=span) == []
+
+
+CALENDARS = {"calendars/hours.ics": HOURS, "calendars/freeze.ics": FREEZE}
+SCHEDULE = ScheduleText(windows=["hours"], freezes=["freeze"])
+
+
+def timed(*received: Received, now: str, text: ScheduleText = SCHEDULE, **more: Any) -> Decision:
+    found = Circumstances(
+        schedule=schedule_at([text], CALENDARS, now), override_seats={"infra": 1, "security": 1}, **more
+    )
+    return decided(*received, severity=Severity.NONE, now=now, circumstances=found)
+
+
+def test_outside_of_a_window_it_is_said_when_it_opens() -> None:
+    assert timed(now="2026-11-23T12:00:00Z").allowed
+    decision = timed(now="2026-11-23T16:00:00Z")
+    assert (codes(decision), decision.exit_code) == (["closed"], 13)
+    assert "It is open next at 2026-11-24T09:00:00Z" in decision.reasons[0].text
+    frozen = timed(now="2026-12-24T12:00:00Z")
+    assert (codes(frozen), frozen.exit_code) == (["closed"], 13)
+    assert "2026-12-27T09:00:00Z" in frozen.reasons[0].text
+
+
+def test_a_change_calendar_that_is_closed_denies() -> None:
+    calendar = ChangeCalendar("releases", open=False, next_change="2026-11-24T00:00:00Z", at=NOW)
+    assert codes(timed(now=NOW, change_calendars=(calendar,))) == ["closed"]
+    assert timed(now=NOW, change_calendars=(msgspec.structs.replace(calendar, open=True),)).allowed
+
+
+LATE = "2026-11-23T16:00:00Z"
+SAYS = {"from": "2026-11-23T15:00:00Z", "until": "2026-11-23T17:00:00Z", "why": "customers are down"}
+
+
+def test_people_who_had_no_hand_in_it_override_a_calendar_and_that_is_listed() -> None:
+    both = (attested("override", "ann", SAYS), attested("override", "bob", SAYS))
+    decision = timed(*both, now=LATE)
+    assert (decision.allowed, len(decision.exceptions)) == (True, 1)
+    assert "Overridden by ann (customers are down), bob (customers are down)" in decision.exceptions[0]
+    assert "  ! " in as_text(decision, "p", "", colour=False)
+    assert codes(timed(both[0], now=LATE)) == ["closed", "override-incomplete"]
+    assert codes(timed(*both, now="2026-11-23T17:00:00Z")) == ["closed"]
+    assert timed(*both, now=NOW).exceptions == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        attested("override", "dave", SAYS),
+        attested("override", "robot", SAYS),
+        attested("override", "bob", SAYS, about="chg-2"),
+        attested("override", "bob", SAYS, key="ann"),
+        attested("override", "bob", {**SAYS, "until": "2026-12-23T17:00:00Z"}),
+        attested("review", "bob", SAYS),
+        signed("bob"),
+    ],
+)
+def test_nothing_else_overrides_a_calendar(other: Received) -> None:
+    assert codes(timed(attested("override", "ann", SAYS), other, now=LATE)) == ["closed", "override-incomplete"]
+
+
+def test_a_calendar_that_is_not_there_closes() -> None:
+    with pytest.raises(SettingsInvalid, match=r"calendars/gone\.ics is not there"):
+        timed(now=NOW, text=ScheduleText(windows=["gone"]))
 
 
 def test_a_change_that_was_withdrawn_is_not_applied() -> None:

@@ -15,6 +15,7 @@ from iacgate.approval.armor import armored
 from iacgate.approval.attestation import AttestationPredicate, NotCounted
 from iacgate.approval.counting import Received
 from iacgate.change.lifecycle import Ending, Transition
+from iacgate.change.overrides import override_body
 from iacgate.cli.lazy import LazyGroup
 from iacgate.cli.reading import Known, open_ledger
 from iacgate.cli.signing import Signing, key_options
@@ -33,6 +34,7 @@ YEAR: Final = 365 * 24
 """Hours for which what ends a change holds: as long as anybody could still want to apply it."""
 
 _COMMANDS: Final = {
+    "override": ("iacgate.cli.attest:override", "Say that a change may be applied although it is not the time."),
     "withdrawn": ("iacgate.cli.attest:withdrawn", "Say that a change will not be made."),
     "verified": ("iacgate.cli.attest:verified", "Say that a change that was applied does what it should."),
     "rolled-back": ("iacgate.cli.attest:rolled_back", "Say that a change was taken back, and by which one."),
@@ -87,7 +89,7 @@ class Attesting:
             raise UsageInvalid(f"Nobody in people.yaml is called {options['principal']!r}.", hint="Name your id there.")
         self.person: Principal = found
 
-    def sign(self, kind: About, about: str, body: msgspec.Struct, hours: int) -> None:
+    def sign(self, kind: About, about: str, body: dict[str, Any], hours: int) -> None:
         """Sign something, and deliver it.
 
         Raises :class:`CannotCount` where it would count for nothing.
@@ -96,7 +98,7 @@ class Attesting:
         predicate = AttestationPredicate(
             about=about,
             nonce=secrets.token_hex(16),
-            body=msgspec.to_builtins(body),
+            body=body,
             ledger=self._ledger(),
             principal=self.person.id,
             reason=self._options["reason"],
@@ -142,6 +144,29 @@ def _nobody(settings: Settings) -> Roster:
     raise UsageInvalid(f"{settings.folder} has no people.yaml.", hint="Without people nobody can sign anything.")
 
 
+@click.command("override")
+@attesting_options
+@click.option("--from", "since", default="", metavar="INSTANT", help="From when on it holds.  [default: now]")
+@click.option("--until", required=True, metavar="INSTANT", help="Until when: 72 hours at most.")
+def override(since: str, until: str, **options: Any) -> None:
+    """Say that a change may be applied although a window is closed or a freeze holds; --reason says why.
+
+    It counts where people who had no hand in the change fill the seats that the policy asks for, and stands in the
+    decision as an exception.
+
+    \b
+    Example:
+      iacgate attest override chg-17 --until 2027-01-31T22:00:00Z --reason "customers are down" \\
+        --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+    """
+    if not options["reason"].strip():
+        raise UsageInvalid("An override says why.", hint="--reason TEXT")
+    attesting = Attesting(options)
+    if attesting.person.kind != "human":
+        raise CannotCount(f"{attesting.person.id} is a machine, and overrides nothing.", hint="Somebody else signs.")
+    attesting.sign("override", options["about"], override_body(since or now(), until, options["reason"]), 72)
+
+
 def _transition(to: Ending, options: dict[str, Any], by: str = "") -> None:
     for name in (options["about"], *([by] if by else [])):
         if not is_change(name):
@@ -149,7 +174,7 @@ def _transition(to: Ending, options: dict[str, Any], by: str = "") -> None:
     attesting = Attesting(options)
     if attesting.person.kind != "human" or not attesting.person.roles:
         raise CannotCount(f"{attesting.person.id} is a machine, or holds no role.", hint="Somebody with a role signs.")
-    attesting.sign("transition", options["about"], Transition(to, by), YEAR)
+    attesting.sign("transition", options["about"], msgspec.to_builtins(Transition(to, by)), YEAR)
 
 
 def _ending(to: Ending, text: str, example: str) -> click.Command:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +22,10 @@ from iacgate.evidence.recorded import (
     replayed,
 )
 from iacgate.gate import Inputs
+from iacgate.gate.schedule import schedule_at
 from iacgate.people.roster import Roster
-from iacgate.policy.environments import Policy, deployers, read_policy, weigh
+from iacgate.policy.environments import Policy, deployers, read_policy, schedules, weigh
+from iacgate.policy.schedules import ScheduleText, override_seats
 
 MAX_LATE: Final = 900
 """Seconds between a decision and its entry: a store that is slow is no reason to doubt it."""
@@ -105,9 +107,28 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
         and inputs.demand == environment.demand(wanted.severity, wanted.change_type)
         and inputs.deployers == deployers(policy, wanted.target.environment)
         and inputs.json_only_allowed == environment.json_only
+        and inputs.circumstances.ticket == environment.ticket
     )
     if not same:
         yield "its decision demanded something else than the recorded policy does"
+    yield from _by_calendars(inputs, schedules(policy, wanted.target.environment), files)
+
+
+def _by_calendars(inputs: Inputs, texts: Sequence[ScheduleText], files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield where a decision took its environment for open, and the recorded calendars say something else."""
+    found = inputs.circumstances
+    if found.override_seats != override_seats(texts):
+        yield "its decision let others override calendars than the recorded policy does"
+    if {item.name for item in found.change_calendars} != {name for text in texts for name in text.ssm}:
+        yield "its decision asked other change calendars than the recorded policy names"
+    try:
+        now = schedule_at(texts, files, inputs.now)
+    except IacgateError as error:
+        yield error.message
+        return
+    same_zones = now is None or found.schedule is None or now.zones == found.schedule.zones
+    if same_zones and now != found.schedule:
+        yield "its decision read the calendars of its environment differently"
 
 
 def _told(entry: Entry, document: Any, before: State) -> Iterator[str]:

@@ -13,7 +13,7 @@ It reads like the policy:
 7. Where the policy says who may deploy, whoever deploys is one of them; that makes nobody an author.
 8. The change has a record that says what its severity demands, of this change and this type.
 9. Nobody withdrew it, closed it, or rolled it back.
-10. It is the time for it, by its own record.
+10. It is the time for it, by its own record and by the calendars of its environment, unless people override these.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -45,7 +45,8 @@ from iacgate.gate.reasons import (
     plan_is_whole,
     seats_are_filled,
 )
-from iacgate.gate.record import demanded_of, is_its_time, nobody_ended_it, record_is_complete, type_is_recorded
+from iacgate.gate.record import demanded_of, nobody_ended_it, record_is_complete, type_is_recorded
+from iacgate.gate.schedule import timing
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
 from iacgate.vocabulary import ChangeType, Severity
@@ -73,7 +74,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     only the plan's JSON was there. ``deployer`` is the principal who deploys, empty where that is not known.
     ``subjects``, ``fingerprint``, ``sources`` and ``target`` say which plan was judged, ``bundle`` by which settings.
     ``record`` is what is written of the change, ``lacking`` what that does not say; ``attestations`` are what else
-    people and machines signed about it.
+    people and machines signed about it, ``exceptions`` what would have denied it if nobody had overridden that.
     """
 
     allowed: bool
@@ -99,6 +100,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     record: Record | None
     lacking: tuple[MissingPart, ...]
     attestations: tuple[Stated, ...]
+    exceptions: tuple[str, ...]
 
     @property
     def exit_code(self) -> int:
@@ -119,7 +121,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         for role in quorum.missing
     )
     deployer = roster.find(inputs.deployer)
-    circumstances = inputs.circumstances
+    circumstances, when = inputs.circumstances, timing(inputs, attested)
     lacking = missing_parts(circumstances.record, demanded_of(inputs), circumstances.ticket)
     reasons = (
         *plan_is_whole(inputs),  # 1
@@ -132,7 +134,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *record_is_complete(inputs, lacking),  # 8
         *type_is_recorded(inputs, roster),  # 8
         *nobody_ended_it(attested, wanted.change),  # 9
-        *is_its_time(inputs),  # 10
+        *when.reasons,  # 10
     )
     return Decision(
         allowed=not reasons,
@@ -158,6 +160,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         record=circumstances.record,
         lacking=lacking,
         attestations=tuple(_stated(item) for item in said),
+        exceptions=when.exceptions,
     )
 
 

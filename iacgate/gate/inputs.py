@@ -9,6 +9,7 @@ import msgspec
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.change.record import Record
+from iacgate.change.windows import ChangeCalendar, Schedule
 from iacgate.policy.demands import Demand
 from iacgate.risk.assessment import Assessment
 from iacgate.vocabulary import Severity
@@ -18,11 +19,15 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a change besides its plan.
 
     ``record`` is what is written of it, ``None`` where nothing is; ``ticket`` the pattern that its ticket's name must
-    have, empty for any.
+    have, empty for any. ``schedule`` says whether the environment's calendars are open, ``None`` where it has none;
+    ``change_calendars`` what AWS says of its own, ``override_seats`` who must sign that it does not matter.
     """
 
     record: Record | None = None
     ticket: str = ""
+    schedule: Schedule | None = None
+    change_calendars: tuple[ChangeCalendar, ...] = ()
+    override_seats: dict[str, int] = {}
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

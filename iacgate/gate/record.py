@@ -1,4 +1,4 @@
-"""Why a change may not be applied: what its record, its type and its schedule say."""
+"""Why a change may not be applied: what its record and its type say."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from iacgate.change.lifecycle import ended
-from iacgate.change.record import MissingPart, outside
+from iacgate.change.record import MissingPart
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import Reason
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
 from iacgate.vocabulary import RecordPart
 
-DENIED_BY_SCHEDULE: Final = 13
 DENIED_BY_RECORD: Final = 14
 
 
@@ -66,10 +65,3 @@ def nobody_ended_it(attested: Iterable[Attested], change: str) -> Iterator[Reaso
     why = ended(attested, change)
     if why:
         yield Reason("ended", DENIED_BY_RECORD, f"{why}: what is still to be done is another change.")
-
-
-def is_its_time(inputs: Inputs) -> Iterator[Reason]:
-    """Yield where the change's own schedule says another time."""
-    why = outside(inputs.circumstances.record, inputs.now)
-    if why:
-        yield Reason("outside-its-schedule", DENIED_BY_SCHEDULE, f"The record has a schedule: {why}.")

@@ -22,6 +22,7 @@ from iacgate.policy.demands import (
     for_type,
     in_order,
 )
+from iacgate.policy.schedules import ScheduleText, wrongs
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 TRUST: Final = {"infra": 1, "security": 1}
@@ -51,7 +52,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
     plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a
     tool writes before the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a
-    ticket in a record must match as a whole, empty for any.
+    ticket in a record must match as a whole, empty for any. ``schedule`` says when changes may be applied.
     """
 
     tier: Literal["prod", "other"]
@@ -65,6 +66,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     json_only: bool = False
     generated: list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]] = []
     ticket: TicketPattern = ""
+    schedule: ScheduleText | None = None
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""
@@ -153,6 +155,8 @@ def _wrong(environment: Environment) -> Iterator[_Wrong]:
                     f"a change of type {change_type} and severity {severity} asks for nobody, in production",
                     "Name at least one seat.",
                 )
+    for odd in wrongs(environment.schedule) if environment.schedule else ():
+        yield _Wrong(("schedule", *([odd.key] if odd.key else [])), odd.text, odd.hint)
     if not _is_pattern(environment.ticket):
         yield _Wrong(("ticket",), f"{environment.ticket!r} is no regular expression", "For example OPS-[0-9]+.")
     yield from _contradictions(environment)
@@ -215,6 +219,11 @@ def deployers(policy: Policy, name: str) -> tuple[frozenset[str], ...]:
     Where nobody says which environment it is, that is whoever may deploy to every production.
     """
     return tuple(frozenset(environment.deployers) for environment in policy.asked(name) if environment.deployers)
+
+
+def schedules(policy: Policy, name: str) -> tuple[ScheduleText, ...]:
+    """Return when changes may be applied in an environment: at times at which all of these are open."""
+    return tuple(environment.schedule for environment in policy.asked(name) if environment.schedule)
 
 
 def _strictest(environments: list[Environment], change_type: ChangeType) -> dict[Severity, DemandText]:

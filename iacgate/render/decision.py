@@ -47,9 +47,8 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     yield from _what_it_is_worth(decision)
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
-    if decision.record:
-        yield ""
-        yield from as_lines(decision.record)
+    yield from (f"  ! {harmless(exception)}" for exception in decision.exceptions)
+    yield from (["", *as_lines(decision.record)] if decision.record else [])
     yield from _authors(decision.authors)
     if decision.seats:
         yield ""
@@ -59,6 +58,13 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     for empty in decision.missing:
         could = ", ".join(empty.could) or "nobody"
         yield f"  {empty.role:12} empty; could be filled by {harmless(could)}"
+    yield from _arrived(decision)
+    if decision.missing and command:
+        yield ""
+        yield f"To fill a seat: {harmless(command)}"
+
+
+def _arrived(decision: Decision) -> Iterator[str]:
     if decision.approvals or decision.attestations:
         yield ""
         yield "What arrived:"
@@ -69,9 +75,6 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     for stated in decision.attestations:
         verdict = f"does not count: {harmless(stated.why)}" if stated.why else "counts"
         yield f"  {harmless(stated.kind):9} {harmless(stated.principal) or 'unknown':12} {verdict}"
-    if decision.missing and command:
-        yield ""
-        yield f"To fill a seat: {harmless(command)}"
 
 
 def _where(target: Target) -> str:
