@@ -16,9 +16,18 @@ POLICY: Final = """# What a severity weighs and demands, in which environment. d
 mode: observe                 # decides, says so, and blocks nothing; `enforce` when you are ready
 environments:
   prod:
-    tier: prod                # asks for infra from medium on, infra and security from high on, a board when critical
-    # demands:                # say something else; a severity never asks for less than those below it
-    #   high: {seats: {infra: 1, security: 1}, valid_hours: 72}
+    tier: prod
+    demands:                  # whose seats, and what the change's record must say; docs/change-record.md
+      medium: {seats: {infra: 1}, record: [description, justification]}
+      high: {seats: {infra: 1, security: 1}, record: [impact, testing_plan, rollback_plan]}
+      critical:               # a board; a severity never asks for less than those below it
+        seats: {infra: 1, security: 1, operations: 1, business: 1}
+        record: [security_impact, schedule]
+    # ticket: OPS-[0-9]+      # with `ticket` among the parts of a record: what its name looks like
+    # schedule:               # calendars/NAME.ics; docs/schedule.md
+    #   windows: [office-hours]
+    #   freezes: [year-end]
+    #   overrides: {infra: 1, security: 1}
     # change_types:           # where `--type standard` or `--type emergency` demands something else
     #   emergency: {demands: {high: {seats: {infra: 1, security: 1}, valid_hours: 4}}}
     # deny: critical          # denied, whoever signs

@@ -76,12 +76,23 @@ def _environment(environment: Environment) -> Iterator[str]:
             yield from (f"  {line}" for line in _demands(environment, change_type))
         elif change_type != "normal":
             yield f"{change_type} changes need what normal ones do"
+    yield from _times(environment)
     yield f"who may deploy is {', '.join(environment.deployers) or 'anybody'}"
     judging = get_args(ShippedPack) if environment.packs is None else sorted({*environment.packs, ALWAYS})
     left_out = ", ".join(sorted({*get_args(ShippedPack)} - {*judging}))
     yield f"judged by the rule packs {', '.join(judging)}{f', and not by {left_out}' if left_out else ''}"
     if environment.json_only:
         yield "a plan of which only the JSON is there may be gated: whoever runs the gate says which stack it is of"
+
+
+def _times(environment: Environment) -> Iterator[str]:
+    text = environment.schedule
+    if text is None:
+        return
+    parts = [f"inside {', '.join(text.windows)}"] if text.windows else []
+    parts += [f"not inside {', '.join(text.freezes)}"] if text.freezes else []
+    parts += [f"while AWS says that {', '.join(text.ssm)} is open"] if text.ssm else []
+    yield f"applied {', '.join(parts)} ({text.timezone}), unless {seats_in_words(text.overrides)} override that"
 
 
 def _demands(environment: Environment, change_type: ChangeType) -> Iterator[str]:
@@ -91,11 +102,12 @@ def _demands(environment: Environment, change_type: ChangeType) -> Iterator[str]
 
 
 def _needs(demand: Demand) -> str:
+    record = f"; its record says {', '.join(demand.record)}" if demand.record else ""
     if not demand.seats:
-        return "needs nobody"
+        return f"needs nobody{record}"
     bound = "exactly that plan file" if demand.binding == "exact" else "that plan, or an identical one"
     signed = ", with signed commits" if demand.signed_commits else ""
-    return f"needs {seats_in_words(demand.seats)}, for {demand.valid_hours} hours, for {bound}{signed}"
+    return f"needs {seats_in_words(demand.seats)}, for {demand.valid_hours} hours, for {bound}{signed}{record}"
 
 
 def warnings(policy: Policy, roster: Roster | None) -> Iterator[str]:
