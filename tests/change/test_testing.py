@@ -261,7 +261,7 @@ TWO = msgspec.structs.replace(ASKED, names=("smoke", "unit"), checks=(*ASKED.che
 
 
 @st.composite
-def runs(draw: st.DrawFn, **fixed: Any) -> Attested:
+def runs(draw: st.DrawFn, /, **fixed: Any) -> Attested:
     """Draw what somebody attests, some of it nonsense."""
     finished = draw(MINUTES)
     found = run(
