@@ -241,7 +241,7 @@ def _told(name: str, asked: Asked, runs: Sequence[CheckRun], now: str) -> Iterat
             started=run.started,
             finished=run.completed,
         )
-        yield _Result(min(run.completed or run.started or now, now), _of_check(verdict, run, asked, now))
+        yield _Result(run.completed or run.started or now, _of_check(verdict, run, asked, now))
 
 
 def _of_check(verdict: TestVerdict, run: CheckRun, asked: Asked, now: str) -> TestVerdict:
