@@ -78,6 +78,12 @@ class CannotCount(IacgateError):
     exit_code = 11
 
 
+class ReportInvalid(IacgateError):
+    """A report of tests cannot be read, or does not say what must be known of a run."""
+
+    code = "report-invalid"
+
+
 class PolicyFailed(IacgateError):
     """A Rego policy could not be evaluated; nothing is judged without it."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FULL_COMMIT: Final = r"[?&]ref=[0-9a-f]{40}(?:$|&)"
 _REGISTRY: Final = r"(?:[\w-]+(?:\.[\w-]+)+/)?[\w-]+/[\w-]+/[\w-]+(?://.*)?"
 _EXACT: Final = r"=?\s*v?\d+\.\d+\.\d+(?:[-+][\w.+-]*)?"
-_READERS: Final = frozenset(
+READERS: Final = frozenset(
     "file filebase64 filebase64sha256 filebase64sha512 fileexists filemd5 fileset filesha1 filesha256 filesha512 "
     "templatefile".split()
 )
@@ -98,7 +98,7 @@ def _ephemeral(configuration: dict[str, Any], plan_file: PlanFile | None) -> Ite
 
 def _from_sources(snapshot: Snapshot) -> Iterator[Unbound]:
     for path, functions in snapshot.functions.items():
-        if readers := sorted(functions & _READERS):
+        if readers := sorted(functions & READERS):
             yield Unbound(path, "file", f"{', '.join(readers)} read files again at apply")
     for path in snapshot.unread:
         yield Unbound(path, "source", "this configuration file was not understood: only the plan's JSON tells of it")

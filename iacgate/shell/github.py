@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
@@ -132,7 +132,7 @@ class GitHub:
 
     def pull_request(self, repository: str, number: int) -> PullRequest:
         """Return a pull request with all of its commits; more than GitHub tells of are refused."""
-        path = f"/repos/{_repository(repository)}/pulls/{number:d}"
+        path = f"/repos/{checked_repository(repository)}/pulls/{number:d}"
         found = self._convert(self._client.get(path), _PullRequest, path)
         if not instants.is_instant(found.created_at):
             raise ForgeFailed(
@@ -157,12 +157,12 @@ class GitHub:
 
         For the branch of a fork, ask the fork: ``pull_request.head_repository``.
         """
-        path = f"/repos/{_repository(repository)}/activity"
+        path = f"/repos/{checked_repository(repository)}/activity"
         if not ref or not ref.isprintable():
             raise UsageInvalid(f"{ref!r} names no branch.", hint="Name it without refs/heads/.")
         pushes: list[Push] = []
-        for page in self._client.pages(path, ref=f"refs/heads/{ref}", direction="desc"):
-            for activity in self._convert(page, list[_Activity], path):
+        for page in self.pages(path, list[_Activity], ref=f"refs/heads/{ref}", direction="desc"):
+            for activity in page:
                 push = _push(activity, f"refs/heads/{ref}", path)
                 if since and push.instant < since:
                     return tuple(pushes)
@@ -171,7 +171,7 @@ class GitHub:
 
     def run(self, repository: str, run_id: int) -> Run:
         """Return who started a run of GitHub Actions, and who started its last attempt."""
-        path = f"/repos/{_repository(repository)}/actions/runs/{run_id:d}"
+        path = f"/repos/{checked_repository(repository)}/actions/runs/{run_id:d}"
         found = self._convert(self._client.get(path), _Run, path)
         return Run(
             event=found.event,
@@ -191,8 +191,13 @@ class GitHub:
             *(PublishedKey(key.key, key.title or f"authentication key {key.id}", signing=False) for key in others),
         )
 
+    def pages(self, path: str, kind: type[T], **query: str) -> Iterator[T]:
+        """Yield each page of a list, as a type; a path or a query that a person wrote is checked by the caller."""
+        for page in self._client.pages(path, **query):
+            yield self._convert(page, kind, path)
+
     def _all(self, path: str, kind: type[T]) -> list[T]:
-        return [item for page in self._client.pages(path) for item in self._convert(page, list[kind], path)]  # type: ignore[valid-type] # kind is a type at run time
+        return [item for page in self.pages(path, list[kind]) for item in page]  # type: ignore[valid-type] # kind is a type at run time
 
     def _convert(self, value: Any, kind: type[T], path: str) -> T:
         try:
@@ -227,7 +232,8 @@ def checked_login(login: str) -> str:
     return login
 
 
-def _repository(name: str) -> str:
+def checked_repository(name: str) -> str:
+    """Return the name of a repository; raises :class:`ForgeFailed` for what GitHub would call none."""
     if not _REPOSITORY.fullmatch(name):
         raise ForgeFailed(
             f"{name!r} is no repository at GitHub." if name else "The repository is gone.",

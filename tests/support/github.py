@@ -54,6 +54,7 @@ class FakeGitHub:
         self._activity: dict[str, list[dict[str, Any]]] = {}
         self._runs: dict[tuple[str, int], dict[str, Any]] = {}
         self._keys: dict[str, dict[str, list[dict[str, Any]]]] = {}
+        self._checks: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.max_per_page = 100
         self.next: list[Wrong | Callable[[BaseHTTPRequestHandler], None]] = []
         self.seen: list[Seen] = []
@@ -183,6 +184,22 @@ class FakeGitHub:
             "keys": [{"id": number, "key": key} for number, key in enumerate(logging_in)],
         }
 
+    def has_check(self, commit: str, name: str = "unit", *, app: str | None = "acme-ci", **more: Any) -> None:
+        """Run a check at a commit; its app is ``None`` where that is gone."""
+        runs = self._checks.setdefault((REPOSITORY, sha(commit)), [])
+        run = {
+            "id": len(runs) + 1,
+            "name": name,
+            "head_sha": sha(commit),
+            "status": "completed",
+            "conclusion": "success",
+            "started_at": "2026-11-23T10:00:00Z",
+            "completed_at": "2026-11-23T10:05:00Z",
+            "app": {"slug": app} if app is not None else None,
+            **more,
+        }
+        runs.append(run)
+
     def answers(self, status: int, body: bytes = b"{}", /, **headers: str) -> None:
         """Answer the next request that has no answer yet in this way; header names with ``_`` for ``-``."""
         self.next.append(Wrong(status, {name.replace("_", "-"): value for name, value in headers.items()}, body))
@@ -225,11 +242,24 @@ class FakeGitHub:
             return self._page("activity", chosen, path, query, cursor="after")
         if found := re.fullmatch(r"/repos/([^/]+/[^/]+)/actions/runs/(\d+)", path):
             return self._one("workflow-run", self._runs.get((found[1], int(found[2]))))
+        if found := re.fullmatch(r"/repos/([^/]+/[^/]+)/commits/([0-9a-f]+)/check-runs", path):
+            return self._check_runs((found[1], found[2]), path, query)
         if found := re.fullmatch(r"/users/([^/]+)/(keys|ssh_signing_keys)", path):
             schema = "key-simple" if found[2] == "keys" else "ssh-signing-key"
             user = self._keys.get(found[1])
             return self._page(schema, user[found[2]] if user else None, path, query)
         return 404, _NOT_FOUND, {}
+
+    def _check_runs(self, of: tuple[str, str], path: str, query: dict[str, str]) -> tuple[int, Any, dict[str, str]]:
+        """Return the check runs of a commit; of each name and app the latest only, where not all are asked for."""
+        runs = self._checks.get(of)
+        if runs is not None and "check_name" in query:
+            runs = [run for run in runs if run["name"] == query["check_name"]]
+        if runs is not None and query.get("filter", "latest") == "latest":
+            ordered = sorted(runs, key=lambda run: run["completed_at"] or "")
+            runs = list({(run["name"], str(run["app"])): run for run in ordered}.values())
+        status, value, headers = self._page("check-run", runs, path, query)
+        return status, {"total_count": len(runs), "check_runs": value} if runs is not None else value, headers
 
     def _one(self, schema: str, known: Any) -> tuple[int, Any, dict[str, str]]:
         return (404, _NOT_FOUND, {}) if known is None else (200, self._whole(schema, known), {})

@@ -31,6 +31,8 @@ class Description:
         for who in ("author", "committer"):  # `nullable` without a type means nothing in OpenAPI 3.0, and they are null
             options = self._document["components"]["schemas"]["commit"]["properties"][who]["oneOf"]
             options.append({"type": "string", "nullable": True, "enum": [None]})
+        conclusion = self._document["components"]["schemas"]["check-run"]["properties"]["conclusion"]
+        conclusion["enum"].append(None)  # `nullable` does not widen an `enum` in OpenAPI 3.0, and it is null
         self._api = OpenAPI.from_dict(self._document, config=Config(spec_validator_cls=None))  # type: ignore[arg-type] # None spares the check of the description itself
 
     def problem(self, path: str, query: Mapping[str, str], status: int, body: bytes) -> str:
