@@ -100,7 +100,7 @@ def test_more_emergencies_never_let_one_person_do_more(
     some: tuple[Emergency, ...], more: tuple[Emergency, ...], now: str, changes: int, severity: Severity
 ) -> None:
     others = tuple(msgspec.structs.replace(item, change=f"more-{item.change}") for item in more)
-    alone = {"changes": changes, "severity": severity}
+    alone: dict[str, Any] = {"changes": changes, "severity": severity}
     fewer = problems(*some, now=now, **alone)
     assert len(problems(*some, *others, now=now, **alone)) >= len(fewer)
     assert len(problems(*some, now=now, elsewhere=others, **alone)) >= len(fewer)
