@@ -78,6 +78,11 @@ def test_one_that_failed_and_is_begun_again_stays_one_with_everybody_who_signed(
     assert due(found, 48) == due(emergency(), 48)
 
 
+def test_what_one_person_began_alone_stays_so_however_it_goes_on() -> None:
+    (found,) = begun([emergency(solo=True)], emergency(solo=False), retry=True)
+    assert found.solo
+
+
 @pytest.mark.parametrize(
     ("before", "retry", "says"),
     [
