@@ -90,7 +90,7 @@ class Wrong(msgspec.Struct, frozen=True):
     hint: str
 
 
-def wrong(text: EmergencyText) -> Iterator[Wrong]:
+def wrongs(text: EmergencyText) -> Iterator[Wrong]:
     """Yield what makes no sense in what the policy says of emergencies, beyond what its types refuse."""
     for name in ("seats", "review_seats"):
         if not getattr(text, name):

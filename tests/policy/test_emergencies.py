@@ -17,7 +17,7 @@ from iacgate.policy.emergencies import (
     SoloText,
     is_webhook,
     strictest,
-    wrong,
+    wrongs,
 )
 from iacgate.vocabulary import Severity
 from tests.conftest import ROOT
@@ -28,7 +28,7 @@ def read(text: bytes) -> EmergencyText:
 
 
 def said(text: bytes) -> list[tuple[str, str]]:
-    return [(strictyaml.place(text, "policy.yaml", *item.path), item.text) for item in wrong(read(text))]
+    return [(strictyaml.place(text, "policy.yaml", *item.path), item.text) for item in wrongs(read(text))]
 
 
 def test_what_nobody_says_is_strict() -> None:
@@ -36,7 +36,7 @@ def test_what_nobody_says_is_strict() -> None:
     assert (text.seats, text.review_seats) == ({"on-call": 1}, {"infra": 1, "security": 1})
     assert (text.valid_hours, text.review_hours, text.solo) == (4, 48, None)
     assert text.rate == RateText(3, 30)
-    assert list(wrong(text)) == []
+    assert list(wrongs(text)) == []
     assert read(b"{}") == text
 
 
@@ -121,7 +121,7 @@ def test_addresses_to_which_an_announcement_is_sent(address: str) -> None:
 )
 def test_addresses_to_which_nothing_is_sent(address: str) -> None:
     assert not is_webhook(address)
-    assert list(wrong(EmergencyText(announce=AnnounceText(webhook=address)))) != []
+    assert list(wrongs(EmergencyText(announce=AnnounceText(webhook=address)))) != []
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_addresses_to_which_nothing_is_sent(address: str) -> None:
     ],
 )
 def test_commands_that_can_be_started(command: list[str], fine: bool) -> None:
-    assert (list(wrong(EmergencyText(announce=AnnounceText(command=command)))) == []) is fine
+    assert (list(wrongs(EmergencyText(announce=AnnounceText(command=command)))) == []) is fine
 
 
 roles = st.dictionaries(st.sampled_from(["infra", "on-call", "security"]), st.integers(1, 3), min_size=1)
@@ -157,7 +157,7 @@ texts = st.builds(
 @given(st.lists(texts, min_size=1, max_size=4))
 def test_the_strictest_of_several_asks_at_least_for_what_each_does(given_texts: list[EmergencyText]) -> None:
     found = strictest(given_texts)
-    assert list(wrong(found)) == []
+    assert list(wrongs(found)) == []
     for text in given_texts:
         assert all(found.seats[role] >= count for role, count in text.seats.items())
         assert all(found.review_seats[role] >= count for role, count in text.review_seats.items())
@@ -179,6 +179,6 @@ def test_the_policy_of_the_documentation_is_valid() -> None:
     block = page.partition("In `policy.yaml`")[2].partition("```yaml\n")[2].partition("```")[0]
     content = strictyaml.load(block.encode(), "policy.yaml", SettingsInvalid)
     text = msgspec.convert(content["environments"]["prod"]["emergency"], EmergencyText)
-    assert list(wrong(text)) == []
+    assert list(wrongs(text)) == []
     assert text.solo == SoloText()
     assert (text.seats, text.valid_hours, text.review_hours) == (EmergencyText().seats, 4, 48)

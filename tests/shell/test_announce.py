@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import http.server
 import json
+import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +14,9 @@ from pathlib import Path
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,7 +37,9 @@ class Hook:
 
 
 @contextlib.contextmanager
-def hook(answer: Callable[[http.server.BaseHTTPRequestHandler, Hook], None]) -> Iterator[Hook]:
+def hook(
+    answer: Callable[[http.server.BaseHTTPRequestHandler, Hook], None], certified: Path | None = None
+) -> Iterator[Hook]:
     found = Hook()
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -49,9 +56,15 @@ def hook(answer: Callable[[http.server.BaseHTTPRequestHandler, Hook], None]) -> 
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        if certified:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certified)
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        found.address = f"http://127.0.0.1:{server.server_address[1]}"
+        found.address = (
+            f"http{'s' if certified else ''}://{'localhost' if certified else '127.0.0.1'}:{server.server_port}"
+        )
         try:
             yield found
         finally:
@@ -167,6 +180,38 @@ def test_nobody_there_is_an_answer() -> None:
 def test_what_is_sent_is_encrypted_outside_of_this_machine() -> None:
     (found,) = told(AnnounceText(webhook="http://example.com/x"))
     assert "no address" in found.why
+
+
+def certificate(folder: Path) -> Path:
+    """Write a certificate of localhost that nobody else vouches for, with its key, into one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "localhost.pem"
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.write_bytes(text + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
+def test_whose_certificate_nobody_vouches_for_is_told_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "localhost")
+    path = certificate(tmp_path)
+    with hook(answering(200), path) as server:
+        ways = AnnounceText(webhook=f"{server.address}/x")
+        assert told(ways) == [Announced("webhook", ok=False, why="no answer (SSLError)")]
+        assert server.asked == []
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(path))
+        assert told(ways) == [Announced("webhook", ok=True)]
 
 
 def program(text: str) -> AnnounceText:
