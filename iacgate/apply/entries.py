@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from iacgate import canonical
 from iacgate.apply.backend import LiveState
 from iacgate.apply.order import Order
+from iacgate.change.promotion import content
 from iacgate.errors import ApplyRefused
 from iacgate.evidence.advance import after_bypass, after_failure, after_intent, ends
 from iacgate.evidence.entry import Actor, Intent, Seen, State
-from iacgate.evidence.ledger import Draft
+from iacgate.evidence.ledger import Draft, Piece
+
+CONTENT: Final = "content"
+"""What the entry that begins an apply refers to as the content of its plan, against which promotions are held."""
 
 
 def bypass(stack: str, actor: Actor, last: Seen, seen: Seen) -> Draft:
@@ -83,5 +90,6 @@ def intent(order: Order, live: LiveState, expected: int) -> Draft:
             "beforeDigest": live.digest,
             "beforeVersion": live.version_id,
         },
+        pieces={CONTENT: Piece(canonical.canonical_json(content(order.plan_file)))},
         advance=advance,
     )

@@ -37,7 +37,7 @@ class AttestationPredicate(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
 
     ``about`` is the change or the pattern; ``body`` what is said. ``issued`` and ``expires`` are instants that the
     signer claims, which only ever shorten its validity; ``ledger`` is the genesis of the ledger that it is for,
-    empty for any.
+    empty where there is none.
     """
 
     about: Name
@@ -167,8 +167,12 @@ def _problem(
         return f"the key of {person.id} was not valid when it arrived, or is not now"
     if key.revoked and key.revoked <= now:
         return f"the key of {person.id} is revoked"
-    if said.ledger and said.ledger != ledger:
-        return "it is for another ledger"
+    if said.ledger != ledger:
+        return (
+            "it is for another ledger"
+            if said.ledger
+            else "it is for no ledger, and there is one: sign it with --ledger"
+        )
     if instants.seconds(said.issued) - instants.seconds(arrived) > MAX_SKEW:
         return "it comes from the future"
     return "" if now <= said.expires else "it has expired"

@@ -34,6 +34,7 @@ YEAR: Final = 365 * 24
 """Hours for which what ends a change holds: as long as anybody could still want to apply it."""
 
 _COMMANDS: Final = {
+    "tests": ("iacgate.cli.attesting:tests", "Say how tests of a change's tree ended, by their report."),
     "override": ("iacgate.cli.attest:override", "Say that a change may be applied although it is not the time."),
     "withdrawn": ("iacgate.cli.attest:withdrawn", "Say that a change will not be made."),
     "verified": ("iacgate.cli.attest:verified", "Say that a change that was applied does what it should."),

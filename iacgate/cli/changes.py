@@ -13,7 +13,6 @@ from iacgate.approval.duties import Author, Hands
 from iacgate.approval.envelope import MAX_BYTES
 from iacgate.approval.statement import Target
 from iacgate.change.record import Record
-from iacgate.change.windows import ChangeCalendar
 from iacgate.cli.handed import approved_plan
 from iacgate.cli.judging import Judge
 from iacgate.cli.ledgers import Recorder, chain_of, open_recorder
@@ -26,12 +25,10 @@ from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt, State
 from iacgate.evidence.store import together
 from iacgate.gate import Circumstances, Inputs
-from iacgate.gate.schedule import schedule_at
 from iacgate.people.roster import Principal, Roster
 from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
-from iacgate.policy.environments import deployers, schedules
-from iacgate.policy.schedules import override_seats
+from iacgate.policy.environments import deployers
 from iacgate.policy.stacks import Placed
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
@@ -74,7 +71,7 @@ class Change:
         self.inbox = open_inbox(asked.inbox, create=asked.hand_over and bool(asked.inbox))
         self.assessment = judge.judge(loaded, differences_from=differences_from)
         placed, self._environment = own.place(loaded)
-        self._place, self._decides = placed.environment, asked.ledger.record
+        self._placed, self._decides = placed, asked.ledger.record
         if loaded.plan_file is None and judge.stack and not self._environment.json_only:
             raise UsageInvalid(
                 "A plan's JSON does not tell its stack, and a gate takes nobody's word for it.",
@@ -197,20 +194,20 @@ class Change:
         )
 
     def _circumstances(self, moment: str) -> Circumstances:
-        """Return what is known of the change besides its plan; who only signs asks nobody else for the time."""
-        texts = schedules(self._policy, self._place)
-        names = dict.fromkeys(name for text in texts for name in text.ssm)
-        states: tuple[ChangeCalendar, ...] = ()
-        if names and self._decides:
-            from iacgate.shell.changecalendar import calendar_states  # noqa: PLC0415 - few have such calendars
+        """Return what is known of the change besides its plan; who only signs asks neither AWS, forge nor ledger."""
+        from iacgate.cli.circumstances import Asking, circumstances  # noqa: PLC0415 - it imports what few need
 
-            states = calendar_states(tuple(names), moment)
-        return msgspec.structs.replace(
-            self.circumstances,
-            schedule=schedule_at(texts, self._own.files, moment) if texts else None,
-            change_calendars=states,
-            override_seats=override_seats(texts),
+        asking = Asking(
+            policy=self._policy,
+            placed=self._placed,
+            severity=self.severity,
+            tree=self.around.tree,
+            commit=self.around.commit,
+            plan_file=self.loaded.plan_file,
+            ledger=self.recorder.ledger if self.recorder else None,
+            decides=self._decides,
         )
+        return circumstances(self.circumstances, asking, self._own.files, moment)
 
 
 def _recorded_type(record: Record | None) -> ChangeType | None:

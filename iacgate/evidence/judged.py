@@ -24,7 +24,15 @@ from iacgate.evidence.recorded import (
 from iacgate.gate import Inputs
 from iacgate.gate.schedule import schedule_at
 from iacgate.people.roster import Roster
-from iacgate.policy.environments import Policy, deployers, read_policy, schedules, weigh
+from iacgate.policy.environments import (
+    Policy,
+    deployers,
+    promotion_of,
+    read_policy,
+    schedules,
+    tests_of,
+    weigh,
+)
 from iacgate.policy.schedules import ScheduleText, override_seats
 
 MAX_LATE: Final = 900
@@ -111,6 +119,18 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
     )
     if not same:
         yield "its decision demanded something else than the recorded policy does"
+    found, place = inputs.circumstances, wanted.target.environment
+    demanded = tests_of(policy, place, wanted.severity)
+    asked = tuple((item.test, item.name, item.app) for item in found.tests.checks)
+    if (
+        (found.tests.names, found.tests.max_age_hours, found.tests.attesters, found.tests.attached)
+        != (demanded.names, demanded.max_age_hours, demanded.attesters, demanded.attached)
+        or asked != tuple((item.test, item.name, item.app) for item in demanded.checks)
+        or found.tests.tree != wanted.subjects.get("tree", "")
+    ):
+        yield "its decision asked for other tests than the recorded policy does"
+    if (found.promotion is None) is not (promotion_of(policy, place) is None):
+        yield "its decision asked whether it was promoted, and the recorded policy does not, or the other way round"
     yield from _by_calendars(inputs, schedules(policy, wanted.target.environment), files)
 
 

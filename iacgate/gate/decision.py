@@ -14,6 +14,8 @@ It reads like the policy:
 8. The change has a record that says what its severity demands, of this change and this type.
 9. Nobody withdrew it, closed it, or rolled it back.
 10. It is the time for it, by its own record and by the calendars of its environment, unless people override these.
+11. The tests that its severity demands ran on exactly its tree, and were green.
+12. Where that is demanded, the same content was applied and verified in the stack that it is promoted from.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -31,7 +33,9 @@ from iacgate.approval.counting import Received, Verdict, count
 from iacgate.approval.duties import Author
 from iacgate.approval.quorum import Seated, fill
 from iacgate.approval.statement import Target
+from iacgate.change.promotion import Promotion
 from iacgate.change.record import MissingPart, Record, missing_parts
+from iacgate.change.testing import TestVerdict, checked
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import (
     Missing,
@@ -45,7 +49,14 @@ from iacgate.gate.reasons import (
     plan_is_whole,
     seats_are_filled,
 )
-from iacgate.gate.record import demanded_of, nobody_ended_it, record_is_complete, type_is_recorded
+from iacgate.gate.record import (
+    content_was_promoted,
+    demanded_of,
+    nobody_ended_it,
+    record_is_complete,
+    tests_count,
+    type_is_recorded,
+)
 from iacgate.gate.schedule import timing
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
@@ -75,6 +86,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``subjects``, ``fingerprint``, ``sources`` and ``target`` say which plan was judged, ``bundle`` by which settings.
     ``record`` is what is written of the change, ``lacking`` what that does not say; ``attestations`` are what else
     people and machines signed about it, ``exceptions`` what would have denied it if nobody had overridden that.
+    ``tests`` are the tests that are required, and what became of each.
     """
 
     allowed: bool
@@ -101,6 +113,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     lacking: tuple[MissingPart, ...]
     attestations: tuple[Stated, ...]
     exceptions: tuple[str, ...]
+    tests: tuple[TestVerdict, ...]
+    promotion: Promotion | None
 
     @property
     def exit_code(self) -> int:
@@ -122,6 +136,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
     )
     deployer = roster.find(inputs.deployer)
     circumstances, when = inputs.circumstances, timing(inputs, attested)
+    tests = checked(circumstances.tests, attested, circumstances.check_runs, inputs.now)
     lacking = missing_parts(circumstances.record, demanded_of(inputs), circumstances.ticket)
     reasons = (
         *plan_is_whole(inputs),  # 1
@@ -135,6 +150,8 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *type_is_recorded(inputs, roster),  # 8
         *nobody_ended_it(attested, wanted.change),  # 9
         *when.reasons,  # 10
+        *tests_count(tests),  # 11
+        *content_was_promoted(inputs),  # 12
     )
     return Decision(
         allowed=not reasons,
@@ -161,6 +178,8 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         lacking=lacking,
         attestations=tuple(_stated(item) for item in said),
         exceptions=when.exceptions,
+        tests=tests,
+        promotion=circumstances.promotion,
     )
 
 

@@ -8,7 +8,10 @@ import msgspec
 
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
+from iacgate.change.promotion import Promotion
 from iacgate.change.record import Record
+from iacgate.change.testing import Asked as Tested
+from iacgate.change.testing import CheckRun
 from iacgate.change.windows import ChangeCalendar, Schedule
 from iacgate.policy.demands import Demand
 from iacgate.risk.assessment import Assessment
@@ -21,6 +24,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` is what is written of it, ``None`` where nothing is; ``ticket`` the pattern that its ticket's name must
     have, empty for any. ``schedule`` says whether the environment's calendars are open, ``None`` where it has none;
     ``change_calendars`` what AWS says of its own, ``override_seats`` who must sign that it does not matter.
+    ``tests`` are the tests that are required, ``check_runs`` what the forge tells of them; ``promotion`` is whether the
+    same content was applied where it comes from, ``None`` where nobody asks.
     """
 
     record: Record | None = None
@@ -28,6 +33,9 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     schedule: Schedule | None = None
     change_calendars: tuple[ChangeCalendar, ...] = ()
     override_seats: dict[str, int] = {}
+    tests: Tested = Tested(names=(), tree="", max_age_hours=1)
+    check_runs: tuple[CheckRun, ...] = ()
+    promotion: Promotion | None = None
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

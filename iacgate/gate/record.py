@@ -7,6 +7,7 @@ from typing import Final
 
 from iacgate.change.lifecycle import ended
 from iacgate.change.record import MissingPart
+from iacgate.change.testing import TestVerdict
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import Reason
 from iacgate.people.attested import Attested
@@ -65,3 +66,17 @@ def nobody_ended_it(attested: Iterable[Attested], change: str) -> Iterator[Reaso
     why = ended(attested, change)
     if why:
         yield Reason("ended", DENIED_BY_RECORD, f"{why}: what is still to be done is another change.")
+
+
+def tests_count(verdicts: Iterable[TestVerdict]) -> Iterator[Reason]:
+    """Yield the required tests that do not count, and why."""
+    for item in verdicts:
+        if not item.counts:
+            yield Reason(f"test-{item.code}", DENIED_BY_RECORD, f"The test {item.test} does not count: {item.why}.")
+
+
+def content_was_promoted(inputs: Inputs) -> Iterator[Reason]:
+    """Yield where the plan's content was not applied and verified where it comes from."""
+    promotion = inputs.circumstances.promotion
+    if promotion is not None and not promotion.ok:
+        yield Reason("not-promoted", DENIED_BY_RECORD, f"The change was not promoted: {promotion.why}.")

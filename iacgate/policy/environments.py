@@ -23,6 +23,8 @@ from iacgate.policy.demands import (
     in_order,
 )
 from iacgate.policy.schedules import ScheduleText, wrongs
+from iacgate.policy.testing import DemandedTests, PromotionText, TestsText, demanded_promotion, demanded_tests
+from iacgate.policy.testing import problems as test_problems
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 TRUST: Final = {"infra": 1, "security": 1}
@@ -52,7 +54,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
     plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a
     tool writes before the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a
-    ticket in a record must match as a whole, empty for any. ``schedule`` says when changes may be applied.
+    ticket in a record must match as a whole, empty for any. ``schedule`` says when changes may be applied, ``tests``
+    which tests must be green, ``promotion`` that the same content was applied elsewhere before.
     """
 
     tier: Literal["prod", "other"]
@@ -67,6 +70,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generated: list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]] = []
     ticket: TicketPattern = ""
     schedule: ScheduleText | None = None
+    tests: TestsText | None = None
+    promotion: PromotionText | None = None
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""
@@ -155,11 +160,18 @@ def _wrong(environment: Environment) -> Iterator[_Wrong]:
                     f"a change of type {change_type} and severity {severity} asks for nobody, in production",
                     "Name at least one seat.",
                 )
-    for odd in wrongs(environment.schedule) if environment.schedule else ():
-        yield _Wrong(("schedule", *([odd.key] if odd.key else [])), odd.text, odd.hint)
+    yield from _wrong_around(environment)
     if not _is_pattern(environment.ticket):
         yield _Wrong(("ticket",), f"{environment.ticket!r} is no regular expression", "For example OPS-[0-9]+.")
     yield from _contradictions(environment)
+
+
+def _wrong_around(environment: Environment) -> Iterator[_Wrong]:
+    """Yield what makes no sense in what is said of everything besides plan and seats."""
+    for odd in wrongs(environment.schedule) if environment.schedule else ():
+        yield _Wrong(("schedule", *([odd.key] if odd.key else [])), odd.text, odd.hint)
+    for problem in test_problems(environment.tests) if environment.tests else ():
+        yield _Wrong(("tests", *problem.path), problem.text, problem.hint)
 
 
 def _is_pattern(text: str) -> bool:
@@ -224,6 +236,16 @@ def deployers(policy: Policy, name: str) -> tuple[frozenset[str], ...]:
 def schedules(policy: Policy, name: str) -> tuple[ScheduleText, ...]:
     """Return when changes may be applied in an environment: at times at which all of these are open."""
     return tuple(environment.schedule for environment in policy.asked(name) if environment.schedule)
+
+
+def tests_of(policy: Policy, name: str, severity: Severity) -> DemandedTests:
+    """Return the tests that a severity demands in an environment."""
+    return demanded_tests([item.tests for item in policy.asked(name) if item.tests], severity)
+
+
+def promotion_of(policy: Policy, name: str) -> PromotionText | None:
+    """Return which promotion is demanded in an environment; ``None`` for none."""
+    return demanded_promotion([item.promotion for item in policy.asked(name) if item.promotion])
 
 
 def _strictest(environments: list[Environment], change_type: ChangeType) -> dict[Severity, DemandText]:

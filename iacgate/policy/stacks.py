@@ -54,6 +54,7 @@ class Placed(msgspec.Struct, frozen=True):
     how: str
     account: str = ""
     variables: tuple[str, ...] = ()
+    promotes_from: str = ""
 
 
 def read_stacks(data: bytes, file: str) -> Stacks:
@@ -142,7 +143,7 @@ def place(
         if said is None:
             return Placed("", "", "the plan's JSON does not tell its backend")
         how = "named on the command line; the plan's JSON does not tell"
-        return Placed(said.name, said.environment, how, said.account, said.variables)
+        return Placed(said.name, said.environment, how, said.account, said.variables, said.promotes_from)
     found = by_backend(stacks, *backend)
     if said is not None and found is not said:
         belongs = f"belongs to {found.name!r}" if found else "is not in stacks.yaml"
@@ -153,4 +154,4 @@ def place(
     if found is None:
         return Placed("", "", "its backend and workspace are not in stacks.yaml")
     how = "by its backend and workspace"
-    return Placed(found.name, found.environment, how, found.account, found.variables)
+    return Placed(found.name, found.environment, how, found.account, found.variables, found.promotes_from)

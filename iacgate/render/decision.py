@@ -58,10 +58,24 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     for empty in decision.missing:
         could = ", ".join(empty.could) or "nobody"
         yield f"  {empty.role:12} empty; could be filled by {harmless(could)}"
+    yield from _before(decision)
     yield from _arrived(decision)
     if decision.missing and command:
         yield ""
         yield f"To fill a seat: {harmless(command)}"
+
+
+def _before(decision: Decision) -> Iterator[str]:
+    """Yield what came before the change: its tests, and where it was applied first."""
+    if decision.tests or decision.promotion:
+        yield ""
+        yield "Before it:"
+    for test in decision.tests:
+        said = f" ({harmless(test.by)}, {test.tests} tests)" if test.by else ""
+        word = "counts" if test.counts else f"does not count ({test.code})"
+        yield f"  test {harmless(test.test):16} {word}{said}{', by hand' if test.by_hand else ''}"
+    if decision.promotion:
+        yield f"  promotion: {harmless(decision.promotion.why)}"
 
 
 def _arrived(decision: Decision) -> Iterator[str]:

@@ -47,6 +47,7 @@ def test_it_says_who_says_what() -> None:
         (attested("review", "bob", BODY, key="stranger"), "nobody in people.yaml"),
         (attested("review", "bob", BODY, key="ann"), "ann signed it, and it says bob"),
         (attested("review", "bob", BODY, ledger="9" * 64), "another ledger"),
+        (attested("review", "bob", BODY, ledger=""), "it is for no ledger"),
         (attested("review", "bob", BODY, issued="2026-11-23T11:06:00Z"), "from the future"),
         (attested("review", "bob", BODY, expires="2026-11-23T11:59:59Z"), "expired"),
     ],

@@ -1,0 +1,62 @@
+"""``iacgate attest tests``: a machine signs what a report of tests says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import msgspec
+
+from iacgate.change.junit import MAX_REPORT, read_junit
+from iacgate.change.testrun import run_of
+from iacgate.cli.attest import Attesting, attesting_options
+from iacgate.errors import ReportInvalid, UsageInvalid
+from iacgate.render.plain import harmless
+from iacgate.shell.clock import now
+from iacgate.shell.files import read_regular
+from iacgate.shell.git import Repository, root_of
+
+_HOURS: Final = 90 * 24
+"""Hours for which what is attested can be read; how long a test counts, the policy says."""
+
+
+@click.command("tests")
+@attesting_options
+@click.option("--junit", required=True, type=click.Path(), metavar="FILE", help="The report, in JUnit's XML.")
+@click.option("--name", required=True, metavar="NAME", help="The test's name in policy.yaml.")
+@click.option("--tree", default="", metavar="ID", help="The git tree that was tested.  [default: that of HEAD]")
+@click.option("--started", default="", metavar="INSTANT", help="When it began, where the report does not say it.")
+def tests(junit: str, name: str, tree: str, started: str, **options: Any) -> None:
+    """Sign what a report of tests says of the tree that was tested.
+
+    The counts are read from the report's test cases. What failed is attested as well: the newest result decides.
+    A machine of people.yaml signs; what a human attaches by hand counts only where the policy says so.
+
+    \b
+    Example:
+      iacgate attest tests chg-17 --name unit --junit report.xml \\
+        --inbox s3://acme-plans --ledger s3://acme-ledger --as ci --key ci_key
+    """
+    data = read_regular(Path(junit), MAX_REPORT, ReportInvalid)
+    if data is None:
+        raise ReportInvalid(f"{junit}: there is no such file.", hint="Name the report that the tests wrote.")
+    report = read_junit(data, junit)
+    run = run_of(report, name=name, tree=tree or _tree(), started=started, finished=now())
+    click.echo(
+        f"{harmless(name)}: {run.tests} tests, {run.failures} failed, {run.errors} broke, {run.skipped} skipped",
+        err=True,
+    )
+    Attesting(options).sign("tests", options["about"], msgspec.to_builtins(run), _HOURS)
+
+
+def _tree() -> str:
+    if root_of(Path()) is None:
+        raise UsageInvalid("This is no git repository, so that it is not known what was tested.", hint="--tree ID")
+    repository = Repository(Path(), "HEAD")
+    if not repository.clean:
+        raise UsageInvalid(
+            "The working tree has changes that no commit has: what was tested is not the tree of HEAD.",
+            hint="Test a clean checkout.",
+        )
+    return repository.tree

@@ -1,0 +1,96 @@
+"""What is known of a change besides its plan: its time, its tests, where it was applied before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from iacgate.change.promotion import Promotion
+from iacgate.change.testing import Asked as Tested
+from iacgate.change.testing import Check, CheckRun
+from iacgate.change.windows import ChangeCalendar
+from iacgate.evidence.ledger import Ledger
+from iacgate.gate import Circumstances
+from iacgate.gate.schedule import schedule_at
+from iacgate.plan.saved import PlanFile
+from iacgate.policy.environments import Policy, promotion_of, schedules, tests_of
+from iacgate.policy.schedules import ScheduleText, override_seats
+from iacgate.policy.stacks import Placed
+from iacgate.policy.testing import DemandedTests
+from iacgate.vocabulary import Severity
+
+
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which change it is asked, and by whom: ``decides`` is for the gate, who asks AWS, the forge and the ledger."""
+
+    policy: Policy
+    placed: Placed
+    severity: Severity
+    tree: str
+    commit: str
+    plan_file: PlanFile | None
+    ledger: Ledger | None
+    decides: bool
+
+
+def circumstances(known: Circumstances, asking: Asking, files: Mapping[str, bytes], now: str) -> Circumstances:
+    """Return what is known of a change now; ``files`` are those of the settings.
+
+    Raises :class:`iacgate.errors.SettingsInvalid` where a calendar is not valid, and the errors of AWS, the forge and
+    the ledger where one of them is asked, and does not answer.
+    """
+    environment = asking.placed.environment
+    texts = schedules(asking.policy, environment)
+    demanded = tests_of(asking.policy, environment, asking.severity)
+    return msgspec.structs.replace(
+        known,
+        schedule=schedule_at(texts, files, now) if texts else None,
+        change_calendars=_calendars(texts, now) if asking.decides else (),
+        override_seats=override_seats(texts),
+        tests=_tests(demanded, asking),
+        check_runs=_check_runs(demanded, asking),
+        promotion=_promotion(asking, now),
+    )
+
+
+def _calendars(texts: tuple[ScheduleText, ...], now: str) -> tuple[ChangeCalendar, ...]:
+    names = dict.fromkeys(name for text in texts for name in text.ssm)
+    if not names:
+        return ()
+    from iacgate.shell.changecalendar import calendar_states  # noqa: PLC0415 - few have such calendars
+
+    return calendar_states(tuple(names), now)
+
+
+def _tests(demanded: DemandedTests, asking: Asking) -> Tested:
+    return Tested(
+        names=demanded.names,
+        tree=asking.tree,
+        commits=(asking.commit,) if asking.commit else (),
+        max_age_hours=demanded.max_age_hours,
+        attesters=demanded.attesters,
+        attached=demanded.attached,
+        checks=tuple(Check(item.test, item.name, item.app) for item in demanded.checks),
+    )
+
+
+def _check_runs(demanded: DemandedTests, asking: Asking) -> tuple[CheckRun, ...]:
+    """Return what GitHub tells of the tests for which check runs may stand; nothing outside of a repository there."""
+    repository = os.environ.get("GITHUB_REPOSITORY", "")
+    if not demanded.checks or not asking.decides or not repository or not asking.commit:
+        return ()
+    from iacgate.shell.checkruns import check_runs  # noqa: PLC0415 - few have such tests
+    from iacgate.shell.github import connect  # noqa: PLC0415 - as above
+
+    return check_runs(connect(os.environ), repository, asking.commit, [item.name for item in demanded.checks])
+
+
+def _promotion(asking: Asking, now: str) -> Promotion | None:
+    text = promotion_of(asking.policy, asking.placed.environment)
+    if text is None or not asking.decides:
+        return None
+    from iacgate.cli.promoted import promoted  # noqa: PLC0415 - few policies ask for it
+
+    return promoted(asking.ledger, text, asking.placed.promotes_from, asking.plan_file, now)
