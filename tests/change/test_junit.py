@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iacgate import canonical
 from iacgate.change.junit import MAX_DEPTH, MAX_REPORT, Report, read_junit
 from iacgate.errors import ReportInvalid
 
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 REPORTS = Path(__file__).parent / "reports"
 
 
@@ -179,6 +180,7 @@ SUITES = st.recursive(
 )
 
 
+@untimed
 @given(SUITES, st.integers(0, 50), st.integers(0, 50))
 def test_no_attribute_makes_a_report_better(inside: str, failures: int, tests: int) -> None:
     plain = read(f"<testsuites>{inside}</testsuites>")
@@ -187,6 +189,7 @@ def test_no_attribute_makes_a_report_better(inside: str, failures: int, tests: i
     assert said.failures + said.errors == max(plain.failures, failures)
 
 
+@untimed
 @given(st.binary(max_size=200) | st.text("<>/testsuitcafilre &;=\"'", max_size=200).map(str.encode))
 def test_junk_is_refused_or_read_and_nothing_else(data: bytes) -> None:
     try:

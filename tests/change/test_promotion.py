@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iacgate import canonical, instants
@@ -17,6 +17,7 @@ from iacgate.plan.planfile import read_plan_file
 from tests.plan import savedplans
 from tests.support.terraform import Installation, terraform_or_skip
 
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NOW = "2026-11-23T12:00:00Z"
 NET, DISK, OTHER, ROOT = "1" * 64, "2" * 64, "3" * 64, "9" * 64
 SUBNETS = b'variable "size" {}\nresource "terraform_data" "this" {\n  input = var.size\n}\n'
@@ -224,6 +225,7 @@ ENTRIES = st.lists(
 )
 
 
+@untimed
 @given(CONTENTS, ENTRIES, st.booleans(), st.integers(1, 9), st.sampled_from(["test", ""]))
 def test_what_is_promoted_was_applied_whole_and_verified(
     wanted: Content, entries: list[AppliedContent], root: bool, days: int, stack_from: str
@@ -245,6 +247,7 @@ def test_what_is_promoted_was_applied_whole_and_verified(
     assert all(item.digest for item in (wanted.root, *wanted.modules))
 
 
+@untimed
 @given(CONTENTS, ENTRIES, st.booleans())
 def test_a_failure_with_the_same_content_at_the_end_never_promotes(
     wanted: Content, entries: list[AppliedContent], root: bool
@@ -253,6 +256,7 @@ def test_a_failure_with_the_same_content_at_the_end_never_promotes(
     assert not promoted(wanted, root=root).ok
 
 
+@untimed
 @given(CONTENTS, ENTRIES, st.integers(1, 9))
 def test_a_stricter_policy_never_promotes_more(wanted: Content, entries: list[AppliedContent], days: int) -> None:
     if promoted(wanted, *entries, days=days).ok:

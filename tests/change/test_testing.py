@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iacgate import canonical, instants
@@ -18,6 +18,7 @@ from iacgate.people.attested import Attested
 from tests.support.approvals import WANTED, roster
 from tests.support.attested import attested as signed
 
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TREE, OTHER = "d" * 40, "e" * 40
 COMMIT = "c" * 40
 NOW = "2026-11-23T12:00:00Z"
@@ -307,6 +308,7 @@ def counting(asked: Asked, attested: list[Attested], checks: list[CheckRun]) -> 
     return {item.test: item.counts for item in testing.checked(asked, attested, checks, NOW)}
 
 
+@untimed
 @given(ASKING, GIVEN, TOLD, runs(failures=1) | CHECKS.filter(lambda item: item.conclusion != "success"))
 def test_a_failing_result_never_turns_a_denial_into_a_pass(
     asked: Asked, attested: list[Attested], checks: list[CheckRun], red: Attested | CheckRun
@@ -317,6 +319,7 @@ def test_a_failing_result_never_turns_a_denial_into_a_pass(
     assert all(before[name] for name, counts in after.items() if counts)
 
 
+@untimed
 @given(ASKING, GIVEN, TOLD, st.data())
 def test_a_result_that_is_gone_never_makes_another_test_count(
     asked: Asked, attested: list[Attested], checks: list[CheckRun], data: st.DataObject
@@ -332,12 +335,14 @@ def test_a_result_that_is_gone_never_makes_another_test_count(
     }
 
 
+@untimed
 @given(ASKING, st.lists(runs(tree=OTHER, failures=0), max_size=6), TOLD)
 def test_a_report_of_another_tree_never_counts(asked: Asked, attested: list[Attested], checks: list[CheckRun]) -> None:
     elsewhere = [msgspec.structs.replace(item, commit="b" * 40) for item in checks]
     assert not any(counting(asked, attested, elsewhere).values())
 
 
+@untimed
 @given(ASKING, GIVEN, TOLD, st.randoms(use_true_random=False))
 def test_the_order_decides_nothing(asked: Asked, attested: list[Attested], checks: list[CheckRun], random: Any) -> None:
     before = testing.checked(asked, attested, checks, NOW)
@@ -346,6 +351,7 @@ def test_the_order_decides_nothing(asked: Asked, attested: list[Attested], check
     assert testing.checked(asked, attested + attested[:1], checks, NOW) == before
 
 
+@untimed
 @given(ASKING, GIVEN, TOLD)
 def test_a_stricter_policy_never_lets_more_count(
     asked: Asked, attested: list[Attested], checks: list[CheckRun]
@@ -356,6 +362,7 @@ def test_a_stricter_policy_never_lets_more_count(
     assert all(before[name] for name, counts in after.items() if counts)
 
 
+@untimed
 @given(ASKING, GIVEN, TOLD)
 def test_what_counts_is_green_and_by_somebody_who_may(
     asked: Asked, attested: list[Attested], checks: list[CheckRun]

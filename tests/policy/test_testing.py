@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from iacgate import strictyaml
@@ -23,6 +23,7 @@ from iacgate.policy.testing import (
 from iacgate.vocabulary import Severity
 from tests.conftest import ROOT
 
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 UNIT = CheckText("Unit tests", "acme-ci")
 
 
@@ -136,12 +137,14 @@ TEXTS = st.builds(
 SEVERITIES = st.sampled_from(list(Severity))
 
 
+@untimed
 @given(st.lists(TEXTS, max_size=3), SEVERITIES, SEVERITIES)
 def test_more_severe_never_demands_less(texts: list[testing.TestsText], one: Severity, other: Severity) -> None:
     low, high = sorted((one, other), key=lambda severity: severity.rank)
     assert set(demanded_tests(texts, low).names) <= set(demanded_tests(texts, high).names)
 
 
+@untimed
 @given(st.lists(TEXTS, max_size=3), TEXTS, SEVERITIES)
 def test_a_further_environment_never_makes_anything_easier(
     texts: list[testing.TestsText], more: testing.TestsText, severity: Severity
