@@ -133,7 +133,7 @@ def _environment(name: str, old: Environment, new: Environment) -> Iterator[str]
     if old.json_only != new.json_only:
         word = "may" if new.json_only else "may no longer"
         yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
-    for what in ("schedule", "tests", "promotion"):
+    for what in ("schedule", "tests", "promotion", "emergency"):
         was, now = getattr(old, what), getattr(new, what)
         if was != now:
             words = [_compact(item) for item in (was, now)]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
 from iacgate import canonical
 from iacgate.apply.backend import LiveState
 from iacgate.apply.order import Order
@@ -70,7 +72,10 @@ def intent(order: Order, live: LiveState, expected: int) -> Draft:
                 hint="Run it again: it is gated anew.",
             )
         begun = Intent(order.change, order.run, order.fingerprint, order.statements, instant, sequence)
-        return after_intent(state, begun, allowed=order.allowed)
+        emergency = order.emergency
+        if emergency is not None:
+            emergency = msgspec.structs.replace(emergency, time=instant, latest=instant, sequence=sequence)
+        return after_intent(state, begun, allowed=order.allowed, emergency=emergency)
 
     return Draft(
         event="intended",
@@ -89,6 +94,7 @@ def intent(order: Order, live: LiveState, expected: int) -> Draft:
             "beforeSerial": live.serial,
             "beforeDigest": live.digest,
             "beforeVersion": live.version_id,
+            **({"announced": order.announced} if order.emergency else {}),
         },
         pieces={CONTENT: Piece(canonical.canonical_json(content(order.plan_file)))},
         advance=advance,

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from iacgate.apply.result import Result
+from iacgate.change.emergency import Emergency
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings
 from iacgate.evidence.ledger import Receipt
 from iacgate.plan.saved import PlanFile
@@ -26,7 +27,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``places`` are the folders that the plan was made from; ``operators`` is the stack's folder as the operator has it.
     ``decision`` is the number of the entry that let it pass, ``allowed`` is false where the policy only observes;
     ``statements`` are the approvals, until when each could count; ``check_again`` raises where it is not allowed any
-    more. ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
+    more. ``emergency`` is what it is in an emergency, but for time and number, and ``announced``
+    the ways in which that was told.
+    ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
     """
 
     run: str
@@ -45,6 +48,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     statements: dict[str, str]
     allowed: bool
     check_again: Callable[[], None]
+    emergency: Emergency | None
+    announced: str
     seen: Seen | None
     unfinished: Intent | None
     actor: Actor

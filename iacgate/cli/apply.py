@@ -17,6 +17,8 @@ from iacgate.apply.log import Log
 from iacgate.apply.order import Options, Order, Outcome
 from iacgate.apply.spool import Where, keep, spool_folder, waiting
 from iacgate.approval import envelope, statement
+from iacgate.change.emergency import Emergency
+from iacgate.cli.announcing import announce_emergency
 from iacgate.cli.changes import Change
 from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show
 from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
@@ -177,6 +179,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
     plan = read_input(change.loaded.path)
     if change.loaded.sha256 is None or canonical.digest(plan) != change.loaded.sha256:
         raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
+    emergency = _emergency(change, decision)
     return Order(
         run=gated.run,
         stack=change.chain,
@@ -194,11 +197,32 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         statements=_statements(gated.inputs, decision),
         allowed=decision.allowed,
         check_again=gated.check_again,
+        emergency=emergency,
+        announced=announce_emergency(emergency, gated.inputs, change.chain),
         seen=gated.recorder.look.state.seen,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
         settings=gated.recorder.settings,
         tool=tool_versions(gated.inputs.assessment),
+    )
+
+
+def _emergency(change: Change, decision: Decision) -> Emergency | None:
+    """Return what an emergency's change is; its time and number are the ledger's."""
+    record = decision.record
+    if decision.change_type != "emergency" or record is None or record.emergency is None or change.invoker is None:
+        return None
+    approvers = {item.principal for item in decision.approvals if item.counts and item.decision == "approve"}
+    return Emergency(
+        change=decision.change,
+        incident=record.emergency.incident,
+        invoker=change.invoker.id,
+        approvers=tuple(sorted(approvers - {change.invoker.id})),
+        solo=approvers <= {change.invoker.id},
+        team=record.emergency.team,
+        time=decision.now,
+        latest=decision.now,
+        sequence=1,
     )
 
 

@@ -143,14 +143,14 @@ def _of_one_change(changes: list[Change]) -> list[Change]:
 
 def _check_signer(change: Change, person: Principal) -> None:
     """Raise :class:`CannotCount` where somebody's approval of a plan could not count, or would fill no seat."""
-    why = ""
+    why, seats = "", change.inputs().demand.seats
     if person.id in change.wanted.authors:
         why = f"{person.id} had a hand in this change and cannot approve it"
     elif person.kind != "human":
         why = f"{person.id} is a machine, and machines fill no seat"
-    elif change.demand.seats and not set(person.roles) & set(change.demand.seats):
-        why = f"{change.loaded.plan.name} asks for {', '.join(change.demand.seats)}, and {person.id} holds none of it"
-    elif change.demand.seats and change.loaded.plan_file is None and not change.json_only:
+    elif seats and not set(person.roles) & set(seats):
+        why = f"{change.loaded.plan.name} asks for {', '.join(seats)}, and {person.id} holds none of it"
+    elif seats and change.loaded.plan_file is None and not change.json_only:
         why = f"{change.loaded.plan.name} is a plan's JSON alone, which nobody can approve here"
     if why:
         raise CannotCount(f"{why}.", hint="Nothing was signed.")

@@ -35,6 +35,7 @@ YEAR: Final = 365 * 24
 
 _COMMANDS: Final = {
     "tests": ("iacgate.cli.attesting:tests", "Say how tests of a change's tree ended, by their report."),
+    "review": ("iacgate.cli.attesting:review", "Say what became of an emergency: cause, justified or not, follow-up."),
     "override": ("iacgate.cli.attest:override", "Say that a change may be applied although it is not the time."),
     "withdrawn": ("iacgate.cli.attest:withdrawn", "Say that a change will not be made."),
     "verified": ("iacgate.cli.attest:verified", "Say that a change that was applied does what it should."),

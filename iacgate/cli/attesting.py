@@ -1,4 +1,4 @@
-"""``iacgate attest tests``: a machine signs what a report of tests says."""
+"""``iacgate attest tests`` and ``review``: what a report of tests says, and what became of an emergency."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any, Final
 import click
 import msgspec
 
+from iacgate import canonical
 from iacgate.change.junit import MAX_REPORT, read_junit
+from iacgate.change.review import Review, read_review
 from iacgate.change.testrun import run_of
 from iacgate.cli.attest import Attesting, attesting_options
-from iacgate.errors import ReportInvalid, UsageInvalid
+from iacgate.errors import CannotCount, ReportInvalid, StatementInvalid, UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.clock import now
 from iacgate.shell.files import read_regular
@@ -19,6 +21,7 @@ from iacgate.shell.git import Repository, root_of
 
 _HOURS: Final = 90 * 24
 """Hours for which what is attested can be read; how long a test counts, the policy says."""
+_REVIEW_HOURS: Final = 365 * 24
 
 
 @click.command("tests")
@@ -48,6 +51,32 @@ def tests(junit: str, name: str, tree: str, started: str, **options: Any) -> Non
         err=True,
     )
     Attesting(options).sign("tests", options["about"], msgspec.to_builtins(run), _HOURS)
+
+
+@click.command("review")
+@attesting_options
+@click.option("--cause", required=True, metavar="TEXT", help="What was behind the incident.")
+@click.option("--justified/--not-justified", default=None, required=True, help="Whether it could not wait.")
+@click.option("--follow-up", required=True, metavar="TEXT", help="What is done so that it need not happen again.")
+def review(*, cause: str, justified: bool, follow_up: str, **options: Any) -> None:
+    """Sign the review of an emergency; it counts from people who neither invoked nor approved it.
+
+    Where the seats of a review are filled, `iacgate settle` puts it on record.
+
+    \b
+    Example:
+      iacgate attest review fix-1 --cause "a disk was full" --justified --follow-up "OPS-9: an alarm at 80 %" \\
+        --inbox s3://acme-plans --ledger s3://acme-ledger --as bob --key ~/.ssh/id_ed25519
+    """
+    said = Review(change=options["about"], cause=cause, justified=justified, follow_up=follow_up)
+    try:
+        read_review(canonical.canonical_json(said))
+    except StatementInvalid as error:
+        raise UsageInvalid(error.message, hint=error.hint) from error
+    attesting = Attesting(options)
+    if attesting.person.kind != "human":
+        raise CannotCount(f"{attesting.person.id} is a machine, and reviews nothing.", hint="Somebody signs it.")
+    attesting.sign("review", options["about"], msgspec.to_builtins(said), _REVIEW_HOURS)
 
 
 def _tree() -> str:

@@ -25,6 +25,7 @@ from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt, State
 from iacgate.evidence.store import together
 from iacgate.gate import Circumstances, Inputs
+from iacgate.gate.emergency import demand_of, is_solo
 from iacgate.people.roster import Principal, Roster
 from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
@@ -95,6 +96,8 @@ class Change:
         must_be_signed = self.demand.signed_commits
         self.hands = hands_of(named, self.repository, self.around.places, self.roster, must_be_signed=must_be_signed)
         self.hands = _with_deployer(self.hands, self.roster.find(asked.deployer))
+        self.invoker = _invoker(self.circumstances.record, self.roster)
+        self.hands = _with_invoker(self.hands, self.invoker)
         self.wanted = self._known(self.wanted, state)
         self.pinned = bool(own.settings.policy.ledger)
         self._mode, self._trusted = own.settings.policy.mode, own.trusted is not None
@@ -122,10 +125,16 @@ class Change:
         return msgspec.structs.replace(
             wanted,
             ledger=wanted.ledger if self._policy.ledger else ledger,
-            authors=frozenset(author.principal for author in self.hands.authors if author.principal),
+            authors=self._independent(),
             used=state.used,
             retry=self._retry(wanted, state.attempt),
         )
+
+    def _independent(self) -> frozenset[str]:
+        """Return whose approval does not count: who had a hand in it; whoever acts alone signs for himself."""
+        authors = frozenset(author.principal for author in self.hands.authors if author.principal)
+        alone = self.invoker if self.invoker and is_solo(self.circumstances) else None
+        return authors - {alone.id} if alone else authors
 
     def _retry(self, wanted: Wanted, attempt: Attempt | None) -> Retry | None:
         """Return the plan that was approved and failed half-way, where this one is what is left of it."""
@@ -174,10 +183,11 @@ class Change:
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
         moment = self.recorder.ledger.store.now() if self.recorder else now()
+        found = self._circumstances(moment)
         return Inputs(
             assessment=self.assessment,
             wanted=self.wanted,
-            demand=self.demand,
+            demand=demand_of(self.demand, self._type, found, moment),
             deny=self._environment.deny,
             authors=self.hands.authors,
             unsigned=self.hands.unsigned,
@@ -190,7 +200,7 @@ class Change:
             deployer=self._deployer,
             deployers=self._deployers,
             trusted=self._trusted,
-            circumstances=self._circumstances(moment),
+            circumstances=found,
         )
 
     def _circumstances(self, moment: str) -> Circumstances:
@@ -205,6 +215,9 @@ class Change:
             commit=self.around.commit,
             plan_file=self.loaded.plan_file,
             ledger=self.recorder.ledger if self.recorder else None,
+            state=self.recorder.look.state if self.recorder else State(),
+            changes=len(self.assessment.changes),
+            change=self.wanted.change,
             decides=self._decides,
         )
         return circumstances(self.circumstances, asking, self._own.files, moment)
@@ -260,6 +273,18 @@ def _with_deployer(hands: Hands, deployer: Principal | None) -> Hands:
     if deployer is None or deployer.kind != "human":
         return hands
     author = Author(deployer.id, deployer.id, why="deploys it")
+    return msgspec.structs.replace(hands, authors=(*hands.authors, author))
+
+
+def _invoker(record: Record | None, roster: Roster) -> Principal | None:
+    return roster.find(record.emergency.invoker) if record and record.emergency else None
+
+
+def _with_invoker(hands: Hands, invoker: Principal | None) -> Hands:
+    """Return who had a hand in a change, with whoever invokes the emergency: who invokes one does not approve it."""
+    if invoker is None:
+        return hands
+    author = Author(invoker.id, invoker.id, why="invokes the emergency")
     return msgspec.structs.replace(hands, authors=(*hands.authors, author))
 
 

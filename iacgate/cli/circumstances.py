@@ -11,11 +11,12 @@ from iacgate.change.promotion import Promotion
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import Check, CheckRun
 from iacgate.change.windows import ChangeCalendar
+from iacgate.evidence.entry import State
 from iacgate.evidence.ledger import Ledger
 from iacgate.gate import Circumstances
 from iacgate.gate.schedule import schedule_at
 from iacgate.plan.saved import PlanFile
-from iacgate.policy.environments import Policy, promotion_of, schedules, tests_of
+from iacgate.policy.environments import Policy, emergency_of, promotion_of, schedules, tests_of
 from iacgate.policy.schedules import ScheduleText, override_seats
 from iacgate.policy.stacks import Placed
 from iacgate.policy.testing import DemandedTests
@@ -32,6 +33,9 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     plan_file: PlanFile | None
     ledger: Ledger | None
+    state: State
+    changes: int
+    change: str
     decides: bool
 
 
@@ -52,6 +56,10 @@ def circumstances(known: Circumstances, asking: Asking, files: Mapping[str, byte
         tests=_tests(demanded, asking),
         check_runs=_check_runs(demanded, asking),
         promotion=_promotion(asking, now),
+        emergency=emergency_of(asking.policy, environment),
+        emergencies=asking.state.emergencies if asking.ledger else None,
+        again=asking.state.attempt is not None and asking.state.attempt.change == asking.change,
+        changes=asking.changes,
     )
 
 

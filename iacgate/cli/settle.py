@@ -1,29 +1,33 @@
-"""``iacgate settle``: record what people said of changes that no plan shows: how they ended."""
+"""``iacgate settle``: record what people said of changes: how they ended, and what became of emergencies."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import click
 
 from iacgate import __version__, canonical
 from iacgate.approval import attestation, envelope
 from iacgate.approval.counting import Received
-from iacgate.change.lifecycle import Stage, Transition, refused, stage, transitions
+from iacgate.approval.quorum import fill
+from iacgate.change.lifecycle import refused, stage, transitions
+from iacgate.change.review import reviewed
 from iacgate.cli.ledgers import Recorder, ledger_options
 from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.own import Own
 from iacgate.cli.status import step_of
 from iacgate.errors import UsageInvalid
 from iacgate.evidence import attested
-from iacgate.evidence.entry import Actor, Entry, label_of
+from iacgate.evidence.advance import after_review
+from iacgate.evidence.entry import Actor, Entry, Event, State, label_of
 from iacgate.evidence.ledger import Draft, Piece
 from iacgate.evidence.lookup import of_change
 from iacgate.evidence.recorded import SETTINGS
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
-from iacgate.policy.environments import weigh
+from iacgate.policy.environments import emergency_of, weigh
+from iacgate.render.entries import outcome
 from iacgate.render.plain import harmless
 from iacgate.shell.ci import run_of
 from iacgate.shell.folders import find_settings
@@ -38,10 +42,11 @@ from iacgate.shell.inbox import open_inbox
 @click.option("--trusted", default="", metavar="REF", help="The branch whose signed settings count.")
 @ledger_options
 def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, trusted: str, gate_key: str) -> int:
-    """Record what people attested of changes: withdrawn, verified, rolled back, closed.
+    """Record what people attested of changes.
 
-    Run it where the gate runs, with the gate's key. What cannot be is said, and left out; what is on record already is
-    passed over.
+    That is how they ended (withdrawn, verified, rolled back, closed), and reviews of emergencies, once their seats are
+    filled. Run it where the gate runs, with the gate's key. What cannot be is said, and left out; what is on record
+    already is passed over.
 
     \b
     Example:
@@ -61,17 +66,17 @@ def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, tru
         for opened in of_change(reader.ledger, change):
             chains.setdefault(opened.entry.stack, []).append(opened.entry)
         for chain, entries in chains.items():
-            recorder = Recorder(wanted, own, chain, _tier(own, chain))
+            recorder = Recorder(wanted, own, chain, weigh(own.settings.policy, environment_of(own, chain)).tier)
             count += _settle(recorder, own, own.settings.roster, entries, received)
     if not count:
         click.echo("Nothing new was attested.")
     return 0
 
 
-def _tier(own: Own, chain: str) -> str:
+def environment_of(own: Own, chain: str) -> str:
+    """Return the environment of a chain's stack; empty where nobody mapped it."""
     stacks = own.settings.stacks.stacks if own.settings.stacks else []
-    environment = next((stack.environment for stack in stacks if stack.name == chain), "")
-    return weigh(own.settings.policy, environment).tier
+    return next((stack.environment for stack in stacks if stack.name == chain), "")
 
 
 def _settle(recorder: Recorder, own: Own, roster: Roster, entries: list[Entry], received: Iterable[Received]) -> int:
@@ -84,37 +89,76 @@ def _settle(recorder: Recorder, own: Own, roster: Roster, entries: list[Entry], 
         if isinstance(found, Attested):
             said.append(found)
             envelopes[found.digest] = arrived.data
-    on_record = {name for entry in entries for name in entry.references}
-    count, here = 0, stage([step_of(entry) for entry in entries])
-    for item, transition in transitions(said, change):
-        if f"{attested.PREFIX}{item.digest}" in on_record:
-            continue
-        why = refused(transition.to, here, transition.by)
-        label = f"{harmless(change)} at {harmless(label_of(recorder.chain))}: {transition.to}, says {item.principal}"
-        if why:
-            click.echo(f"Left out: {label}: {harmless(why)}", err=True)
-            continue
-        receipt = recorder.append(_draft(recorder, own, item, transition, envelopes[item.digest], here))
-        click.echo(f"{label}: {receipt.digest}")
-        here, count = transition.to, count + 1
-    return count
+    settling = _Settling(recorder, own, change, said, envelopes)
+    return settling.transitions(entries) + settling.review()
 
 
-def _draft(recorder: Recorder, own: Own, item: Attested, transition: Transition, data: bytes, before: Stage) -> Draft:
-    found = attested.pieces({item.digest: envelope.respelled(data)})
-    return Draft(
-        event="transition",
-        stack=recorder.chain,
-        change=item.about,
-        actor=Actor("", run_of(os.environ)),
-        settings=recorder.settings,
-        tool={"iacgate": __version__},
-        details={
-            "to": transition.to,
-            "by": transition.by,
-            "principal": item.principal,
-            "from": before,
-            **attested.arrivals({item.digest: item.arrived}),
-        },
-        pieces={**found, SETTINGS: Piece(canonical.canonical_json(dict(own.files)))},
-    )
+class _Settling:
+    """What was attested of one change at one stack, on its way onto the record."""
+
+    def __init__(
+        self, recorder: Recorder, own: Own, change: str, said: list[Attested], envelopes: dict[str, bytes]
+    ) -> None:
+        self.recorder, self.own, self.change, self.said, self.envelopes = recorder, own, change, said, envelopes
+        self.label = f"{harmless(change)} at {harmless(label_of(recorder.chain))}"
+
+    def transitions(self, entries: list[Entry]) -> int:
+        """Record how it ended; return how much that is."""
+        on_record = {name for entry in entries for name in entry.references}
+        count, here = 0, stage([step_of(entry) for entry in entries])
+        for item, transition in transitions(self.said, self.change):
+            if f"{attested.PREFIX}{item.digest}" in on_record:
+                continue
+            why = refused(transition.to, here, transition.by)
+            if why:
+                what = f"{transition.to}, says {item.principal}"
+                click.echo(f"Left out: {self.label}: {what}: {harmless(why)}", err=True)
+                continue
+            details = {"to": transition.to, "by": transition.by, "principal": item.principal, "from": here}
+            self._append("transition", details, [item.digest], lambda state, *_: state)
+            here, count = transition.to, count + 1
+        return count
+
+    def review(self) -> int:
+        """Record that its emergency was reviewed, where all seats are filled; return how much that is."""
+        waiting = [
+            item for item in self.recorder.look.state.emergencies if item.change == self.change and not item.reviewed
+        ]
+        if not waiting:
+            return 0
+        environment = environment_of(self.own, self.recorder.chain)
+        reviewing = reviewed(waiting[0], self.said)
+        for other in reviewing.others:
+            click.echo(f"Left out: {self.label}: a review by {other.principal}: {harmless(other.why)}", err=True)
+        quorum = fill(emergency_of(self.own.settings.policy, environment).review_seats, reviewing.roles)
+        if not quorum.complete:
+            click.echo(f"{self.label}: the review still lacks {', '.join(quorum.missing)}.", err=True)
+            return 0
+        justified = bool(reviewing.justified)
+        details: dict[str, str | bool] = {
+            "justified": justified,
+            "review": reviewing.digest,
+            "environment": environment,
+        }
+        statements = [item.statement for item in reviewing.reviewers]
+        self._append("reviewed", details, statements, lambda state, *_: after_review(state, reviewing))
+        return 1
+
+    def _append(
+        self, event: Event, details: Mapping[str, str | bool], statements: list[str], advance: Callable[..., State]
+    ) -> None:
+        arrived = {item.digest: item.arrived for item in self.said}
+        found = attested.pieces({name: envelope.respelled(self.envelopes[name]) for name in statements})
+        draft = Draft(
+            event=event,
+            stack=self.recorder.chain,
+            change=self.change,
+            actor=Actor("", run_of(os.environ)),
+            settings=self.recorder.settings,
+            tool={"iacgate": __version__},
+            details={**details, **attested.arrivals({name: arrived[name] for name in statements})},
+            pieces={**found, SETTINGS: Piece(canonical.canonical_json(dict(self.own.files)))},
+            advance=advance,
+        )
+        receipt = self.recorder.append(draft)
+        click.echo(f"{self.label}: {outcome(receipt.entry)}: {receipt.digest}")

@@ -98,8 +98,17 @@ def _standing(ledger: Ledger, found: dict[tuple[str, str], list[Entry]]) -> Iter
             severity=str(decided.details.get("severity", "")) if decided else "",
             since=entries[-1].time,
             waits=_waits(now, decision),
-            reviews=(),
+            reviews=_reviews(entries[-1], change),
         )
+
+
+def _reviews(newest: Entry, change: str) -> tuple[str, ...]:
+    """Return what the emergency of a change waits for; until when, the policy says."""
+    return tuple(
+        f"due for the emergency of {item.time} ({item.incident}): iacgate attest review"
+        for item in newest.state.emergencies
+        if item.change == change and not item.reviewed
+    )
 
 
 def step_of(entry: Entry) -> Step:

@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from iacgate.approval.counting import Verdict
+from iacgate.change.emergency import Emergency, begun
+from iacgate.change.review import Reviewing, settled
 from iacgate.errors import ApplyRefused, EvidenceInvalid
 from iacgate.evidence.entry import Applied, Attempt, Intent, Seen, Settings, Standing, State
 
@@ -38,8 +40,10 @@ def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arriv
     return msgspec.structs.replace(state, rejections=(*others, *here))
 
 
-def after_intent(state: State, intent: Intent, *, allowed: bool) -> State:
+def after_intent(state: State, intent: Intent, *, allowed: bool, emergency: Emergency | None = None) -> State:
     """Return the state after somebody began to apply; ``allowed`` is false where the policy only observes.
+
+    ``emergency`` is what the change is, where it is one.
 
     Raises :class:`ApplyRefused` where another apply is under way or has not ended on record, where one of the
     approvals was used up meanwhile, or somebody rejected the change.
@@ -54,7 +58,11 @@ def after_intent(state: State, intent: Intent, *, allowed: bool) -> State:
         raise ApplyRefused(f"Somebody rejected {intent.change} meanwhile.", hint="See `iacgate gate`.")
     if any(statement in state.used for statement in intent.used):
         raise ApplyRefused("The approvals were used up by another apply.", hint="Plan again, and have it approved.")
-    return msgspec.structs.replace(state, intent=intent)
+    emergencies = state.emergencies
+    if emergency is not None:
+        retry = state.attempt is not None and state.attempt.change == intent.change
+        emergencies = begun(emergencies, emergency, retry=retry)
+    return msgspec.structs.replace(state, intent=intent, emergencies=emergencies)
 
 
 def ends(state: State, run: str) -> None:
@@ -97,6 +105,11 @@ def after_failure(state: State, change: str, fingerprint: str, seen: Seen | None
         used={**before.used, **used} if before else dict(used),
     )
     return msgspec.structs.replace(state, seen=seen, intent=None, attempt=attempt, used={**state.used, **other})
+
+
+def after_review(state: State, reviewing: Reviewing) -> State:
+    """Return the state after all seats of a review were filled, which its caller has counted."""
+    return msgspec.structs.replace(state, emergencies=settled(state.emergencies, reviewing))
 
 
 def after_bypass(state: State, seen: Seen) -> State:

@@ -7,11 +7,14 @@ from typing import Final
 
 from iacgate.approval import attestation
 from iacgate.approval.counting import Received
+from iacgate.approval.quorum import fill
 from iacgate.change.lifecycle import transitions
-from iacgate.evidence.entry import Entry
+from iacgate.change.review import reviewed
+from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.ledger import Piece
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
+from iacgate.policy.environments import Policy, emergency_of
 
 PREFIX: Final = "attestation "
 """How the names of recorded envelopes begin; the digest of the statement follows."""
@@ -52,3 +55,17 @@ def transition_problems(entry: Entry, said: list[Attested]) -> Iterator[str]:
     wanted = (entry.details.get("to"), entry.details.get("by"), entry.details.get("principal"))
     if wanted not in [(what.to, what.by, item.principal) for item, what in transitions(said, entry.change)]:
         yield "it says how a change ended, and nobody signed that"
+
+
+def review_problems(entry: Entry, before: State, said: list[Attested], policy: Policy) -> Iterator[str]:
+    """Yield where an entry about a review does not say what the people who fill its seats signed."""
+    waiting = next((item for item in before.emergencies if item.change == entry.change and not item.reviewed), None)
+    if waiting is None:
+        yield "it says that an emergency was reviewed, and none of this change waits for that"
+        return
+    found = reviewed(waiting, said)
+    if not fill(emergency_of(policy, str(entry.details.get("environment", ""))).review_seats, found.roles).complete:
+        yield "it says that an emergency was reviewed, and not all seats of the review are filled"
+    after = next((item for item in entry.state.emergencies if item.change == entry.change), None)
+    if (after and after.reviewed, after and after.justified) != (found.digest, found.justified):
+        yield "it says another thing of an emergency than its review"

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 import msgspec
 
 from iacgate import canonical, instants, strictjson
+from iacgate.change.emergency import Emergency
 from iacgate.errors import EvidenceInvalid
 
 FORMAT: Final = 2
@@ -29,7 +30,16 @@ Instant = Annotated[str, msgspec.Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ
 Sequence = Annotated[int, msgspec.Meta(ge=1, le=MAX_SEQUENCE)]
 
 Event: TypeAlias = Literal[
-    "decided", "intended", "applied", "failed", "interrupted", "bypassed", "settings", "repaired", "transition"
+    "decided",
+    "intended",
+    "applied",
+    "failed",
+    "interrupted",
+    "bypassed",
+    "settings",
+    "repaired",
+    "transition",
+    "reviewed",
 ]
 """What an entry says: see ``docs/evidence-format.md``."""
 
@@ -116,7 +126,8 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     since then had a hand in what comes next. ``seen`` is the Terraform state as it was seen last, ``None`` where
     nobody knows. ``used`` has the approvals that an apply used up, by the digest of their statement, until when each
     could count. ``skipped`` are keys that hold no entry, or versions of one that came later (``key@version``), with
-    what they hold. ``settings`` are the newest that were signed.
+    what they hold. ``settings`` are the newest that were signed. ``emergencies`` are those of the stack, until 400 days
+    after they were reviewed.
     """
 
     applied: Applied | None = None
@@ -128,6 +139,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rejections: tuple[Standing, ...] = ()
     skipped: dict[KeyName, Text] = {}
     settings: Settings = Settings()
+    emergencies: tuple[Emergency, ...] = ()
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

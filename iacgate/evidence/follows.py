@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from iacgate.change.emergency import pruned
 from iacgate.evidence.entry import Entry, State
 
 _RESULTS = ("applied", "failed", "interrupted")
@@ -28,6 +29,7 @@ def broken(before: State, entry: Entry) -> Iterator[str]:
     if after.settings != (entry.settings if entry.event == "settings" else before.settings):
         yield "it forgets which settings were the newest"
     yield from _rejections(before, entry)
+    yield from _emergencies(before, entry)
     yield from _applies(before, entry)
 
 
@@ -37,6 +39,24 @@ def _rejections(before: State, entry: Entry) -> Iterator[str]:
         yield "it forgets that somebody rejects a change"
     if entry.event != "decided" and set(entry.state.rejections) - set(before.rejections):
         yield "it says that somebody rejects a change, and is no decision"
+
+
+def _emergencies(before: State, entry: Entry) -> Iterator[str]:
+    """Yield where an emergency is forgotten, or changes without an apply or a review of its own."""
+    was = {item.change: item for item in pruned(before.emergencies, entry.time)}
+    now = {item.change: item for item in entry.state.emergencies}
+    if len(now) != len(entry.state.emergencies):
+        yield "it names an emergency twice"
+    changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
+    if any(name != entry.change for name in changed) or (changed and entry.event not in ("intended", "reviewed")):
+        yield "it forgets an emergency, or says that there was another one"
+    old, new = was.get(entry.change), now.get(entry.change)
+    if entry.event == "intended" and new is not None and new != old and (new.reviewed or (old and old.reviewed)):
+        yield "it begins an emergency that was reviewed"
+    if entry.event == "reviewed" and (old is None or new is None or old.reviewed or not new.reviewed):
+        yield "it says that an emergency was reviewed, and that is none that waits for it"
+    if entry.event == "intended" and old is None and new is not None and new.sequence != entry.sequence:
+        yield "it begins an emergency, and says that another entry did"
 
 
 def _applies(before: State, entry: Entry) -> Iterator[str]:

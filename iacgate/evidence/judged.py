@@ -22,11 +22,13 @@ from iacgate.evidence.recorded import (
     replayed,
 )
 from iacgate.gate import Inputs
+from iacgate.gate.emergency import demand_of
 from iacgate.gate.schedule import schedule_at
 from iacgate.people.roster import Roster
 from iacgate.policy.environments import (
     Policy,
     deployers,
+    emergency_of,
     promotion_of,
     read_policy,
     schedules,
@@ -57,8 +59,8 @@ class Replayer:
 
         ``before`` is the state of the chain before the entry.
         """
-        if entry.event == "transition":
-            yield from self._attested(entry, pieces)
+        if entry.event in ("transition", "reviewed"):
+            yield from self._attested(entry, pieces, before)
         if entry.event != "decided":
             return
         if not all(name in pieces for name in self._made_from):
@@ -83,7 +85,7 @@ class Replayer:
         if abs(instants.seconds(inputs.now) - instants.seconds(entry.time)) > MAX_LATE:
             yield f"its decision was made at {inputs.now}, and it is of {entry.time}"
 
-    def _attested(self, entry: Entry, pieces: Mapping[str, bytes]) -> Iterator[str]:
+    def _attested(self, entry: Entry, pieces: Mapping[str, bytes], before: State) -> Iterator[str]:
         try:
             files = read_settings_files(pieces.get(SETTINGS, b""), entry.settings.digest)
             said, problems = attested.recorded(entry, pieces, self._roster(entry.settings.digest)(files))
@@ -91,7 +93,10 @@ class Replayer:
             yield error.message
             return
         yield from problems
-        yield from attested.transition_problems(entry, said)
+        if entry.event == "transition":
+            yield from attested.transition_problems(entry, said)
+        else:
+            yield from attested.review_problems(entry, before, said, _policy(files))
 
     def _roster(self, digest: str) -> ReadRoster:
         """Return what reads people, once for as long as the settings stay the same."""
@@ -104,15 +109,25 @@ class Replayer:
         return read
 
 
+def _policy(files: Mapping[str, bytes]) -> Policy:
+    return read_policy(files["policy.yaml"], "policy.yaml") if "policy.yaml" in files else Policy()
+
+
 def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
     """Yield where a decision was made by other demands than those of the recorded policy."""
-    policy = read_policy(files["policy.yaml"], "policy.yaml") if "policy.yaml" in files else Policy()
-    wanted = inputs.wanted
+    policy, wanted = _policy(files), inputs.wanted
     environment = weigh(policy, wanted.target.environment)
     same = (
         inputs.mode == policy.mode
         and inputs.deny == environment.deny
-        and inputs.demand == environment.demand(wanted.severity, wanted.change_type)
+        and inputs.demand
+        == demand_of(
+            environment.demand(wanted.severity, wanted.change_type),
+            wanted.change_type,
+            inputs.circumstances,
+            inputs.now,
+        )
+        and inputs.circumstances.emergency == emergency_of(policy, wanted.target.environment)
         and inputs.deployers == deployers(policy, wanted.target.environment)
         and inputs.json_only_allowed == environment.json_only
         and inputs.circumstances.ticket == environment.ticket

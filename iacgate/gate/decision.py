@@ -16,6 +16,8 @@ It reads like the policy:
 10. It is the time for it, by its own record and by the calendars of its environment, unless people override these.
 11. The tests that its severity demands ran on exactly its tree, and were green.
 12. Where that is demanded, the same content was applied and verified in the stack that it is promoted from.
+13. No emergency of the stack waits too long for its review; an emergency has a name of its own, and whoever acts
+    alone in one may.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -36,6 +38,7 @@ from iacgate.approval.statement import Target
 from iacgate.change.promotion import Promotion
 from iacgate.change.record import MissingPart, Record, missing_parts
 from iacgate.change.testing import TestVerdict, checked
+from iacgate.gate.emergency import emergency_reasons, warnings_of
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import (
     Missing,
@@ -86,7 +89,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``subjects``, ``fingerprint``, ``sources`` and ``target`` say which plan was judged, ``bundle`` by which settings.
     ``record`` is what is written of the change, ``lacking`` what that does not say; ``attestations`` are what else
     people and machines signed about it, ``exceptions`` what would have denied it if nobody had overridden that.
-    ``tests`` are the tests that are required, and what became of each.
+    ``tests`` are the tests that are required, and what became of each; ``warnings`` deny nothing.
     """
 
     allowed: bool
@@ -115,6 +118,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: tuple[str, ...]
     tests: tuple[TestVerdict, ...]
     promotion: Promotion | None
+    warnings: tuple[str, ...]
 
     @property
     def exit_code(self) -> int:
@@ -126,7 +130,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
     """Return the decision."""
     demand, wanted = inputs.demand, inputs.wanted
     said, others = _split(inputs, roster)
-    attested = [item for item in said if isinstance(item, Attested)]
+    attested = [item for item in said if isinstance(item, Attested) and item.about == wanted.change]
     counted = count(others, wanted, roster, inputs.now)
     roles = {person: frozenset(roster.principals[person].roles) for person in counted.approving}
     quorum = fill(demand.seats, roles)
@@ -152,6 +156,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *when.reasons,  # 10
         *tests_count(tests),  # 11
         *content_was_promoted(inputs),  # 12
+        *emergency_reasons(inputs, roster),  # 13
     )
     return Decision(
         allowed=not reasons,
@@ -180,6 +185,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         exceptions=when.exceptions,
         tests=tests,
         promotion=circumstances.promotion,
+        warnings=tuple(warnings_of(inputs)),
     )
 
 

@@ -8,12 +8,14 @@ import msgspec
 
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
+from iacgate.change.emergency import Emergency
 from iacgate.change.promotion import Promotion
 from iacgate.change.record import Record
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import CheckRun
 from iacgate.change.windows import ChangeCalendar, Schedule
 from iacgate.policy.demands import Demand
+from iacgate.policy.emergencies import EmergencyText
 from iacgate.risk.assessment import Assessment
 from iacgate.vocabulary import Severity
 
@@ -25,7 +27,9 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     have, empty for any. ``schedule`` says whether the environment's calendars are open, ``None`` where it has none;
     ``change_calendars`` what AWS says of its own, ``override_seats`` who must sign that it does not matter.
     ``tests`` are the tests that are required, ``check_runs`` what the forge tells of them; ``promotion`` is whether the
-    same content was applied where it comes from, ``None`` where nobody asks.
+    same content was applied where it comes from, ``None`` where nobody asks. ``emergency`` is what the policy says of
+    emergencies, ``emergencies`` are those of the stack, ``None`` where no ledger tells; ``again`` says that this is
+    what is left of one that failed, ``changes`` how many the plan has.
     """
 
     record: Record | None = None
@@ -36,6 +40,10 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     tests: Tested = Tested(names=(), tree="", max_age_hours=1)
     check_runs: tuple[CheckRun, ...] = ()
     promotion: Promotion | None = None
+    emergency: EmergencyText = EmergencyText()
+    emergencies: tuple[Emergency, ...] | None = None
+    again: bool = False
+    changes: int = 0
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ from iacgate.policy.demands import (
     for_type,
     in_order,
 )
+from iacgate.policy.emergencies import EmergencyText, strictest
+from iacgate.policy.emergencies import wrongs as wrongs_of_emergencies
 from iacgate.policy.schedules import ScheduleText, wrongs
 from iacgate.policy.testing import DemandedTests, PromotionText, TestsText, demanded_promotion, demanded_tests
 from iacgate.policy.testing import problems as test_problems
@@ -55,7 +57,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a
     tool writes before the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a
     ticket in a record must match as a whole, empty for any. ``schedule`` says when changes may be applied, ``tests``
-    which tests must be green, ``promotion`` that the same content was applied elsewhere before.
+    which tests must be green, ``promotion`` that the same content was applied elsewhere before. ``emergency`` says what
+    emergencies need instead; left out, what normal changes need.
     """
 
     tier: Literal["prod", "other"]
@@ -72,11 +75,16 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     schedule: ScheduleText | None = None
     tests: TestsText | None = None
     promotion: PromotionText | None = None
+    emergency: EmergencyText | None = None
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""
         normal = {**(DEFAULTS if self.tier == "prod" else {}), **self.demands}
         own = None if change_type == "normal" else self.change_types.get(change_type)
+        if change_type == "emergency" and own is None and self.emergency:
+            base, text = demanded(normal, severity), self.emergency
+            seats = dict(text.seats) if base.seats else {}
+            return msgspec.structs.replace(base, seats=seats, valid_hours=text.valid_hours, record=())
         return demanded(for_type(normal, own.demands) if own else normal, severity)
 
 
@@ -170,6 +178,8 @@ def _wrong_around(environment: Environment) -> Iterator[_Wrong]:
     """Yield what makes no sense in what is said of everything besides plan and seats."""
     for odd in wrongs(environment.schedule) if environment.schedule else ():
         yield _Wrong(("schedule", *([odd.key] if odd.key else [])), odd.text, odd.hint)
+    for wrong in wrongs_of_emergencies(environment.emergency) if environment.emergency else ():
+        yield _Wrong(("emergency", *wrong.path), wrong.text, wrong.hint)
     for problem in test_problems(environment.tests) if environment.tests else ():
         yield _Wrong(("tests", *problem.path), problem.text, problem.hint)
 
@@ -217,10 +227,11 @@ def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
         change_types={
             change_type: TypeText(_strictest(prods, change_type))
             for change_type in CHANGE_TYPES
-            if change_type != "normal" and any(change_type in environment.change_types for environment in prods)
+            if change_type != "normal" and any(_says(environment, change_type) for environment in prods)
         },
         deny=min((environment.deny for environment in prods if environment.deny), key=_rank, default=None),
         json_only=bool(prods) and all(environment.json_only for environment in prods),
+        emergency=emergency_of(policy, name) if any(environment.emergency for environment in prods) else None,
         ticket=_every_pattern({environment.ticket for environment in prods} - {""}),
     )
 
@@ -246,6 +257,17 @@ def tests_of(policy: Policy, name: str, severity: Severity) -> DemandedTests:
 def promotion_of(policy: Policy, name: str) -> PromotionText | None:
     """Return which promotion is demanded in an environment; ``None`` for none."""
     return demanded_promotion([item.promotion for item in policy.asked(name) if item.promotion])
+
+
+def emergency_of(policy: Policy, name: str) -> EmergencyText:
+    """Return what holds of emergencies in an environment; where nobody says which one it is, the strictest."""
+    found = [item.emergency for item in policy.asked(name) if item.emergency]
+    return strictest(found) if found else EmergencyText()
+
+
+def _says(environment: Environment, change_type: ChangeType) -> bool:
+    """Return whether a type of change demands something of its own in an environment."""
+    return change_type in environment.change_types or (change_type == "emergency" and environment.emergency is not None)
 
 
 def _strictest(environments: list[Environment], change_type: ChangeType) -> dict[Severity, DemandText]:

@@ -47,6 +47,7 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     yield from _what_it_is_worth(decision)
     for reason in decision.reasons:
         yield f"  - {harmless(reason.text)}"
+    yield from (f"  Warning: {harmless(warning)}" for warning in decision.warnings)
     yield from (f"  ! {harmless(exception)}" for exception in decision.exceptions)
     yield from (["", *as_lines(decision.record)] if decision.record else [])
     yield from _authors(decision.authors)

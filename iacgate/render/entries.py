@@ -78,6 +78,8 @@ def outcome(entry: Entry) -> str:
         case "transition":
             by = details.get("by")
             return f"{details.get('to')}{f' by {by}' if by else ''}, says {details.get('principal')}"
+        case "reviewed":
+            return "the emergency was justified" if details.get("justified") is True else "it was NOT justified"
         case "repaired":
             return ", ".join(str(part) for part in (f"{details.get('keys')} named", details.get("reason")) if part)
         case _:

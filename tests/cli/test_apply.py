@@ -45,7 +45,7 @@ class Deployed:
 
     def entries(self) -> list[Entry]:
         ledger = Ledger(FolderStore(self.place, clock=now))
-        (folder,) = (self.place / "log").iterdir()
+        (folder,) = (path for path in (self.place / "log").iterdir() if path.name != "ledger")
         files = sorted(folder.iterdir(), reverse=True)
         return [ledger.keys.open(path.read_bytes(), path.name).entry for path in files]
 

@@ -96,7 +96,8 @@ environments:
   prod: {tier: prod, promotion: {days: 14}}
 """
 MODULE = 'variable "text" {}\nresource "terraform_data" "m" {\n  input = "${var.text} VERSION"\n}\n'
-CALL = 'terraform {\n  backend "local" {\n    path = "TEXT.tfstate"\n  }\n}\nmodule "shop" {\n  source = "SOURCE"\n  text   = "TEXT"\n}\n'
+CALL = 'terraform {\n  backend "local" {\n    path = "TEXT.tfstate"\n  }\n}\n'
+CALL += 'module "shop" {\n  source = "SOURCE"\n  text   = "TEXT"\n}\n'
 
 
 def test_for_production_the_same_modules_were_applied_and_verified_before(

@@ -40,10 +40,23 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 NONCE = re.compile(r"[0-9a-f]{32}")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 ENDS = ("applied", "failed", "interrupted")
-EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired|transition")
+EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired|transition|reviewed")
 SETTINGS = {"digest": str, "version": int}
 APPLIED = {"change": str, "commit": str, "tree": str, "time": INSTANT, "sequence": int}
 INTENT = {"change": str, "run": str, "fingerprint": str, "used": (DIGEST, INSTANT), "time": INSTANT, "sequence": int}
+EMERGENCY = {
+    "change": str,
+    "incident": str,
+    "invoker": str,
+    "approvers": (str,),
+    "solo": bool,
+    "team": str,
+    "time": INSTANT,
+    "latest": INSTANT,
+    "sequence": int,
+    "reviewed": str,
+    "justified": [None, bool],
+}
 STATE = {
     "applied": [None, APPLIED],
     "base": str,
@@ -57,6 +70,7 @@ STATE = {
     "rejections": ({"change": str, "envelope": DIGEST, "arrived": INSTANT},),
     "skipped": (str, str),
     "settings": SETTINGS,
+    "emergencies": (EMERGENCY,),
 }
 FIELDS = {
     "format": 2,
@@ -87,7 +101,7 @@ NOTHING: dict[str, Any] = {
     "rejections": [],
     "skipped": {},
 }
-NOTHING |= {"settings": {"digest": "", "version": 0}}
+NOTHING |= {"settings": {"digest": "", "version": 0}, "emergencies": []}
 
 
 class Wrong(ValueError):
@@ -389,8 +403,8 @@ class Verifier:
             if entry["event"] == "settings" and pieces.get("settings"):
                 people = people_in(settings_files(pieces["settings"], held))
                 gates.add(people or [])
-            if entry["event"] == "transition":
-                for what in transition(entry, pieces):
+            if entry["event"] in ("transition", "reviewed"):
+                for what in signed_about(entry, pieces):
                     self.found(key, what)
             if entry["event"] == "decided":
                 for what in decided(entry, pieces, before, self.genesis):
@@ -447,7 +461,29 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it forgets a rejection"
     if event != "decided" and any(one not in before["rejections"] for one in after["rejections"]):
         yield "it adds a rejection, and is no decision"
+    yield from emergencies(before, entry)
     yield from applies(before, entry)
+
+
+def emergencies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
+    """Yield where an emergency is forgotten, or is another one than before: 7."""
+    now = seconds(entry["time"])
+    was = {
+        one["change"]: one
+        for one in before["emergencies"]
+        if not one["reviewed"] or now - seconds(one["latest"]) <= 400 * 86_400
+    }
+    after = {one["change"]: one for one in entry["state"]["emergencies"]}
+    changed = {name for name in was.keys() | after.keys() if was.get(name) != after.get(name)}
+    if len(after) != len(entry["state"]["emergencies"]) or changed - {entry["change"]}:
+        yield "it forgets an emergency, or changes another one"
+    if changed and entry["event"] not in ("intended", "reviewed"):
+        yield "it changes an emergency, and neither begins nor reviews one"
+    mine, old = after.get(entry["change"], {}), was.get(entry["change"], {})
+    if entry["event"] == "intended" and changed and (mine.get("reviewed") or old.get("reviewed")):
+        yield "it begins an emergency that was reviewed"
+    if entry["event"] == "reviewed" and (not old or old["reviewed"] or not mine.get("reviewed")):
+        yield "it reviews no emergency that waits for it"
 
 
 def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
@@ -556,9 +592,10 @@ def attested(data: bytes) -> str:
         return ""
 
 
-def transition(entry: dict[str, Any], pieces: dict[str, bytes]) -> Iterator[str]:
-    """Yield where an entry about the end of a change does not say what somebody signed."""
+def signed_about(entry: dict[str, Any], pieces: dict[str, bytes]) -> Iterator[str]:
+    """Yield where an entry about the end of a change, or a review, does not say what somebody signed."""
     files = settings_files(pieces.get("settings", b""), entry["settings"]["digest"])
+    kind = "transition" if entry["event"] == "transition" else "review"
     details, found = entry["details"], []
     for name, data in pieces.items():
         if not name.startswith("attestation "):
@@ -570,12 +607,31 @@ def transition(entry: dict[str, Any], pieces: dict[str, bytes]) -> Iterator[str]
         arrived = details.get(f"arrived {digest(signed.payload)}", "")
         if not right or said["about"] != entry["change"] or not "" < arrived <= entry["time"]:
             yield f"{name} is no attestation about its change"
-        if statement["subject"] != [{"name": "transition", "digest": {"sha256": digest(write_json(body))}}]:
+        if said["ledger"] != entry["ledger"]:
+            yield f"{name} is for another ledger"
+        if statement["subject"] != [{"name": kind, "digest": {"sha256": digest(write_json(body))}}]:
             yield f"{name} is about another body"
         yield from known_key(signed.key, said["principal"], files)
-        found.append((body.get("to"), body.get("by", ""), said["principal"]))
-    if (details.get("to"), details.get("by"), details.get("principal")) not in found:
-        yield "it says how a change ended, and nobody signed that"
+        found.append((said["principal"], body))
+    if kind == "transition":
+        wanted = (details.get("to"), details.get("by"), details.get("principal"))
+        if wanted not in [(body.get("to"), body.get("by", ""), who) for who, body in found]:
+            yield "it says how a change ended, and nobody signed that"
+    else:
+        yield from review(entry, found)
+
+
+def review(entry: dict[str, Any], found: list[tuple[str, Any]]) -> Iterator[str]:
+    """Yield where a review is another one than was signed, or is by those who took part."""
+    mine = [one for one in entry["state"]["emergencies"] if one["change"] == entry["change"]]
+    involved = {who for one in mine for who in (one["invoker"], *one["approvers"])}
+    words = {body.get("justified") for _, body in found}
+    if not found or words != {one["justified"] for one in mine} or words != {entry["details"].get("justified")}:
+        yield "it says another thing of an emergency than its review"
+    if involved & {who for who, _ in found} or len({who for who, _ in found}) != len(found):
+        yield "somebody who took part in an emergency reviewed it, or somebody twice"
+    if any(body.get("change") != entry["change"] for _, body in found):
+        yield "a review is about another change"
 
 
 def rejections(entry: dict[str, Any], verdicts: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
