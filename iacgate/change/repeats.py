@@ -64,7 +64,7 @@ class Rule:
 
     @property
     def yearly(self) -> int:
-        """How often it repeats in any year: never too few, and at least 1."""
+        """How often it repeats in any year of the calendar: never too few, and at least 1."""
         frequency, days, monthdays = self.parts["FREQ"], self.count("BYDAY"), self.count("BYMONTHDAY")
         turns = -(-_TURNS[frequency] // int(self.parts.get("INTERVAL", "1")))  # rounded up
         months = self.count("BYMONTH")
