@@ -323,7 +323,7 @@ GOOD = event(*ONE)
         (ics(event(*ONE, "no colon"), GOOD), "no line of a calendar"),
         (b" " * (MAX_BYTES + 1), f"more than {MAX_BYTES} bytes"),
         (ics(*["BEGIN:VEVENT\nEND:VEVENT"] * (MAX_EVENTS + 1)), f"has {MAX_EVENTS + 1} events"),
-        (ics(GOOD, *[BERLIN] * (MAX_ZONES + 1)), f"more than {MAX_ZONES} time zones"),
+        (ics(GOOD, *[BERLIN] * (MAX_ZONES + 1)), f"more than {MAX_ZONES} kinds of changes"),
         (ics(*[event(*ONE, "RRULE:FREQ=HOURLY")] * 3), f"repeat more than {MAX_REPEATS} times"),
         (ics(event(*ONE, "EXDATE:" + "20270104T220000Z," * (MAX_DATES + 1))), f"more than {MAX_DATES} of RDATE"),
     ],
