@@ -31,8 +31,8 @@ from iacgate.errors import SettingsInvalid
 
 MAX_BYTES: Final = 1 << 20
 MAX_EVENTS: Final = 2_000
-MAX_ZONES: Final = 64
-"""In one file; and so many parts in each of them."""
+MAX_ZONES: Final = 256
+"""Parts of all VTIMEZONE of one file together: each tells a change of the offset."""
 
 _MARK: Final = "X-IACGATE-EVENT"
 _MARGIN: Final = 4 * 86_400
@@ -131,8 +131,9 @@ class _Zones:
         self.named = False
         self._told: dict[str, Zone] = {}
         parts = [part for part in root.parts if part.name == "VTIMEZONE"]
-        if len(parts) > MAX_ZONES or any(len(part.parts) > MAX_ZONES for part in parts):
-            raise Unfit(f"it has more than {MAX_ZONES} time zones, or one with so many parts", "Export it again.")
+        if sum(max(1, len(part.parts)) for part in parts) > MAX_ZONES:
+            text = f"its VTIMEZONE tell of more than {MAX_ZONES} kinds of changes"
+            raise Unfit(text, "Leave out zones that no event names.")
         for part in parts:
             name = part.text("TZID")
             if not name or name in self._told:

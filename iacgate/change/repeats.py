@@ -34,6 +34,9 @@ _PATTERNS: Final = {
     name: re.compile(f"(?:{form})(?:,(?:{form}))*" if name.startswith("BY") else f"(?:{form})", re.ASCII)
     for name, form in _FORMS.items()
 }
+_TURNS: Final = {"HOURLY": 366 * 24, "DAILY": 366, "WEEKLY": 53, "MONTHLY": 12, "YEARLY": 1}
+"""In a year, at most."""
+
 _HINT: Final = "Write it as RFC 5545, section 3.3.10, has it, with the parts that docs/schedule.md names."
 _FINE: Final = "A window is an hour at least: write one event with a longer duration."
 _EACH: Final = "Write one event for each of them."
@@ -61,13 +64,18 @@ class Rule:
 
     @property
     def yearly(self) -> int:
-        """How often it repeats in a year: never too few, and at least 1."""
+        """How often it repeats in any year of the calendar: never too few, and at least 1."""
         frequency, days, monthdays = self.parts["FREQ"], self.count("BYDAY"), self.count("BYMONTHDAY")
+        turns = -(-_TURNS[frequency] // int(self.parts.get("INTERVAL", "1")))  # rounded up
+        months = self.count("BYMONTH")
         a_month = min(filter(None, (monthdays, 5 * days)), default=1)
-        months = self.count("BYMONTH") or (12 if frequency == "MONTHLY" or days or monthdays else 1)
-        times = {"HOURLY": 366 * 24, "DAILY": 366, "WEEKLY": 53 * max(1, days)}.get(frequency, months * a_month)
-        a_day = 1 if frequency == "HOURLY" else max(1, self.count("BYHOUR"))
-        return max(1, times * a_day // int(self.parts.get("INTERVAL", "1")))
+        if frequency == "WEEKLY":
+            turns *= max(1, days)
+        elif frequency == "MONTHLY":
+            turns = min(turns, months or turns) * a_month
+        elif frequency == "YEARLY":
+            turns = (months or (12 if days or monthdays else 1)) * a_month
+        return turns * max(1, self.count("BYHOUR") if frequency != "HOURLY" else 1)
 
 
 def read(text: str) -> Rule:

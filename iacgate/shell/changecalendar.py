@@ -68,8 +68,8 @@ def _state(name: str, now: str, clients: dict[str, Any]) -> ChangeCalendar:
 def _seconds(name: str, answer: Mapping[str, Any], key: str) -> int:
     """Return a time of an answer (ISO 8601), in seconds since 1970."""
     found = _TIME.fullmatch(str(answer[key]))
-    if found is None or not instants.is_instant(f"{found[1]}Z"):
-        raise _odd(name, f"a {key} that is no time")
+    if found is None or not instants.is_instant(f"{found[1]}Z") or not "1971" <= found[1] < "9999":
+        raise _odd(name, f"a {key} that is no time of ours")
     offset = (int(found[3]) * 60 + int(found[4])) * 60 if found[2] else 0
     return instants.seconds(f"{found[1]}Z") + (offset if found[2] == "-" else -offset)
 
