@@ -12,6 +12,7 @@ import msgspec
 
 from iacgate.approval.attestation import AttestationStatement
 from iacgate.approval.statement import Statement
+from iacgate.change.patterns import PatternText
 from iacgate.change.record import Record
 from iacgate.cli.doctor import Examined
 from iacgate.evidence.entry import Entry
@@ -106,6 +107,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "doctor.schema.json": _plain("What `iacgate doctor --format json` prints", Examined),
     "entries.schema.json": _plain("What `iacgate evidence list --format json` prints", Table),
     "entry.schema.json": _plain("An entry of a ledger", Entry),
+    "pattern.schema.json": _plain("iacgate: a standard pattern, in patterns/", PatternText),
     "people.schema.json": people_schema,
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
     "preview.schema.json": preview_schema,

@@ -5,6 +5,37 @@ from __future__ import annotations
 from typing import Final
 
 WORDS: Final[dict[str, dict[str, str]]] = {
+    "PatternText": {
+        "description": "Why this is safe, for those who sign it.",
+        "environments": "Where it may be used: names of environments in policy.yaml.",
+        "until": "The last day (2027-01-31, UTC) on which it may be used; two years away at most.",
+        "severity": "The worst finding that a plan may have.",
+        "limits": "How much of it there may be.",
+        "providers": "The full address of every provider that the plan and its configuration name.",
+        "provider_settings": "The arguments that provider blocks may set, besides alias and version.",
+        "allow": "Resource changes that are inside: each must fit one entry, wholly.",
+        "outputs": "The outputs that may change, to any value.",
+        "drift": "What may have changed outside Terraform.",
+    },
+    "PatternLimits": {
+        "uses": "So many changes in the window.",
+        "hours": "The length of the window, which ends now.",
+        "resources": "So many resource changes in one change.",
+        "resources_per_window": "So many resource changes in all changes of the window together.",
+    },
+    "AllowedChange": {
+        "types": "Resource types, by their whole names.",
+        "actions": "What may be done to them.",
+        "attributes": "Paths that may differ; of what is created, those that may be set. Left out there: all.",
+        "computed": "Paths that may be known only after apply, where the configuration leaves them to the provider.",
+        "sensitive": "Paths that nobody sees, and that may differ all the same.",
+        "unseen": "Attributes that the configuration sets and of which the plan shows nothing: null, or write-only.",
+        "when": "A condition, as in a rule about a resource, that must be true: unknown disqualifies.",
+    },
+    "AllowedDrift": {
+        "types": "Resource types, by their whole names.",
+        "attributes": "Paths that may have drifted.",
+    },
     "People": {"people": "Everybody who signs, writes or deploys, machines included."},
     "Principal": {
         "id": "A short name, unique among all people: lower-case letters, digits, dots, dashes.",

@@ -49,8 +49,8 @@ def test_rules_are_valid(path: Any) -> None:
 DESCRIBED = [
     f"{name}.schema.json"
     for name in (
-        "apply attestation change decision doctor entries entry people policy record stacks statement suppressions "
-        "verification".split()
+        "apply attestation change decision doctor entries entry pattern people policy record stacks statement "
+        "suppressions verification".split()
     )
 ]
 
