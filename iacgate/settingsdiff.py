@@ -106,6 +106,7 @@ def _policy(before: Policy, after: Policy) -> Iterator[str]:
     if before.mode != after.mode:
         yield f"{_mark(after.mode == 'observe')} the mode changes from {before.mode} to {after.mode}"
     yield from _seats("a change of settings", before.trust, after.trust)
+    yield from _seats("a pattern of standard changes", before.board, after.board)
     yield from _ledger(before.ledger, after.ledger)
     if before.rego != after.rego:
         yield "! how Rego is evaluated changes"

@@ -66,6 +66,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "environments": "What holds in each environment, by the name that stacks.yaml uses.",
         "rego": "How Rego policies in rules/ are evaluated.",
         "trust": "The seats to be filled before these settings change: how many of which role.",
+        "board": "Whose seats must be filled before a pattern of standard changes counts.",
         "ledger": "The genesis of the only ledger that counts, as the gate prints it. Left out: any.",
     },
     "Environment": {
@@ -156,6 +157,12 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "AnnounceText": {
         "webhook": "An address that takes {text}; {secret} in its path is IACGATE_WEBHOOK_SECRET.",
         "command": "A program with its arguments, which gets the text on standard input.",
+    },
+    "Use": {
+        "change": "The change.",
+        "time": "When it was begun.",
+        "resources": "How many resource changes it had.",
+        "failed": "Whether it failed, and what came next under this change was what was left of it.",
     },
     "Emergency": {
         "change": "The change.",
@@ -347,6 +354,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "rejections": "The rejections that stand.",
         "skipped": "Keys that hold no entry, or later versions of one (key@version), by the digest of what they hold.",
         "settings": "The newest version of signed settings that was seen; in the ledger's own chain only.",
+        "uses": "The standard changes that were begun, by their patterns.",
         "emergencies": "The emergencies of the stack, until 400 days after they were reviewed.",
     },
     "Applied": {
@@ -461,6 +469,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "lacking": "What the record does not say, and is demanded.",
         "tests": "The tests that are required, and what became of each.",
         "promotion": "Whether the same content was applied where it comes from; null where nobody asks.",
+        "pattern": "The pattern that a standard change follows; empty for none.",
         "warnings": "What denies nothing, and should be known.",
         "exceptions": "What would have denied it, and who signed that it does not matter.",
         "attestations": "What people and machines signed about the change besides approvals.",

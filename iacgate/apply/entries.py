@@ -75,7 +75,7 @@ def intent(order: Order, live: LiveState, expected: int) -> Draft:
         emergency = order.emergency
         if emergency is not None:
             emergency = msgspec.structs.replace(emergency, time=instant, latest=instant, sequence=sequence)
-        return after_intent(state, begun, allowed=order.allowed, emergency=emergency)
+        return after_intent(state, begun, allowed=order.allowed, emergency=emergency, using=order.using)
 
     return Draft(
         event="intended",

@@ -10,6 +10,7 @@ import msgspec
 
 from iacgate.apply.result import Result
 from iacgate.change.emergency import Emergency
+from iacgate.evidence.advance import Using
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings
 from iacgate.evidence.ledger import Receipt
 from iacgate.plan.saved import PlanFile
@@ -28,7 +29,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``decision`` is the number of the entry that let it pass, ``allowed`` is false where the policy only observes;
     ``statements`` are the approvals, until when each could count; ``check_again`` raises where it is not allowed any
     more. ``emergency`` is what it is in an emergency, but for time and number, and ``announced``
-    the ways in which that was told.
+    the ways in which that was told; ``using`` is the pattern of a standard change.
     ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
     """
 
@@ -50,6 +51,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     check_again: Callable[[], None]
     emergency: Emergency | None
     announced: str
+    using: Using | None
     seen: Seen | None
     unfinished: Intent | None
     actor: Actor

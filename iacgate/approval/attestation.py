@@ -155,6 +155,17 @@ def verify(received: Received, roster: Roster, ledger: str, now: str) -> Atteste
     )
 
 
+def kept(data: bytes, roster: Roster, now: str) -> Attested | NotCounted:
+    """Return what is attested in a file of the settings, which no store saw arrive: it counts from when it says.
+
+    Whoever signs a version of the settings signs these files as well. Raises :class:`IacgateError` for what is none.
+    """
+    statement = decode(envelopes.parse(data).payload)
+    said = statement.predicate
+    found = verify(Received(data, said.issued), roster, said.ledger, now)
+    return found or NotCounted(canonical.digest(data), said.principal, statement.subject[0].name, "it is none")
+
+
 def _problem(
     said: AttestationPredicate, signer: tuple[Principal, Key] | None, arrived: str, ledger: str, now: str
 ) -> str:

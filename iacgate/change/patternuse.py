@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -75,6 +75,30 @@ def within_limits(pattern: Pattern, uses: Sequence[Use], this: Fit, change: str,
         most = limits.resources_per_window
         found.append(f"it would make {resources} resource changes {window}, and {most} are allowed")
     return tuple(found)
+
+
+KEPT_DAYS: Final = 100
+"""So long a use stays in the state of its chain: longer than any window."""
+
+
+def used(
+    uses: Mapping[str, tuple[Use, ...]], pattern: str, change: str, time: str, resources: int, *, again: bool
+) -> dict[str, tuple[Use, ...]]:
+    """Return the uses of all patterns after one more began.
+
+    ``again`` says that it is what is left of the same change that failed: a retry, and no use of its own.
+    """
+    before = uses.get(pattern, ())
+    if again and before and before[-1].change == change:
+        before = (*before[:-1], msgspec.structs.replace(before[-1], failed=True))
+    return {**uses, pattern: (*before, Use(change, time, resources))}
+
+
+def left(uses: Mapping[str, tuple[Use, ...]], now: str) -> dict[str, tuple[Use, ...]]:
+    """Return the uses that some window can still have in it."""
+    oldest = instants.seconds(now) - KEPT_DAYS * 86_400
+    kept = {name: tuple(use for use in found if not _is_before(use.time, oldest)) for name, found in uses.items()}
+    return {name: found for name, found in kept.items() if found}
 
 
 def _order(use: Use) -> tuple[str, str, int, bool]:

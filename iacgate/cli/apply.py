@@ -23,6 +23,7 @@ from iacgate.cli.changes import Change
 from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show
 from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
 from iacgate.errors import ApplyRefused, EvidenceInvalid, UsageInvalid
+from iacgate.evidence.advance import Using
 from iacgate.evidence.entry import Actor, Intent
 from iacgate.evidence.ledger import Ledger, Receipt
 from iacgate.evidence.redacted import secrets_of_plan
@@ -199,6 +200,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         check_again=gated.check_again,
         emergency=emergency,
         announced=announce_emergency(emergency, gated.inputs, change.chain),
+        using=_using(gated.inputs),
         seen=gated.recorder.look.state.seen,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
@@ -224,6 +226,14 @@ def _emergency(change: Change, decision: Decision) -> Emergency | None:
         latest=decision.now,
         sequence=1,
     )
+
+
+def _using(inputs: Inputs) -> Using | None:
+    """Return the pattern that a standard change uses."""
+    found = inputs.circumstances.standard
+    if inputs.wanted.change_type != "standard" or found is None:
+        return None
+    return Using(found.pattern.name, found.fit.resources, inputs.circumstances.again)
 
 
 def _statements(inputs: Inputs, decision: Decision) -> dict[str, str]:

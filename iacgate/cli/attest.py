@@ -36,6 +36,7 @@ YEAR: Final = 365 * 24
 _COMMANDS: Final = {
     "tests": ("iacgate.cli.attesting:tests", "Say how tests of a change's tree ended, by their report."),
     "review": ("iacgate.cli.attesting:review", "Say what became of an emergency: cause, justified or not, follow-up."),
+    "pattern": ("iacgate.cli.attesting:pattern", "Approve a pattern of standard changes."),
     "override": ("iacgate.cli.attest:override", "Say that a change may be applied although it is not the time."),
     "withdrawn": ("iacgate.cli.attest:withdrawn", "Say that a change will not be made."),
     "verified": ("iacgate.cli.attest:verified", "Say that a change that was applied does what it should."),
@@ -77,12 +78,10 @@ def attesting_options(function: Any) -> Any:
 class Attesting:
     """Who attests something, and how it is delivered.
 
-    Raises :class:`UsageInvalid` where that is not said, or nobody would get it.
+    Raises :class:`UsageInvalid` where that is not said.
     """
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        if not options["inbox"] and not options["output"]:
-            raise UsageInvalid("Nobody would get it.", hint="Name --inbox, or --output to send it yourself.")
         self._options = options
         self.settings = _settings(options)
         self.roster: Roster = self.settings.roster or _nobody(self.settings)
@@ -93,6 +92,15 @@ class Attesting:
 
     def sign(self, kind: About, about: str, body: dict[str, Any], hours: int) -> None:
         """Sign something, and deliver it.
+
+        Raises :class:`UsageInvalid` where nobody would get it, :class:`CannotCount` where it would count for nothing.
+        """
+        if not self._options["inbox"] and not self._options["output"]:
+            raise UsageInvalid("Nobody would get it.", hint="Name --inbox, or --output to send it yourself.")
+        self._deliver(kind, about, self.sealed(kind, about, body, hours))
+
+    def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int) -> bytes:
+        """Return the envelope of something.
 
         Raises :class:`CannotCount` where it would count for nothing.
         """
@@ -112,7 +120,7 @@ class Attesting:
         found = attestation.verify(Received(data, now()), self.roster, predicate.ledger, now())
         if found is None or isinstance(found, NotCounted):
             raise CannotCount(f"This would not count: {found.why if found else 'it is none'}.", hint="Not delivered.")
-        self._deliver(kind, about, data)
+        return data
 
     def _ledger(self) -> str:
         pinned = self.settings.policy.ledger

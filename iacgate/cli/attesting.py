@@ -8,16 +8,18 @@ from typing import Any, Final
 import click
 import msgspec
 
-from iacgate import canonical
+from iacgate import canonical, instants
 from iacgate.change.junit import MAX_REPORT, read_junit
+from iacgate.change.patternuse import Signed
 from iacgate.change.review import Review, read_review
 from iacgate.change.testrun import run_of
 from iacgate.cli.attest import Attesting, attesting_options
 from iacgate.errors import CannotCount, ReportInvalid, StatementInvalid, UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.clock import now
-from iacgate.shell.files import read_regular
+from iacgate.shell.files import read_regular, replace
 from iacgate.shell.git import Repository, root_of
+from iacgate.shell.settings import PATTERNS
 
 _HOURS: Final = 90 * 24
 """Hours for which what is attested can be read; how long a test counts, the policy says."""
@@ -77,6 +79,39 @@ def review(*, cause: str, justified: bool, follow_up: str, **options: Any) -> No
     if attesting.person.kind != "human":
         raise CannotCount(f"{attesting.person.id} is a machine, and reviews nothing.", hint="Somebody signs it.")
     attesting.sign("review", options["about"], msgspec.to_builtins(said), _REVIEW_HOURS)
+
+
+@click.command("pattern")
+@attesting_options
+def pattern(about: str, **options: Any) -> None:
+    """Approve a pattern of standard changes, exactly as its file is; the signature goes beside it.
+
+    It stands in .iacgate/patterns/NAME/, and with it the settings are another version: iacgate trust sign. Whoever
+    signs a pattern has no hand in a use of it.
+
+    \b
+    Example:
+      iacgate attest pattern web-size --as ann --key ~/.ssh/id_ed25519
+    """
+    if options["trusted"] or options["inbox"] or options["output"]:
+        raise UsageInvalid("A pattern is signed where it stands.", hint="Leave --trusted, --inbox and --output away.")
+    attesting = Attesting({**options, "about": about})
+    found = attesting.settings.patterns.get(about)
+    if found is None:
+        known = ", ".join(attesting.settings.patterns) or "none"
+        raise UsageInvalid(f"There is no pattern called {about!r}.", hint=f"There are: {known}.")
+    if attesting.person.kind != "human" or not set(attesting.person.roles) & set(attesting.settings.policy.board):
+        raise CannotCount(
+            f"{attesting.person.id} fills no seat of the board: {', '.join(attesting.settings.policy.board)}.",
+            hint="Somebody with one of these roles signs.",
+        )
+    body = msgspec.to_builtins(Signed(pattern=found.digest, until=found.text.until))
+    ends = instants.seconds(instants.last_of(found.text.until)) - instants.seconds(now())
+    data = attesting.sealed("pattern", about, body, max(1, ends // 3600 + 24))
+    path = Path(attesting.settings.folder) / PATTERNS / about / f"{canonical.digest(data)[:20]}.json"
+    path.parent.mkdir(exist_ok=True)
+    replace(path, data)
+    click.echo(f"Signed: {attesting.person.id} approves the pattern {about} until {found.text.until}, in {path}")
 
 
 def _tree() -> str:

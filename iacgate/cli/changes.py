@@ -136,6 +136,13 @@ class Change:
         alone = self.invoker if self.invoker and is_solo(self.circumstances) else None
         return authors - {alone.id} if alone else authors
 
+    def _again(self) -> bool:
+        """Return whether this is what is left of an apply of the same change that failed."""
+        attempt = self.recorder.look.state.attempt if self.recorder else None
+        if attempt is None or attempt.change != self.wanted.change:
+            return False
+        return self.wanted.retry is not None or attempt.fingerprint == self.wanted.fingerprint
+
     def _retry(self, wanted: Wanted, attempt: Attempt | None) -> Retry | None:
         """Return the plan that was approved and failed half-way, where this one is what is left of it."""
         file = self.loaded.plan_file
@@ -217,7 +224,9 @@ class Change:
             ledger=self.recorder.ledger if self.recorder else None,
             state=self.recorder.look.state if self.recorder else State(),
             changes=len(self.assessment.changes),
-            change=self.wanted.change,
+            again=self._again(),
+            plan=self.loaded.plan,
+            patterns=self._own.settings.patterns,
             decides=self._decides,
         )
         return circumstances(self.circumstances, asking, self._own.files, moment)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from iacgate.change.patterns import Pattern
 from iacgate.change.promotion import Promotion
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import Check, CheckRun
@@ -14,12 +15,15 @@ from iacgate.change.windows import ChangeCalendar
 from iacgate.evidence.entry import State
 from iacgate.evidence.ledger import Ledger
 from iacgate.gate import Circumstances
+from iacgate.gate.inputs import Standard
 from iacgate.gate.schedule import schedule_at
+from iacgate.plan.reader import Plan
 from iacgate.plan.saved import PlanFile
 from iacgate.policy.environments import Policy, emergency_of, promotion_of, schedules, tests_of
 from iacgate.policy.schedules import ScheduleText, override_seats
 from iacgate.policy.stacks import Placed
 from iacgate.policy.testing import DemandedTests
+from iacgate.shell.settings import PATTERNS
 from iacgate.vocabulary import Severity
 
 
@@ -35,7 +39,9 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger | None
     state: State
     changes: int
-    change: str
+    again: bool
+    plan: Plan
+    patterns: Mapping[str, Pattern]
     decides: bool
 
 
@@ -58,8 +64,9 @@ def circumstances(known: Circumstances, asking: Asking, files: Mapping[str, byte
         promotion=_promotion(asking, now),
         emergency=emergency_of(asking.policy, environment),
         emergencies=asking.state.emergencies if asking.ledger else None,
-        again=asking.state.attempt is not None and asking.state.attempt.change == asking.change,
+        again=asking.again,
         changes=asking.changes,
+        standard=_standard(known, asking, files, now),
     )
 
 
@@ -93,6 +100,27 @@ def _check_runs(demanded: DemandedTests, asking: Asking) -> tuple[CheckRun, ...]
     from iacgate.shell.github import connect  # noqa: PLC0415 - as above
 
     return check_runs(connect(os.environ), repository, asking.commit, [item.name for item in demanded.checks])
+
+
+def _standard(known: Circumstances, asking: Asking, files: Mapping[str, bytes], now: str) -> Standard | None:
+    """Return what there is of the pattern that the record names; ``None`` where it names none that is there."""
+    pattern = asking.patterns.get(known.record.pattern) if known.record and known.record.pattern else None
+    if pattern is None:
+        return None
+    from iacgate.change.patternfit import fit  # noqa: PLC0415 - only standard changes need it
+
+    environment = asking.placed.environment
+    uses = asking.state.uses.get(pattern.name, ())
+    if asking.again and uses:
+        uses = (*uses[:-1], msgspec.structs.replace(uses[-1], failed=True))
+    below = f"{PATTERNS}/{pattern.name}/"
+    return Standard(
+        pattern=pattern,
+        fit=fit(pattern, asking.plan, asking.plan_file, asking.severity, environment, now),
+        signatures=tuple(data for name, data in sorted(files.items()) if name.startswith(below)),
+        board=dict(asking.policy.board),
+        uses=uses,
+    )
 
 
 def _promotion(asking: Asking, now: str) -> Promotion | None:

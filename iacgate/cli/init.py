@@ -28,8 +28,19 @@ environments:
     #   windows: [office-hours]
     #   freezes: [year-end]
     #   overrides: {infra: 1, security: 1}
+    # tests: {required: {medium: [unit]}, attesters: [ci]}   # docs/testing.md
+    # promotion: {days: 14}   # the same modules, applied and verified in the stack of promotes_from
+    # emergency:              # left out: an emergency needs what a normal change does; docs/emergencies.md
+    #   seats: {on-call: 1}
+    #   valid_hours: 4
+    #   review_hours: 48
+    #   review_seats: {infra: 1, security: 1}
+    #   overdue_seat: security
+    #   solo: {role: on-call, severity: high, resources: 10, uses: 1, days: 30}
+    #   rate: {uses: 3, days: 30}
+    #   announce: {command: [mail, -s, "Emergency change", oncall@example.com]}
     # change_types:           # where `--type standard` or `--type emergency` demands something else
-    #   emergency: {demands: {high: {seats: {infra: 1, security: 1}, valid_hours: 4}}}
+    #   standard: {demands: {medium: {seats: {infra: 1}}}}
     # deny: critical          # denied, whoever signs
     # deployers: [infra]      # who may deploy, by id or role; left out: anybody
     # packs: [aws]            # which of aws, azure, google, kubernetes judge; left out: all
@@ -37,6 +48,7 @@ environments:
     tier: other               # asks for nobody
     shift: -1                 # findings weigh one level less
     # json_only: true         # a plan's JSON may be gated without its plan file; it binds no backend and no state
+# board: {infra: 1, security: 1, operations: 1, business: 1}   # who signs patterns of standard changes
 # trust: {infra: 1, security: 1}   # whose seats must be filled before these settings change
 """
 STACKS: Final = """# Which backend and workspace belong to which environment; what is not here counts as production.

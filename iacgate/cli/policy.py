@@ -63,6 +63,7 @@ def in_words(policy: Policy) -> Iterator[str]:
         weight = f", findings weigh {environment.shift:+d}" if environment.shift else ""
         yield f"{name} ({environment.tier}{weight}):"
         yield from (f"  {line}" for line in _environment(environment))
+    yield f"A pattern of standard changes needs {seats_in_words(policy.board)}."
     yield f"A change of these settings needs {seats_in_words(policy.trust)}, of the people of the version before."
 
 
@@ -75,7 +76,8 @@ def _environment(environment: Environment) -> Iterator[str]:
             yield f"{change_type} changes:"
             yield from (f"  {line}" for line in _demands(environment, change_type))
         elif change_type != "normal":
-            yield f"{change_type} changes need what normal ones do"
+            yield from _without_demands(environment, change_type)
+    yield from _before(environment)
     yield from _times(environment)
     yield f"who may deploy is {', '.join(environment.deployers) or 'anybody'}"
     judging = get_args(ShippedPack) if environment.packs is None else sorted({*environment.packs, ALWAYS})
@@ -83,6 +85,30 @@ def _environment(environment: Environment) -> Iterator[str]:
     yield f"judged by the rule packs {', '.join(judging)}{f', and not by {left_out}' if left_out else ''}"
     if environment.json_only:
         yield "a plan of which only the JSON is there may be gated: whoever runs the gate says which stack it is of"
+
+
+def _without_demands(environment: Environment, change_type: ChangeType) -> Iterator[str]:
+    """Yield what a type of change needs of which `change_types` says nothing."""
+    text = environment.emergency
+    if change_type == "standard":
+        yield "standard changes follow a pattern that the board signed, and need no further signature"
+    elif text is None:
+        yield "emergency changes need what normal ones do"
+    else:
+        review = f"a review by {seats_in_words(text.review_seats)} within {text.review_hours} hours"
+        yield f"emergency changes need {seats_in_words(text.seats)}, for {text.valid_hours} hours, and {review}"
+        if text.solo:
+            solo = text.solo
+            limits = f"severity {solo.severity} and {solo.resources} changes at most, {solo.uses} in {solo.days} days"
+            yield f"one {solo.role} alone may apply one: {limits}"
+
+
+def _before(environment: Environment) -> Iterator[str]:
+    if environment.tests:
+        for severity, names in environment.tests.required.items():
+            yield f"the tests {', '.join(names)} are green from {severity} on"
+    if environment.promotion:
+        yield f"the same modules were applied and verified before, {environment.promotion.days} days ago at most"
 
 
 def _times(environment: Environment) -> Iterator[str]:

@@ -9,6 +9,7 @@ import msgspec
 
 from iacgate.approval.counting import Verdict
 from iacgate.change.emergency import Emergency, begun
+from iacgate.change.patternuse import used
 from iacgate.change.review import Reviewing, settled
 from iacgate.errors import ApplyRefused, EvidenceInvalid
 from iacgate.evidence.entry import Applied, Attempt, Intent, Seen, Settings, Standing, State
@@ -40,10 +41,20 @@ def after_decision(state: State, change: str, verdicts: Sequence[Verdict], arriv
     return msgspec.structs.replace(state, rejections=(*others, *here))
 
 
-def after_intent(state: State, intent: Intent, *, allowed: bool, emergency: Emergency | None = None) -> State:
+class Using(msgspec.Struct, frozen=True):
+    """The pattern that a standard change uses: how many resource changes it makes, and whether it is a retry."""
+
+    pattern: str
+    resources: int
+    again: bool
+
+
+def after_intent(
+    state: State, intent: Intent, *, allowed: bool, emergency: Emergency | None = None, using: Using | None = None
+) -> State:
     """Return the state after somebody began to apply; ``allowed`` is false where the policy only observes.
 
-    ``emergency`` is what the change is, where it is one.
+    ``emergency`` is what the change is, where it is one; ``using`` the pattern that a standard change follows.
 
     Raises :class:`ApplyRefused` where another apply is under way or has not ended on record, where one of the
     approvals was used up meanwhile, or somebody rejected the change.
@@ -62,7 +73,10 @@ def after_intent(state: State, intent: Intent, *, allowed: bool, emergency: Emer
     if emergency is not None:
         retry = state.attempt is not None and state.attempt.change == intent.change
         emergencies = begun(emergencies, emergency, retry=retry)
-    return msgspec.structs.replace(state, intent=intent, emergencies=emergencies)
+    uses = state.uses
+    if using is not None:
+        uses = used(uses, using.pattern, intent.change, intent.time, using.resources, again=using.again)
+    return msgspec.structs.replace(state, intent=intent, emergencies=emergencies, uses=uses)
 
 
 def ends(state: State, run: str) -> None:

@@ -13,6 +13,7 @@ import msgspec
 
 from iacgate import canonical, instants, strictjson
 from iacgate.change.emergency import Emergency
+from iacgate.change.patternuse import Use
 from iacgate.errors import EvidenceInvalid
 
 FORMAT: Final = 2
@@ -127,7 +128,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nobody knows. ``used`` has the approvals that an apply used up, by the digest of their statement, until when each
     could count. ``skipped`` are keys that hold no entry, or versions of one that came later (``key@version``), with
     what they hold. ``settings`` are the newest that were signed. ``emergencies`` are those of the stack, until 400 days
-    after they were reviewed.
+    after they were reviewed. ``uses`` are the standard changes that were begun, by their patterns.
     """
 
     applied: Applied | None = None
@@ -140,6 +141,7 @@ class State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     skipped: dict[KeyName, Text] = {}
     settings: Settings = Settings()
     emergencies: tuple[Emergency, ...] = ()
+    uses: dict[Text, tuple[Use, ...]] = {}
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iacgate.change.emergency import pruned
+from iacgate.change.patternuse import left
 from iacgate.evidence.entry import Entry, State
 
 _RESULTS = ("applied", "failed", "interrupted")
@@ -30,6 +31,7 @@ def broken(before: State, entry: Entry) -> Iterator[str]:
         yield "it forgets which settings were the newest"
     yield from _rejections(before, entry)
     yield from _emergencies(before, entry)
+    yield from _uses(before, entry)
     yield from _applies(before, entry)
 
 
@@ -57,6 +59,20 @@ def _emergencies(before: State, entry: Entry) -> Iterator[str]:
         yield "it says that an emergency was reviewed, and that is none that waits for it"
     if entry.event == "intended" and old is None and new is not None and new.sequence != entry.sequence:
         yield "it begins an emergency, and says that another entry did"
+
+
+def _uses(before: State, entry: Entry) -> Iterator[str]:
+    """Yield where a use of a pattern is forgotten, or is counted where none began."""
+    was, now = left(before.uses, entry.time), entry.state.uses
+    changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
+    if not changed:
+        return
+    (name, *more) = changed
+    uses, old = now.get(name, ()), was.get(name, ())
+    last = uses[-1] if uses else None
+    one_more = len(uses) == len(old) + 1 and [item.time for item in uses[:-1]] == [item.time for item in old]
+    if more or entry.event != "intended" or not one_more or last is None or last.change != entry.change:
+        yield "it forgets that a pattern was used, or says that one was"
 
 
 def _applies(before: State, entry: Entry) -> Iterator[str]:

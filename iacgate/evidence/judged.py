@@ -8,6 +8,8 @@ from typing import Any, Final
 import msgspec
 
 from iacgate import instants, strictjson
+from iacgate.change.patterns import read_pattern
+from iacgate.change.testing import Asked as Tested
 from iacgate.errors import EvidenceInvalid, IacgateError
 from iacgate.evidence import attested
 from iacgate.evidence.entry import Entry, State
@@ -36,6 +38,7 @@ from iacgate.policy.environments import (
     weigh,
 )
 from iacgate.policy.schedules import ScheduleText, override_seats
+from iacgate.policy.testing import DemandedTests
 
 MAX_LATE: Final = 900
 """Seconds between a decision and its entry: a store that is slow is no reason to doubt it."""
@@ -135,18 +138,41 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
     if not same:
         yield "its decision demanded something else than the recorded policy does"
     found, place = inputs.circumstances, wanted.target.environment
-    demanded = tests_of(policy, place, wanted.severity)
-    asked = tuple((item.test, item.name, item.app) for item in found.tests.checks)
-    if (
-        (found.tests.names, found.tests.max_age_hours, found.tests.attesters, found.tests.attached)
-        != (demanded.names, demanded.max_age_hours, demanded.attesters, demanded.attached)
-        or asked != tuple((item.test, item.name, item.app) for item in demanded.checks)
-        or found.tests.tree != wanted.subjects.get("tree", "")
-    ):
+    if not _same_tests(found.tests, tests_of(policy, place, wanted.severity), wanted.subjects.get("tree", "")):
         yield "its decision asked for other tests than the recorded policy does"
+    yield from _by_pattern(inputs, policy, files)
     if (found.promotion is None) is not (promotion_of(policy, place) is None):
         yield "its decision asked whether it was promoted, and the recorded policy does not, or the other way round"
     yield from _by_calendars(inputs, schedules(policy, wanted.target.environment), files)
+
+
+def _same_tests(asked: Tested, demanded: DemandedTests, tree: str) -> bool:
+    """Return whether tests that were asked for are those that are demanded, of the tree that was decided about."""
+    if not asked.names and not demanded.names:
+        return True
+    checks = tuple((item.test, item.name, item.app) for item in asked.checks)
+    return (
+        (asked.names, asked.max_age_hours, asked.attesters, asked.attached)
+        == (demanded.names, demanded.max_age_hours, demanded.attesters, demanded.attached)
+        and checks == tuple((item.test, item.name, item.app) for item in demanded.checks)
+        and asked.tree == tree
+    )
+
+
+def _by_pattern(inputs: Inputs, policy: Policy, files: Mapping[str, bytes]) -> Iterator[str]:
+    """Yield where a standard change followed another pattern than the recorded settings have."""
+    found, record = inputs.circumstances.standard, inputs.circumstances.record
+    if found is None:
+        return
+    name = found.pattern.name
+    data, below = files.get(f"patterns/{name}.yaml", b""), f"patterns/{name}/"
+    kept = tuple(text for path, text in sorted(files.items()) if path.startswith(below))
+    try:
+        same = read_pattern(data, name, f"patterns/{name}.yaml") == found.pattern
+    except IacgateError:
+        same = False
+    if not same or found.signatures != kept or found.board != policy.board or record is None or record.pattern != name:
+        yield "its decision followed another pattern than the recorded settings have"
 
 
 def _by_calendars(inputs: Inputs, texts: Sequence[ScheduleText], files: Mapping[str, bytes]) -> Iterator[str]:

@@ -16,6 +16,7 @@ import msgspec
 
 from iacgate import canonical, instants, strictjson
 from iacgate.change.emergency import pruned as emergencies_left
+from iacgate.change.patternuse import left as uses_left
 from iacgate.errors import EvidenceInvalid, KeyInvalid
 from iacgate.evidence.chain import LOOK_AT, Head, Reading
 from iacgate.evidence.entry import MAX_ENTRY, Actor, Entry, Event, Reference, Settings, Sha256, State, encode
@@ -332,7 +333,8 @@ class _Later:
 def pruned(state: State, instant: str) -> State:
     """Return a state without what nobody asks for any more: approvals that expired, emergencies of long ago."""
     used = {digest: until for digest, until in state.used.items() if until > instant}
-    return msgspec.structs.replace(state, used=used, emergencies=emergencies_left(state.emergencies, instant))
+    emergencies = emergencies_left(state.emergencies, instant)
+    return msgspec.structs.replace(state, used=used, emergencies=emergencies, uses=uses_left(state.uses, instant))
 
 
 def decode_genesis(data: bytes, name: str) -> Genesis:

@@ -18,6 +18,7 @@ It reads like the policy:
 12. Where that is demanded, the same content was applied and verified in the stack that it is promoted from.
 13. No emergency of the stack waits too long for its review; an emergency has a name of its own, and whoever acts
     alone in one may.
+14. A standard change follows a pattern that its board signed, within its limits, and none of these had a hand in it.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -61,6 +62,7 @@ from iacgate.gate.record import (
     type_is_recorded,
 )
 from iacgate.gate.schedule import timing
+from iacgate.gate.standard import standard_reasons
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
 from iacgate.vocabulary import ChangeType, Severity
@@ -119,6 +121,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     tests: tuple[TestVerdict, ...]
     promotion: Promotion | None
     warnings: tuple[str, ...]
+    pattern: str
 
     @property
     def exit_code(self) -> int:
@@ -157,6 +160,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *tests_count(tests),  # 11
         *content_was_promoted(inputs),  # 12
         *emergency_reasons(inputs, roster),  # 13
+        *standard_reasons(inputs, roster),  # 14
     )
     return Decision(
         allowed=not reasons,
@@ -186,6 +190,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         tests=tests,
         promotion=circumstances.promotion,
         warnings=tuple(warnings_of(inputs)),
+        pattern=circumstances.standard.pattern.name if circumstances.standard else "",
     )
 
 

@@ -9,6 +9,9 @@ import msgspec
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.change.emergency import Emergency
+from iacgate.change.patternfit import Fit
+from iacgate.change.patterns import Pattern
+from iacgate.change.patternuse import Use
 from iacgate.change.promotion import Promotion
 from iacgate.change.record import Record
 from iacgate.change.testing import Asked as Tested
@@ -20,6 +23,20 @@ from iacgate.risk.assessment import Assessment
 from iacgate.vocabulary import Severity
 
 
+class Standard(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of the pattern of a standard change.
+
+    ``fit`` is how the plan fits it; ``signatures`` are the envelopes of those who approved it, ``board`` the seats that
+    they must fill, ``uses`` what was begun by it before at this stack.
+    """
+
+    pattern: Pattern
+    fit: Fit
+    signatures: tuple[bytes, ...]
+    board: dict[str, int]
+    uses: tuple[Use, ...]
+
+
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a change besides its plan.
 
@@ -29,7 +46,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     ``tests`` are the tests that are required, ``check_runs`` what the forge tells of them; ``promotion`` is whether the
     same content was applied where it comes from, ``None`` where nobody asks. ``emergency`` is what the policy says of
     emergencies, ``emergencies`` are those of the stack, ``None`` where no ledger tells; ``again`` says that this is
-    what is left of one that failed, ``changes`` how many the plan has.
+    what is left of one that failed, ``changes`` how many the plan has. ``standard`` is what there is of the pattern
+    that a standard change follows, ``None`` where there is no such pattern.
     """
 
     record: Record | None = None
@@ -44,6 +62,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     emergencies: tuple[Emergency, ...] | None = None
     again: bool = False
     changes: int = 0
+    standard: Standard | None = None
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

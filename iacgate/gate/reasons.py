@@ -52,7 +52,7 @@ def not_denied_by_risk(inputs: Inputs) -> Iterator[Reason]:
 
 def authors_are_known(inputs: Inputs) -> Iterator[Reason]:
     """Yield where somebody must sign, and it is not known who had a hand in the change."""
-    if not inputs.demand.seats:
+    if not inputs.demand.seats and inputs.wanted.change_type != "standard":  # whoever signed a pattern may not use it
         return
     if not inputs.authors and inputs.unsigned is None:
         text = "It is not known who wrote the change: gate it in its git repository, or name people with --author."

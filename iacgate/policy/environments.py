@@ -85,6 +85,9 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             base, text = demanded(normal, severity), self.emergency
             seats = dict(text.seats) if base.seats else {}
             return msgspec.structs.replace(base, seats=seats, valid_hours=text.valid_hours, record=())
+        if change_type == "standard" and own is None and severity.rank <= Severity.MEDIUM.rank:
+            # its pattern was signed before; none is for anything worse
+            return msgspec.structs.replace(demanded(normal, severity), seats={}, record=())
         return demanded(for_type(normal, own.demands) if own else normal, severity)
 
 
@@ -104,7 +107,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``policy.yaml`` says; in ``observe`` mode a gate decides and records, and blocks nothing.
 
     ``trust`` is whose seats must be filled before settings change; ``ledger`` is the genesis of the only
-    ledger that counts, empty where none is pinned.
+    ledger that counts, empty where none is pinned. ``board`` is whose seats must be filled before a pattern of standard
+    changes counts.
     """
 
     mode: Literal["observe", "enforce"] = "observe"
@@ -112,6 +116,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rego: Rego = Rego()
     trust: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(TRUST))
     ledger: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
+    board: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(DEFAULTS[Severity.CRITICAL].seats))
 
     def asked(self, name: str) -> list[Environment]:
         """Return the environment of that name; where nobody says which one it is, every production."""
@@ -138,6 +143,11 @@ def read_policy(data: bytes, file: str) -> Policy:
     if not policy.trust:
         raise SettingsInvalid(
             f"{strictyaml.place(data, file, 'trust')}: `trust` asks for nobody.",
+            hint="Name at least one seat, or leave it out.",
+        )
+    if not policy.board:
+        raise SettingsInvalid(
+            f"{strictyaml.place(data, file, 'board')}: `board` asks for nobody.",
             hint="Name at least one seat, or leave it out.",
         )
     for name, environment in policy.environments.items():

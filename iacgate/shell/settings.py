@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -22,7 +22,13 @@ from iacgate.shell.rules import PACK_FILE, read_pack
 from iacgate.shell.sigstore import OfflineProver
 from iacgate.trust import RECORDS, SIGNATURES, bundle_digest
 
+if TYPE_CHECKING:
+    from iacgate.change.patterns import Pattern
+
 _FILES: Final = ("policy.yaml", "stacks.yaml", "suppressions.yaml", "people.yaml")
+PATTERNS: Final = "patterns"
+"""Where patterns of standard changes stand: NAME.yaml, and below NAME/ the signatures over it."""
+
 MAX_FILE: Final = 1 << 20
 """Bytes of one settings file."""
 
@@ -47,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True):
     rules: OwnRules
     roster: Roster | None
     digest: str
+    patterns: Mapping[str, Pattern] = {}
 
 
 def read_settings(folder: Path) -> Settings:
@@ -70,7 +77,21 @@ def read_settings(folder: Path) -> Settings:
         if people is not None
         else None,
         digest=bundle_digest(files_of(folder)),
+        patterns=_patterns(folder / PATTERNS),
     )
+
+
+def _patterns(folder: Path) -> dict[str, Pattern]:
+    """Return the patterns of standard changes, by name."""
+    found = {}
+    for path in sorted(folder.glob("*.y*ml")) if folder.is_dir() else ():
+        from iacgate.change.patterns import read_pattern  # noqa: PLC0415 - many settings have none
+
+        if path.suffix != ".yaml" or path.is_symlink():
+            raise SettingsInvalid(f"{path}: a pattern is a file *.yaml.", hint="Rename it.")
+        data = _read(path)
+        found[path.stem] = read_pattern(data or b"", path.stem, str(path))
+    return found
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

@@ -71,6 +71,7 @@ STATE = {
     "skipped": (str, str),
     "settings": SETTINGS,
     "emergencies": (EMERGENCY,),
+    "uses": (str, ({"change": str, "time": INSTANT, "resources": int, "failed": bool},)),
 }
 FIELDS = {
     "format": 2,
@@ -101,7 +102,7 @@ NOTHING: dict[str, Any] = {
     "rejections": [],
     "skipped": {},
 }
-NOTHING |= {"settings": {"digest": "", "version": 0}, "emergencies": []}
+NOTHING |= {"settings": {"digest": "", "version": 0}, "emergencies": [], "uses": {}}
 
 
 class Wrong(ValueError):
@@ -462,6 +463,7 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     if event != "decided" and any(one not in before["rejections"] for one in after["rejections"]):
         yield "it adds a rejection, and is no decision"
     yield from emergencies(before, entry)
+    yield from uses(before, entry)
     yield from applies(before, entry)
 
 
@@ -484,6 +486,23 @@ def emergencies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it begins an emergency that was reviewed"
     if entry["event"] == "reviewed" and (not old or old["reviewed"] or not mine.get("reviewed")):
         yield "it reviews no emergency that waits for it"
+
+
+def uses(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
+    """Yield where a use of a pattern is forgotten, or counted where none began: 8."""
+    now, after = seconds(entry["time"]), entry["state"]["uses"]
+    was = {}
+    for name, all_of_it in before["uses"].items():
+        if left := [one for one in all_of_it if now - seconds(one["time"]) < 100 * 86_400]:
+            was[name] = left
+    changed = [name for name in was.keys() | after.keys() if was.get(name) != after.get(name)]
+    for name in changed:
+        old, new = was.get(name, []), after.get(name, [])
+        kept = new and [(one["change"], one["time"]) for one in new[:-1]] == [
+            (one["change"], one["time"]) for one in old
+        ]
+        if len(changed) > 1 or entry["event"] != "intended" or not kept or new[-1]["change"] != entry["change"]:
+            yield "it forgets that a pattern was used, or says that one was"
 
 
 def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
