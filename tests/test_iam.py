@@ -187,7 +187,7 @@ class World:
     def planner(self) -> None:
         self.ledger().look("payments")
         self.inbox.received("chg-1")
-        self.inbox.put_plan("chg-1", {"tfplan": b"plan", "plan.json": b"{}", "change.json": b"{}"})
+        self.inbox.put_plan("chg-1", "0" * 20, {"tfplan": b"plan", "plan.json": b"{}", "change.json": b"{}"})
 
     def approver(self, folder: Path) -> None:
         self.ledger().look("payments")

@@ -200,6 +200,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         emergency=emergency,
         announced=announce_emergency(emergency, gated.inputs, change.chain),
         seen=gated.recorder.look.state.seen,
+        seal=change.seal,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
         settings=gated.recorder.settings,

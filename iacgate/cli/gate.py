@@ -191,6 +191,11 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None
     recorder = change.recorder
     if recorder is None:
         return None
+    if not change.wanted.sealed:
+        text = (
+            f"{harmless(change.chain)} has no seal in this inbox, so that digests of the plan are recorded as they are."
+        )
+        click.echo(f"{text} `iacgate submit --inbox` makes one.", err=True)
     arrived = {canonical.digest(item.data): item for item in inputs.received}
     rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
     pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)

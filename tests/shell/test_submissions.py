@@ -29,7 +29,7 @@ PLAN = contents(SAID, b"PK\x03\x04plan", b"{}", b"")
 
 
 def put(inbox: Path) -> Path:
-    return Path(open_inbox(str(inbox)).put_plan("chg-1", PLAN))
+    return Path(open_inbox(str(inbox)).put_plan("chg-1", "0" * 20, PLAN))
 
 
 def test_one_file_holds_several_plans(tmp_path: Path) -> None:
