@@ -37,6 +37,7 @@ from tests.cli.test_handed import done_by, submitted
 from tests.conftest import ROOT
 from tests.support.approvals import TARGET, WANTED, predicate
 from tests.support.memorystore import MemoryStore
+from tests.verifier.verify_ledger import Verifier
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]{80,}={0,2}")
 
@@ -106,6 +107,18 @@ def test_the_ledger_holds_no_plain_digest_of_an_original(deployed: Deployed, pla
     assert str(details["beforeDigest"]).startswith("hmac-sha256:")
     assert str(details["afterDigest"]).startswith("hmac-sha256:")
     assert deployed.verified().problems == ()
+    verifier = Verifier(deployed.place, {})
+    verifier.run("")
+    assert verifier.findings == []
+    out = stack.root.parent / "out"
+    done = done_by(stack, "evidence", "export", "chg-17", *deployed.ledger, "-o", str(out))
+    assert done.returncode == 0, done.stderr
+    assert originals.found_in(out) == set()
+    assert done_by(stack, "evidence", "verify", "--offline", str(out)).returncode == 0
+    (deployed.place / "seals").mkdir()  # somebody keeps both in one folder
+    (deployed.place / "seals" / "stack-x=").write_text("1" * 64)
+    done_by(stack, "evidence", "copy", str(deployed.place), str(out.parent / "copy"))
+    assert {path.name for path in (out.parent / "copy").iterdir()} == {"genesis.json", "log", "evidence"}
 
 
 def test_without_a_seal_plain_digests_are_recorded_and_said_so(deployed: Deployed) -> None:  # noqa: F811
