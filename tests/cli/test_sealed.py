@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iacgate import canonical
@@ -258,6 +258,7 @@ JUDGED = assess(PLAN, RuleSet(shipped_packs()), CONTEXT)
 PLAIN = (canonical.digest(PLAN_FILE), canonical.digest(PLAN_JSON), fingerprint(PLAN, LOADED.plan_file).digest)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32))
 def test_a_statement_under_a_seal_holds_no_plain_digest(key: bytes) -> None:
     seal = Seal(key)
@@ -272,6 +273,7 @@ def test_a_statement_under_a_seal_holds_no_plain_digest(key: bytes) -> None:
         assert not any(digest.encode() in data for digest in PLAIN)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.sampled_from(["", "chg-1"]), st.booleans())
 def test_what_arrived_is_found_under_every_seal_in_two_rounds(key: bytes, named: str, carried: bool) -> None:
     store = MemoryStore()
