@@ -20,7 +20,7 @@ from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
 from iacgate.cli.records import record_of
-from iacgate.cli.sealed import Found, Sought, look_into, under
+from iacgate.cli.sealed import Found, Sought, look_into, subjects_of, under
 from iacgate.cli.surroundings import Around, Named, hands_of, look_around
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt, State
@@ -172,7 +172,7 @@ class Change:
             change=change,
             change_type=self._type,
             target=target,
-            subjects=_subjects(self.loaded, self.assessment, self.around),
+            subjects=subjects_of(self.loaded, self.assessment, self.around),
             fingerprint=self.assessment.plan.fingerprint,
             sealed=bool(self.seal.name),
             sources=self.around.sources,
@@ -315,14 +315,3 @@ def _target(loaded: Loaded, placed: Placed, around: Around) -> Target:
         account=placed.account,
         lineage=file.lineage if file else "",
     )
-
-
-def _subjects(loaded: Loaded, assessment: Assessment, around: Around) -> dict[str, str]:
-    """Return the digests by name: those of the plan as the assessment has them, those of what is in git plain."""
-    lock = loaded.plan_file.lock_file if loaded.plan_file else None
-    return {
-        "plan-file": assessment.plan.plan_file_sha256 or "",
-        "plan-json": assessment.plan.sha256,
-        "lock-file": canonical.digest(lock) if lock else "",
-        "tree": around.tree,
-    }

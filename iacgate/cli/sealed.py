@@ -10,6 +10,8 @@ import msgspec
 from iacgate import canonical
 from iacgate.approval.counting import Received
 from iacgate.approval.statement import Target
+from iacgate.cli.loading import Loaded
+from iacgate.cli.surroundings import Around
 from iacgate.evidence.store import together
 from iacgate.risk.assessment import Assessment
 from iacgate.sealing import UNSEALED, Seal
@@ -78,3 +80,14 @@ def under(seal: Seal, assessment: Assessment) -> Assessment:
         fingerprint=seal.of(plan.fingerprint),
     )
     return msgspec.structs.replace(assessment, plan=keyed)
+
+
+def subjects_of(loaded: Loaded, assessment: Assessment, around: Around) -> dict[str, str]:
+    """Return the digests by name: those of the plan as its assessment has them, those of what is in git plain."""
+    lock = loaded.plan_file.lock_file if loaded.plan_file else None
+    return {
+        "plan-file": assessment.plan.plan_file_sha256 or "",
+        "plan-json": assessment.plan.sha256,
+        "lock-file": canonical.digest(lock) if lock else "",
+        "tree": around.tree,
+    }

@@ -19,8 +19,7 @@ from iacgate import canonical
 from iacgate.approval import envelope
 from iacgate.approval.statement import encode, make_statement
 from iacgate.cli.approve import _about
-from iacgate.cli.changes import _subjects
-from iacgate.cli.sealed import Sought, look_into, under
+from iacgate.cli.sealed import Sought, look_into, subjects_of, under
 from iacgate.cli.surroundings import Around
 from iacgate.plan.fingerprint import fingerprint
 from iacgate.plan.planfile import read_plan_file
@@ -263,7 +262,7 @@ PLAIN = (canonical.digest(PLAN_FILE), canonical.digest(PLAN_JSON), fingerprint(P
 def test_a_statement_under_a_seal_holds_no_plain_digest(key: bytes) -> None:
     seal = Seal(key)
     assessment = under(seal, JUDGED)
-    subjects = _subjects(LOADED, assessment, Around(tree="d" * 40))
+    subjects = subjects_of(LOADED, assessment, Around(tree="d" * 40))
     wanted = msgspec.structs.replace(WANTED, subjects=subjects, fingerprint=assessment.plan.fingerprint)
     change: Any = SimpleNamespace(wanted=wanted, assessment=assessment, loaded=LOADED)
     payload = encode(make_statement([subjects], predicate("ann", plans=(_about(change),))))
