@@ -255,7 +255,10 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "predicate": "What the signer says.",
     },
     "Subject": {"name": "What it is.", "digest": "Its digest."},
-    "Digest": {"sha256": "SHA-256 of the bytes.", "gitTree": "The id of a git tree."},
+    "Digest": {
+        "sha256": "SHA-256 of the bytes; of a plan file or its JSON, keyed where the stack has a seal.",
+        "gitTree": "The id of a git tree.",
+    },
     "Predicate": {
         "decision": "Whether the signer approves, rejects, or withdraws what he signed before.",
         "change": "The change that it is about.",
@@ -275,7 +278,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "Plan": {
         "target": "Where the plan will be applied.",
         "serial": "The serial of the state that was planned against.",
-        "fingerprint": "The digest of everything that decides what the plan does.",
+        "fingerprint": "The digest of everything that decides what the plan does; keyed where the stack has a seal.",
         "sources": "The digest of the folders that the plan was made from; empty outside of a repository.",
         "assessment": "The digest of what the signer was shown.",
         "readiness": "The digest of the answer to whether it can be undone; empty where nobody asked.",
@@ -291,6 +294,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "place": "The stack's folder from the root of its repository; null outside of one.",
         "authors": "Who had a hand in the change, as the planner knows them.",
         "ledger": "The digest of the ledger's first entry; empty where there is none.",
+        "seal": "The key that digests of the plan are made with, 32 bytes; empty where the stack has no seal.",
     },
     "AppliedDocument": {
         "schema": "The name and version of this schema.",
@@ -367,7 +371,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "Seen": {
         "lineage": "The Terraform state's lineage.",
         "serial": "Its serial.",
-        "digest": "The SHA-256 of its bytes; empty where it is not known.",
+        "digest": "The SHA-256 of its bytes, or hmac-sha256:SEAL:DIGEST with a seal; empty where it is not known.",
     },
     "Intent": {
         "change": "The change's id.",
@@ -446,8 +450,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     },
     "Decision": {
         "allowed": "Whether the plan may be applied.",
-        "subjects": "The digests of the plan file, its JSON, the lock file, and the id of the tree; empty for none.",
-        "fingerprint": "The digest of everything that decides what the plan does.",
+        "subjects": "The digests of plan file, JSON (both keyed with a seal), lock file and tree; empty for none.",
+        "fingerprint": "The digest of everything that decides what the plan does; keyed where the stack has a seal.",
         "sources": "The digest of the folders that the plan was made from; empty outside of a repository.",
         "target": "Where the plan will be applied.",
         "bundle": "The digest of the settings that decided.",

@@ -187,18 +187,21 @@ class World:
     def planner(self) -> None:
         self.ledger().look("payments")
         self.inbox.received("chg-1")
-        self.inbox.put_plan("chg-1", {"tfplan": b"plan", "plan.json": b"{}", "change.json": b"{}"})
+        assert self.inbox.seal("payments", make=True).name
+        self.inbox.put_plan("chg-1", "0" * 20, {"tfplan": b"plan", "plan.json": b"{}", "change.json": b"{}"})
 
     def approver(self, folder: Path) -> None:
         self.ledger().look("payments")
         self.inbox.received("chg-1")
         assert self.inbox.fetch_plans("chg-1", folder)
+        assert self.inbox.seal("payments", make=True).name
         self.inbox.put("chg-1", b"{}")
 
     def gate(self, folder: Path) -> None:
         ledger = self.ledger(signer=SoftGate(), make=lambda: NONCE)
         self.inbox.received("chg-1")
         self.inbox.fetch_plans("chg-1", folder)
+        self.inbox.seal("payments", make=False)
         pieces = {"decision": Piece(b"{}"), "large": Piece(b"x" * (11 << 20), "text/plain")}
         ledger.append(Draft(event="settings", stack=""))
         ledger.append(Draft(event="bypassed", stack="payments", pieces=pieces), ledger.look("payments"))
@@ -213,6 +216,7 @@ class World:
         reference = look.head.newest.entry.references["decision"]
         self.ledger().evidence(reference.digest, reference.size)
         assert self.inbox.fetch_plans("chg-1", folder)
+        assert self.inbox.seal("payments", make=False).name
 
     def auditor(self) -> None:
         assert Verifier(self.ledger(), Replayer(roster_of, as_json), Wanted()).run().problems == ()
@@ -278,17 +282,25 @@ NOT_BY_THESE: Final = {
 LOG, GENESIS = f"{LEDGER}/log/stack-payments=/9999999998.json", f"{LEDGER}/genesis.json"
 EVIDENCE: Final = f"{LEDGER}/evidence/sha256/{canonical.digest(b'')}"
 PLAN, APPROVAL = f"{PLANS}/plans/chg-1/0/tfplan", f"{PLANS}/approvals/chg-1/0.approval.json"
-WRITERS: Final = {LOG: "gate", GENESIS: "gate", EVIDENCE: "gate", PLAN: "planner", APPROVAL: "approver"}
+SEAL: Final = f"{PLANS}/seals/stack-payments="
+WRITERS: Final = {
+    LOG: ("gate",),
+    GENESIS: ("gate",),
+    EVIDENCE: ("gate",),
+    PLAN: ("planner",),
+    APPROVAL: ("approver",),
+    SEAL: ("planner", "approver"),
+}
 
 
 @pytest.mark.parametrize("who", IDENTITIES)
 @pytest.mark.parametrize("resource", [*WRITERS, f"{LEDGER}/other", f"{PLANS}/other"])
-def test_one_identity_writes_each_place(who: str, resource: str) -> None:
-    creates = Request("s3:PutObject", resource, CREATES)
-    assert may(who, creates) == (WRITERS.get(resource) == who)
+def test_those_who_write_each_place(who: str, resource: str) -> None:
+    creates, writes = Request("s3:PutObject", resource, CREATES), who in WRITERS.get(resource, ())
+    assert may(who, creates) == writes
     bucket = iam.policy(BUCKETS[resource.partition("/")[0]])
     generous = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
-    assert iam.allowed(who, creates, [generous, bucket]) == (WRITERS.get(resource) == who), "the bucket says so, too"
+    assert iam.allowed(who, creates, [generous, bucket]) == writes, "the bucket says so, too"
 
 
 @pytest.mark.parametrize("who", [*IDENTITIES, "break-glass", "stranger"])
@@ -327,6 +339,22 @@ def test_plans_are_read_by_those_who_need_them(who: str) -> None:
     assert who == "stranger" or may(who, reads) == (who in readers)
     generous = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
     assert iam.allowed(who, reads, [generous, iam.policy("plans-bucket")]) == (who in readers)
+
+
+@pytest.mark.parametrize("who", [*IDENTITIES, "stranger"])
+def test_who_only_reads_evidence_reads_no_seal(who: str) -> None:
+    readers = ("planner", "approver", "gate", "deployer")
+    generous = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    reads = Request("s3:GetObject", SEAL)
+    assert who == "stranger" or may(who, reads) == (who in readers)
+    for request in (reads, Request("s3:GetObjectVersion", SEAL)):
+        assert iam.allowed(who, request, [generous, iam.policy("plans-bucket")]) == (who in readers)
+
+
+@pytest.mark.parametrize("who", ["gate", "deployer"])
+def test_who_makes_no_seal_is_told_that_there_is_none(who: str) -> None:
+    """S3 says so of an object only to those who may list its bucket; to others, that they may not know."""
+    assert may(who, Request("s3:ListBucket", PLANS))
 
 
 @pytest.mark.parametrize("who", [*IDENTITIES, "break-glass", "stranger"])

@@ -14,6 +14,7 @@ from iacgate.evidence.advance import Using
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings
 from iacgate.evidence.ledger import Receipt
 from iacgate.plan.saved import PlanFile
+from iacgate.sealing import Seal
 from iacgate.shell.git import Repository
 
 FAILED: Final = 20
@@ -30,7 +31,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     ``statements`` are the approvals, until when each could count; ``check_again`` raises where it is not allowed any
     more. ``emergency`` is what it is in an emergency, but for time and number, and ``announced``
     the ways in which that was told; ``using`` is the pattern of a standard change.
-    ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died.
+    ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died. ``seal`` keys the
+    digests of states before anything is compared or recorded.
     """
 
     run: str
@@ -53,6 +55,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     announced: str
     using: Using | None
     seen: Seen | None
+    seal: Seal
     unfinished: Intent | None
     actor: Actor
     settings: Settings

@@ -15,7 +15,10 @@ LOG = "log"
 
 
 class StateSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A Terraform state as it was seen: its digest and version are empty where they are not known."""
+    """A Terraform state as it was seen: its digest and version are empty where they are not known.
+
+    The digest is keyed where the stack has a seal, see :mod:`iacgate.sealing`.
+    """
 
     exists: bool
     lineage: str = ""

@@ -34,6 +34,7 @@ from iacgate.evidence.born import secrets_of_state
 from iacgate.evidence.entry import Seen
 from iacgate.evidence.ledger import Draft, Receipt
 from iacgate.plan.saved import PlanFile
+from iacgate.sealing import Seal, alike
 from iacgate.shell.clock import now
 from iacgate.shell.terraform import find_program
 
@@ -59,7 +60,7 @@ def apply(
     with _private(keep) as private:
         run = _prepared(order, options, environment, private, log, note)
         pulled = backend.pull(order.plan_file, run.program, run.environment, run.private, run.operators)
-        before = pulled.state
+        before = _sealed(pulled.state, order.seal)
         noted = _note_earlier(order, before, append, note)
         _check_state(order.plan_file, before)
         check_prior_state(order.plan_file, pulled.data)
@@ -129,6 +130,11 @@ def _check_account(wanted: str, child: Mapping[str, str], note: Callable[[str], 
         )
 
 
+def _sealed(live: backend.LiveState, seal: Seal) -> backend.LiveState:
+    """Return a state with its digest keyed: it is of an original, and what is recorded is there to be read."""
+    return msgspec.structs.replace(live, digest=seal.of_state(live.digest))
+
+
 def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: Callable[[str], None]) -> int:
     """3: record an apply that died, or that the state moved since the gate saw it; return how many entries it took."""
     if order.unfinished:
@@ -139,7 +145,9 @@ def _note_earlier(order: Order, live: backend.LiveState, append: Append, note: C
     if last is None or not live.exists:  # a state that is gone is refused, and is no state that somebody moved
         return 0
     moved = (live.lineage, live.serial) != (last.lineage, last.serial)
-    if not moved and (not last.digest or not live.digest or last.digest == live.digest):
+    if not moved and last.digest and live.digest and not alike(last.digest, live.digest):
+        note("Not compared: the state's digest, recorded under another seal. Its lineage and serial are the same.")
+    if not moved and (not alike(last.digest, live.digest) or last.digest == live.digest):
         return 0
     note(f"The state moved without the gate: from serial {last.serial} to {live.serial}. That is recorded.")
     append(entries.bypass(order.stack, order.actor, last, Seen(live.lineage, live.serial, live.digest)))
@@ -189,7 +197,7 @@ def _recorded(  # noqa: PLR0913, PLR0917 - all of it is what is recorded
     after, fresh = None, "not asked"
     try:
         pulled = backend.pull(order.plan_file, run.program, run.environment, run.private, run.operators)
-        after = pulled.state
+        after = _sealed(pulled.state, order.seal)
         if pulled.data:
             log.learn(secrets_of_state(pulled.data))
     except (IacgateError, OSError) as error:

@@ -80,7 +80,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     must all be equal, or only the fingerprint and the ``sources``. ``record``, ``tests`` and ``readiness`` are
     digests, empty where there are none. ``authors`` are the principals who had a hand in the change;
     ``used`` has the statements that were used up, by digest, with until when each could have counted. An approval of
-    the plan that ``retry`` names counts as well, where not exactly one plan is demanded.
+    the plan that ``retry`` names counts as well, where not exactly one plan is demanded. ``sealed`` says that the
+    fingerprint and the digests of plan file and JSON are keyed, see :mod:`iacgate.sealing`.
     """
 
     change: str
@@ -100,6 +101,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     readiness: str = ""
     used: Mapping[str, str] = {}
     retry: Retry | None = None
+    sealed: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -313,7 +315,7 @@ def _differences(statement: Statement, number: int, wanted: Wanted) -> list[str]
     if plan.sources != wanted.sources:
         found.append("version of the sources")
     if plan.fingerprint != wanted.fingerprint and again is None:
-        found.append("plan")
+        found.append("plan, or was signed without the seal of this inbox" if wanted.sealed else "plan")
     if plan.readiness != wanted.readiness:
         found.append("answer to whether it can be undone")
     if predicate.record != wanted.record:

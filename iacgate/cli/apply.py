@@ -202,6 +202,7 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         announced=announce_emergency(emergency, gated.inputs, change.chain),
         using=_using(gated.inputs),
         seen=gated.recorder.look.state.seen,
+        seal=change.seal,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
         settings=gated.recorder.settings,

@@ -172,7 +172,7 @@ def _show(change: Change) -> None:
     style = terminal.Style(
         colour=console.colour(sys.stderr, "auto"), columns=console.columns(sys.stderr), everything=True
     )
-    click.echo(terminal.render(change.assessment, style), err=True)
+    click.echo(terminal.render(change.judged, style), err=True)
     target = change.wanted.target
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
     people = {author.principal or f"unknown ({author.said})" for author in change.hands.authors}
@@ -188,6 +188,8 @@ def _show(change: Change) -> None:
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
     for line in as_lines(change.circumstances.record):
         click.echo(line, err=True)
+    under = "under the seal" if change.wanted.sealed else "plain: no inbox is named, and no seal was handed over"
+    click.echo(f"signed as   {change.wanted.fingerprint} (its fingerprint, {under})", err=True)
     inputs = change.inputs()
     for rejects, said in count(inputs.received, change.wanted, change.roster, inputs.now).rejections:
         click.echo(f"rejected by {harmless(rejects)}{f': {harmless(said)}' if said else ''}", err=True)

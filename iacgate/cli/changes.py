@@ -20,6 +20,7 @@ from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
 from iacgate.cli.records import record_of
+from iacgate.cli.sealed import Found, Sought, look_into, subjects_of, under
 from iacgate.cli.surroundings import Around, Named, hands_of, look_around
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt, State
@@ -59,7 +60,11 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Change:
-    """One plan of one change, judged, with everything that decides about it."""
+    """One plan of one change, judged, with everything that decides about it.
+
+    ``judged`` is the assessment for whoever has the plan; ``assessment``, ``wanted`` and what is made of them have the
+    digests of the plan under the ``seal`` of its stack: they reach statements and the ledger.
+    """
 
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, differences_from: Severity | None) -> None:
         if judge.own is None:
@@ -70,7 +75,7 @@ class Change:
         said = loaded.said if asked.believe else None
         self.roster = _roster(own.settings.roster, own.settings.folder)
         self.inbox = open_inbox(asked.inbox, create=asked.hand_over and bool(asked.inbox))
-        self.assessment = judge.judge(loaded, differences_from=differences_from)
+        self.judged = judge.judge(loaded, differences_from=differences_from)
         placed, self._environment = own.place(loaded)
         self._placed, self._decides = placed, asked.ledger.record
         if loaded.plan_file is None and judge.stack and not self._environment.json_only:
@@ -83,14 +88,16 @@ class Change:
         )
         self.circumstances = Circumstances(record=record, ticket=self._environment.ticket)
         self._type: ChangeType = asked.change_type or _recorded_type(record) or (said.change_type if said else "normal")
-        found = (self.assessment.severity, *((said.severity,) if said else ()), *_rewrites_state(loaded))
-        self.severity = max(found, key=lambda severity: severity.rank)
+        severities = (self.judged.severity, *((said.severity,) if said else ()), *_rewrites_state(loaded))
+        self.severity = max(severities, key=lambda severity: severity.rank)
         self.demand = self._environment.demand(self.severity, self._type)
         self.around, self.repository = look_around(loaded, said, self._environment.generated, placed.variables)
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
-        self.wanted = self._wanted(asked, target, own)
-        self.recorder, self._received = self._ask_stores(asked, own)
+        self.recorder, found = self._ask_stores(asked, own, target)
+        self.seal, self.assessment = found.seal, under(found.seal, self.judged)
+        self.wanted = self._wanted(asked, target, own, found.change)
+        self._received = [*found.received, *_dropped(self.recorder, found.change, found.received)]
         state = self.recorder.look.state if self.recorder else State()
         named = _named(asked.named, said, state.base)
         must_be_signed = self.demand.signed_commits
@@ -104,15 +111,24 @@ class Change:
         self._deployer = asked.deployer
         self._deployers = deployers(own.settings.policy, placed.environment)
 
-    def _ask_stores(self, asked: Asked, own: Own) -> tuple[Recorder | None, list[Received]]:
-        """Return the ledger and what arrived, asked at the same time."""
-        change, tier = self.wanted.change, self._environment.tier
+    def _ask_stores(self, asked: Asked, own: Own, target: Target) -> tuple[Recorder | None, Found]:
+        """Return the ledger, and what the inbox has, asked at the same time."""
+        said, record = self.loaded.said, self.circumstances.record
+        sought = Sought(
+            chain=self.chain,
+            target=target,
+            fingerprint=self.judged.plan.fingerprint,
+            change=asked.change or (said.change if said else "") or (record.id if record else ""),
+            carried=said.seal if said else "",
+            inbox=bool(asked.inbox),
+            make=asked.hand_over or asked.believe,
+        )
         calls: list[Callable[[], Any]] = [
-            lambda: open_recorder(asked.ledger, own, self.chain, tier),
-            lambda: self.inbox.received(change),
+            lambda: open_recorder(asked.ledger, own, self.chain, self._environment.tier),
+            lambda: look_into(self.inbox, sought),
         ]
-        recorder, received = together(calls)
-        return recorder, [*received, *_dropped(recorder, change, received)]
+        recorder, found = together(calls)
+        return recorder, found
 
     def look_into_inbox(self) -> None:
         """Look once more at what arrived."""
@@ -150,21 +166,22 @@ class Change:
             return None
         if wanted.binding == "exact" or attempt.fingerprint == wanted.fingerprint:
             return None
-        found = approved_plan(self.inbox, wanted.change, attempt.fingerprint)
+        found = approved_plan(self.inbox, wanted.change, attempt.fingerprint, self.seal)
         if found is None or not is_remainder((self.loaded.plan, file), found):
             return None
         return Retry(attempt.fingerprint, found[1].lineage)
 
-    def _wanted(self, asked: Asked, target: Target, own: Own) -> Wanted:
+    def _wanted(self, asked: Asked, target: Target, own: Own, change: str) -> Wanted:
         """Return what an approval must be about, as far as only the plan and the settings tell."""
         said, record = self.loaded.said, self.circumstances.record
         ledger = said.ledger if said and asked.believe else ""
-        wanted = Wanted(
-            change="",
+        return Wanted(
+            change=change,
             change_type=self._type,
             target=target,
-            subjects=_subjects(self.loaded, self.around),
+            subjects=subjects_of(self.loaded, self.assessment, self.around),
             fingerprint=self.assessment.plan.fingerprint,
+            sealed=bool(self.seal.name),
             sources=self.around.sources,
             severity=self.severity,
             bundle=own.settings.digest,
@@ -174,8 +191,6 @@ class Change:
             authors=frozenset(),
             record=record.digest if record else "",
         )
-        named = asked.change or (said.change if said else "") or (record.id if record else "")
-        return msgspec.structs.replace(wanted, change=named or _change_id(wanted))
 
     @property
     def settings_files(self) -> dict[str, bytes]:
@@ -266,11 +281,6 @@ def assessment_digest(assessment: Assessment) -> str:
     return canonical.digest(canonical.canonical_json(msgspec.structs.replace(assessment, changes=changes)))
 
 
-def _change_id(wanted: Wanted) -> str:
-    """Return an id that is the same for an identical re-plan at the same target."""
-    return f"plan-{canonical.digest(canonical.canonical_json([wanted.target, wanted.fingerprint]))[:20]}"
-
-
 def _roster(roster: Roster | None, folder: str) -> Roster:
     if roster is None:
         raise UsageInvalid(f"{folder} has no people.yaml.", hint="Without people nobody can approve anything.")
@@ -314,13 +324,3 @@ def _target(loaded: Loaded, placed: Placed, around: Around) -> Target:
         account=placed.account,
         lineage=file.lineage if file else "",
     )
-
-
-def _subjects(loaded: Loaded, around: Around) -> dict[str, str]:
-    lock = loaded.plan_file.lock_file if loaded.plan_file else None
-    return {
-        "plan-file": loaded.sha256 or "",
-        "plan-json": loaded.plan.sha256,
-        "lock-file": canonical.digest(lock) if lock else "",
-        "tree": around.tree,
-    }

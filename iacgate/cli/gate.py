@@ -191,6 +191,7 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None
     recorder = change.recorder
     if recorder is None:
         return None
+    _tell_plain(change)
     arrived = {canonical.digest(item.data): item for item in inputs.received}
     rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
     pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)
@@ -221,6 +222,15 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None
         advance=lambda state, *_: after_decision(state, decision.change, decision.approvals, times),
     )
     return recorder.append(draft)
+
+
+def _tell_plain(change: Change) -> None:
+    """Say where digests are recorded that short secrets could be tried against."""
+    if not change.wanted.sealed:
+        text = (
+            f"{harmless(change.chain)} has no seal in this inbox, so that digests of the plan are recorded as they are."
+        )
+        click.echo(f"{text} `iacgate submit --inbox` makes one.", err=True)
 
 
 def _how_independent(change: Change) -> str:

@@ -14,6 +14,7 @@ from iacgate.errors import RecordInvalid, UsageInvalid
 from iacgate.plan.reader import Plan
 from iacgate.plan.saved import PlanFile
 from iacgate.render.plain import harmless
+from iacgate.sealing import Seal
 from iacgate.shell.download import download, is_link
 from iacgate.shell.files import read_regular
 from iacgate.shell.git import root_of
@@ -24,6 +25,7 @@ from iacgate.shell.submissions import (
     PLAN_JSON,
     RECORD,
     Said,
+    arrived,
     is_change,
     is_zipped,
     read_said,
@@ -35,14 +37,15 @@ from iacgate.shell.submissions import (
 def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[Loaded]:
     """Yield the plans that a name stands for, one at a time.
 
-    A folder, a zip or a link is what `iacgate submit` made; what is nothing of it is a change in the inbox.
-    Raises :class:`UsageInvalid` where nothing is called so, or where it is about another change.
+    A folder, a zip or a link is what `iacgate submit` made; what is nothing of it is a change in the inbox, or
+    CHANGE/PLAN, one of its plans. Raises :class:`UsageInvalid` where nothing is called so, or where it is about another
+    change.
     """
     path = Path(name)
     if is_link(name):
         yield from _unzipped(download(name), name.partition("?")[0], origin, change)
     elif path.is_dir():
-        yield from _handed_over(path, origin, change)
+        yield from _handed_over(path, origin, change, str(path))
     elif name == STDIN or path.exists() or not inbox:
         yield from _from_file(name, origin, change)
     else:
@@ -50,17 +53,21 @@ def plans(name: str, inbox: str, origin: Origin, change: str = "") -> Iterator[L
 
 
 def _of_change(name: str, inbox: str, origin: Origin, change: str) -> Iterator[Loaded]:
+    known, _, plan = name.partition("/")
     with tempfile.TemporaryDirectory(prefix="iacgate-plans-") as scratch:
-        if not is_change(name) or not open_inbox(inbox).fetch_plans(name, Path(scratch)):
+        if not is_change(known) or not open_inbox(inbox).fetch_plans(known, Path(scratch), plan):
             raise UsageInvalid(
                 f"{name}: neither a plan, nor a change of which the inbox has plans.",
                 hint="Name a plan file, what `iacgate submit` made, or such a change.",
             )
-        yield from _handed_over(Path(scratch), origin, change or name)
+        yield from _handed_over(Path(scratch), origin, change or known, known)
 
 
-def approved_plan(inbox: Inbox, change: str, wanted: str) -> tuple[Plan, PlanFile] | None:
-    """Return the plan of a change that was handed over and has a fingerprint; ``None`` where it is not there."""
+def approved_plan(inbox: Inbox, change: str, wanted: str, seal: Seal) -> tuple[Plan, PlanFile] | None:
+    """Return the plan of a change that was handed over and has a fingerprint, as it is under a seal.
+
+    ``None`` where it is not there, or was approved under another seal.
+    """
     from iacgate.plan.fingerprint import fingerprint  # noqa: PLC0415 - only where an apply failed
 
     with tempfile.TemporaryDirectory(prefix="iacgate-plans-") as scratch:
@@ -69,7 +76,7 @@ def approved_plan(inbox: Inbox, change: str, wanted: str) -> tuple[Plan, PlanFil
         for folder in submissions(Path(scratch)):
             for loaded in load(str(folder / PLAN_FILE), Origin(str(folder / PLAN_JSON), None, "")):
                 file = loaded.plan_file
-                if file is not None and fingerprint(loaded.plan, file).digest == wanted:
+                if file is not None and seal.of(fingerprint(loaded.plan, file).digest) == wanted:
                     return loaded.plan, file
     return None
 
@@ -84,12 +91,15 @@ def _from_file(name: str, origin: Origin, change: str) -> Iterator[Loaded]:
 def _unzipped(data: bytes, name: str, origin: Origin, change: str) -> Iterator[Loaded]:
     with tempfile.TemporaryDirectory(prefix="iacgate-plans-") as scratch:
         unzip(data, Path(scratch), name)
-        yield from _handed_over(Path(scratch), origin, change)
+        yield from _handed_over(Path(scratch), origin, change, "")
 
 
-def _handed_over(path: Path, origin: Origin, change: str) -> Iterator[Loaded]:
-    """Yield the newest plan of each state; what was planned before for the same one is left aside."""
-    seen: set[tuple[str | None, str, str]] = set()
+def _handed_over(path: Path, origin: Origin, change: str, place: str) -> Iterator[Loaded]:
+    """Yield the newest plan of each state; what was planned before for the same one is left aside, and named.
+
+    ``place`` is what its plans are named below on the command line, empty where they cannot be.
+    """
+    seen: dict[tuple[str | None, str, str], Path] = {}
     for folder in submissions(path):
         said = read_said(folder)
         if change and said.change != change:
@@ -101,14 +111,23 @@ def _handed_over(path: Path, origin: Origin, change: str) -> Iterator[Loaded]:
                 raise UsageInvalid(f"{folder} holds no saved plan file.", hint="Make it with `iacgate submit`.")
             state = (said.place, repr(sorted(file.backend_config.items())), file.workspace)
             if state in seen:
-                click.echo(f"Left aside: {harmless(str(folder))}, an older plan of the same state.", err=True)
+                click.echo(harmless(_left_aside(folder, seen[state], place)), err=True)
                 continue
-            seen.add(state)
+            seen[state] = folder
             loaded.said = said
             loaded.record = read_regular(folder / RECORD, MAX_RECORD, RecordInvalid)
             loaded.plan.name = f"{said.change}/{folder.name}"  # where it was laid out is nobody's business
             loaded.folder = origin.chdir or _folder_of(said)
             yield loaded
+
+
+def _left_aside(folder: Path, taken: Path, place: str) -> str:
+    """Say that a plan is not the one that is looked at, and, where nobody knows which came later, what to do."""
+    here, there = (f"{place}/{path.name}" if place else path.name for path in (folder, taken))
+    if arrived(folder) != arrived(taken):
+        return f"Left aside: {here}, an older plan of the same state."
+    help_ = f"name it: {here}" if place else "hand it over by itself"
+    return f"Left aside: {here}, a plan of the same state as {there}, which came at the same time. To take it, {help_}."
 
 
 def _folder_of(said: Said) -> str:

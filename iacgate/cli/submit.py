@@ -46,11 +46,16 @@ def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
         plan = _contents(change)
         plans.append(plan)
         if options["inbox"]:
-            place = change.inbox.put_plan(change.wanted.change, plan)
+            place = change.inbox.put_plan(change.wanted.change, _name(change), plan)
             click.echo(f"{change.wanted.change}: {harmless(place)}")
     if output.name:
         output.write_bytes(zipped(plans))
         click.echo(f"{harmless(str(output))}: {len(plans)} {'plan' if len(plans) == 1 else 'plans'}")
+
+
+def _name(change: Change) -> str:
+    """Return the name of a plan in the inbox: the same one for the same plan file, because its seal stays."""
+    return change.wanted.subjects["plan-file"][:20]
 
 
 def _contents(change: Change) -> dict[str, bytes]:
@@ -69,6 +74,7 @@ def _contents(change: Change) -> dict[str, bytes]:
         place=change.around.place,
         authors=tuple(author.principal or author.said for author in change.hands.authors),
         ledger=change.wanted.ledger,
+        seal=change.seal.text,
     )
     plan_file = read_input(change.loaded.path)
     if canonical.digest(plan_file) != change.loaded.sha256:

@@ -78,7 +78,10 @@ class Applied(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Seen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A Terraform state as an apply left it, or as it was seen since: its digest is empty where it is not known."""
+    """A Terraform state as an apply left it, or as it was seen since.
+
+    Its digest is keyed where the stack has a seal (:mod:`iacgate.sealing`), and empty where it is not known.
+    """
 
     lineage: Text
     serial: int

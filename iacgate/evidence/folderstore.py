@@ -101,12 +101,12 @@ class FolderStore:
 
     def _first(self, folder: Path, key: str, prefix: str, limit: int) -> list[Stored]:
         """Return the first files below a folder whose keys begin with a prefix; only those are asked for their size."""
-        found = (one for one in self._below(folder, key) if one[0].startswith(prefix))
+        found = self._below(folder, key, prefix)
         first = heapq.nsmallest(limit, found, key=lambda one: byte_order(one[0])) if limit else found
         return [_stored(entry, name) for name, entry in first]
 
-    def _below(self, folder: Path, key: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-        """Yield all files below a folder, of which there may be none, with their keys."""
+    def _below(self, folder: Path, key: str, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield the files below a folder, of which there may be none, whose keys begin with a prefix."""
         waiting, count = [(folder, key)], 0
         while waiting:
             folder, key = waiting.pop()
@@ -115,11 +115,13 @@ class FolderStore:
                 name = f"{key}/{entry.name}" if key else entry.name
                 if count > MAX_LISTED:
                     raise EvidenceInvalid(f"{folder}: too many files.", hint=_LOOK)
+                if not f"{name}/".startswith(prefix):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((Path(entry.path), name))
-                else:
-                    if not entry.is_file(follow_symlinks=False):
-                        raise EvidenceInvalid(f"{entry.path}: no file.", hint=_LOOK)
+                elif not entry.is_file(follow_symlinks=False):
+                    raise EvidenceInvalid(f"{entry.path}: no file.", hint=_LOOK)
+                elif name.startswith(prefix):
                     yield name, entry
 
     def _try(self, path: Path, do: Callable[[], T]) -> T:
@@ -139,8 +141,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _stored(entry: os.DirEntry[str], key: str) -> Stored:
     said = entry.stat(follow_symlinks=False)
-    modified = datetime.fromtimestamp(int(said.st_mtime), UTC).isoformat().replace("+00:00", "Z")
-    return Stored(key, "", said.st_size, modified)
+    seconds, nanoseconds = divmod(said.st_mtime_ns, 10**9)
+    modified = datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+    return Stored(key, "", said.st_size, modified, nanoseconds=nanoseconds)
 
 
 def _make_folders(folder: Path, root: Path) -> None:

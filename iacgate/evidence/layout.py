@@ -29,8 +29,8 @@ _NUMBER: Final = re.compile(r"([0-9]{10})\.json", re.ASCII)
 _MAX_NAME: Final = 200
 
 
-def chain_prefix(stack: str) -> str:
-    """Return where the entries of a stack's chain are; of the ledger's own for an empty name.
+def chain_name(stack: str) -> str:
+    """Return a stack's name as it stands in keys; for an empty name, that of the ledger's own chain.
 
     Nothing in a name can lead elsewhere. Raises :class:`EvidenceInvalid` for one that is too long.
     """
@@ -41,7 +41,15 @@ def chain_prefix(stack: str) -> str:
     )
     if len(name) > _MAX_NAME:
         raise EvidenceInvalid(f"The stack's name {stack[:50]!r}... is too long.", hint="Shorten it in stacks.yaml.")
-    return f"{LOG}{name}/"
+    return name
+
+
+def chain_prefix(stack: str) -> str:
+    """Return where the entries of a stack's chain are; of the ledger's own for an empty name.
+
+    Raises :class:`EvidenceInvalid` as :func:`chain_name`.
+    """
+    return f"{LOG}{chain_name(stack)}/"
 
 
 def stack_of(key: str) -> str | None:

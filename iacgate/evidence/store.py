@@ -32,7 +32,8 @@ class Stored(msgspec.Struct, frozen=True):
     """One version of one object, as a listing shows it.
 
     ``version`` is the store's name for it, empty where a store has no versions; ``modified`` is the instant at
-    which the store saw it arrive. With ``marker``, it says that the object was deleted, and has no content.
+    which the store saw it arrive, and ``nanoseconds`` what came on top of that second: 0 where a store does not know.
+    With ``marker``, it says that the object was deleted, and has no content.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Stored(msgspec.Struct, frozen=True):
     size: int
     modified: str
     marker: bool = False
+    nanoseconds: int = 0
 
 
 class Store(Protocol):

@@ -83,6 +83,11 @@ def _wrong(stack: Stack, before: Sequence[Stack]) -> tuple[str, str] | None:
     odd = next((path for path in stack.variables if not _is_path(path)), "")
     if odd:
         return f"{odd!r} is no path of a file", "Name it from the root of the repository, such as env/prod.tfvars."
+    if _is_mistyped(stack):
+        return (
+            f"the account {stack.account!r} has {len(stack.account)} digits, and one of AWS has 12",
+            "Mend it; name a Google project by its ID, not by its number.",
+        )
     for other in before:
         if other.name == stack.name:
             return f"two stacks are called {stack.name!r}", HINT
@@ -92,6 +97,18 @@ def _wrong(stack: Stack, before: Sequence[Stack]) -> tuple[str, str] | None:
                 "Name a setting of the backend in which they differ, such as the key.",
             )
     return None
+
+
+def _is_mistyped(stack: Stack) -> bool:
+    """Return whether an account is that of AWS with a digit too many or too few.
+
+    At apply, only what has 12 digits is held against the credentials: with a typing error, nobody would look. But
+    digits alone are not AWS: numbers of Google projects have up to 13 of them (gcloud's own has 11), and other clouds
+    have other lengths. So this looks only at stacks whose state is in S3, and only one digit beside 12. A Google
+    project with its state there can still be named: by its ID, which begins with a letter.
+    """
+    digits = stack.account.isascii() and stack.account.isdigit()
+    return digits and len(stack.account) in (11, 13) and stack.backend["type"] == "s3"
 
 
 def _is_path(path: str) -> bool:

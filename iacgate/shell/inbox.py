@@ -2,6 +2,7 @@
 
     plans/<change>/<plan>/               what the planner hands over, see submissions
     approvals/<change>/<digest>          what people sign
+    seals/stack-<name>=                  what keys the digests of a stack's plans, see iacgate.sealing
 
 An envelope's time of arrival is the store's. In a bucket with versions, one that was deleted still counts: nobody
 drops a rejection. A folder is local, and so not independent: who may write it may also delete, and set times.
@@ -11,7 +12,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import secrets
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -20,9 +22,11 @@ from iacgate import canonical, instants
 from iacgate.approval.counting import Received
 from iacgate.approval.envelope import MAX_BYTES
 from iacgate.errors import EvidenceInvalid, UsageInvalid
+from iacgate.evidence.layout import chain_name
 from iacgate.evidence.store import MAX_OBJECT, Store, Stored, together
+from iacgate.sealing import KEY_BYTES, MAX_TEXT, UNSEALED, Seal, read_seal
 from iacgate.shell.stores import is_s3, open_store
-from iacgate.shell.submissions import PLAN_FILE, SAID
+from iacgate.shell.submissions import SAID
 
 ENDING: Final = ".approval.json"
 MAX_FILES: Final = 1_000
@@ -51,13 +55,38 @@ class Inbox:
     def __init__(self, store: Store) -> None:
         self.store = store
 
-    def received(self, change: str) -> list[Received]:
+    def seal(self, chain: str, *, make: bool) -> Seal:
+        """Return the seal of a stack's chain; with ``make``, one is made where there is none yet.
+
+        Of several who make it at the same time, one does, and all have that one. It is read whatever became of
+        writing it: who may not write may read, and an answer can be lost.
+
+        Raises :class:`EvidenceInvalid` where it cannot be read or made, or is none.
+        """
+        key, problem = f"seals/{chain_name(chain)}", None
+        if make:
+            try:
+                self.store.create(key, secrets.token_hex(KEY_BYTES).encode())
+            except EvidenceInvalid as error:
+                problem = error
+        data = self.store.read(key, MAX_TEXT)
+        if data is None and make:
+            raise problem or EvidenceInvalid(f"{self.store.name}/{key} could not be made.", hint="Run it again.")
+        return UNSEALED if data is None else read_seal(data, f"{self.store.name}/{key}")
+
+    def listed(self, beginning: str) -> list[Stored]:
+        """Return what arrived for all changes whose names begin like this, for :meth:`received`."""
+        return self.store.listing(f"approvals/{beginning}")
+
+    def received(self, change: str, listed: Sequence[Stored] | None = None) -> list[Received]:
         """Return everything that arrived for a change, also what was deleted since, where the store has it.
 
-        Raises :class:`UsageInvalid` where there is more than anybody can have sent, :class:`EvidenceInvalid` where one
-        cannot be read.
+        ``listed`` spares a listing where it was just made. Raises :class:`UsageInvalid` where there is more than
+        anybody can have sent, :class:`EvidenceInvalid` where one cannot be read.
         """
-        listed = self.store.listing(f"approvals/{change}/")
+        place = f"approvals/{change}/"
+        found = self.listed(f"{change}/") if listed is None else listed
+        listed = [item for item in found if item.key.startswith(place)]
         if len(listed) > 4 * MAX_FILES:  # before anything is left out: whoever fills it up hides nothing
             raise UsageInvalid(
                 f"{self.store.name}/approvals/{change}: more than {4 * MAX_FILES} files.", hint="Look at who fills it."
@@ -90,16 +119,19 @@ class Inbox:
             raise UsageInvalid(f"{self.store.name}/{key} is something else.", hint="Look at who fills the inbox.")
         return f"{self.store.name}/{key}"
 
-    def put_plan(self, change: str, plan: Mapping[str, bytes]) -> str:
-        """Store a plan as it is handed over, what is said of it last; return where."""
-        place = f"plans/{change}/{canonical.digest(plan[PLAN_FILE])[:20]}"
+    def put_plan(self, change: str, name: str, plan: Mapping[str, bytes]) -> str:
+        """Store a plan as it is handed over, what is said of it last; return where.
+
+        Its ``name`` reaches evidence: it is no digest of the plan file that anybody could make again.
+        """
+        place = f"plans/{change}/{name}"
         first = {name: data for name, data in plan.items() if name != SAID}
         together([partial(self.store.create, f"{place}/{name}", data) for name, data in first.items()])
         self.store.create(f"{place}/{SAID}", plan[SAID])
         return f"{self.store.name}/{place}"
 
-    def fetch_plans(self, change: str, folder: Path) -> bool:
-        """Lay out the plans of a change in an empty folder; return whether there are any.
+    def fetch_plans(self, change: str, folder: Path, only: str = "") -> bool:
+        """Lay out the plans of a change in an empty folder, or the one of a name; return whether there are any.
 
         Raises :class:`UsageInvalid` where there are more than anybody can have planned.
         """
@@ -108,6 +140,7 @@ class Inbox:
         for item in listed:
             newest.setdefault(item.key, item)
         files = [item for item in newest.values() if not item.marker and item.key.count("/") == 3]
+        files = [item for item in files if only in ("", item.key.split("/")[2])]
         if len(listed) > MAX_HANDED or sum(item.size for item in files) > MAX_FETCHED:
             raise UsageInvalid(f"{self.store.name}: too many plans of {change}.", hint="Name one by its folder.")
         together([partial(self._fetch, item, folder) for item in files])
@@ -118,8 +151,8 @@ class Inbox:
         target = folder.joinpath(*item.key.split("/")[2:])
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(data or b"")
-        seconds = instants.seconds(item.modified)
-        os.utime(target, (seconds, seconds))
+        time = instants.seconds(item.modified) * 10**9 + item.nanoseconds
+        os.utime(target, ns=(time, time))
 
 
 def _unreadable(store: Store, item: Stored) -> EvidenceInvalid:

@@ -8,6 +8,7 @@ that do not count.
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
 import zipfile
@@ -49,7 +50,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``sources`` is the digest of the folders that the plan was made from; ``place`` is the stack's folder
     from the root of its repository, empty for the root itself, null outside of one; ``ledger`` is the
-    digest of the ledger's genesis, empty for none. The type of change is a proposal; the severity may be
+    digest of the ledger's genesis, ``seal`` the stack's in the inbox (:mod:`iacgate.sealing`); both are empty for none.
+    The type of change is a proposal; the severity may be
     higher than what an approver finds, who does not have the sources of the base.
     """
 
@@ -62,6 +64,7 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     place: Text | None
     authors: Annotated[tuple[Text, ...], msgspec.Meta(max_length=10_000)]
     ledger: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
+    seal: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
 
 
 def is_change(name: str) -> bool:
@@ -75,17 +78,22 @@ def is_submission(folder: Path) -> bool:
 
 
 def submissions(folder: Path) -> list[Path]:
-    """Return the plans in a folder: itself, or those below it, the newest first.
+    """Return the plans in a folder: itself, or those below it, the newest first, of one instant by name.
 
     Raises :class:`UsageInvalid` where there is none, or more than anybody can have planned.
     """
     below = [path for path in folder.iterdir() if is_submission(path)]
-    found = sorted(below, key=lambda path: (-(path / SAID).stat().st_mtime_ns, path.name))
+    found = sorted(below, key=lambda path: (-arrived(path), path.name))
     if is_submission(folder):
         found = [folder]
     if not found or len(found) > MAX_PLANS:
         raise UsageInvalid(f"{folder}: no plan as it is handed over, or too many.", hint=_HINT)
     return found
+
+
+def arrived(folder: Path) -> int:
+    """Return when a plan was handed over, in nanoseconds since 1970; a bucket tells whole seconds."""
+    return (folder / SAID).stat().st_mtime_ns
 
 
 def read_said(folder: Path) -> Said:
@@ -151,6 +159,7 @@ def unzip(data: bytes, folder: Path, name: str) -> None:
                 target.parent.mkdir(exist_ok=True)
                 with archive.open(info) as packed, target.open("wb") as stream:
                     shutil.copyfileobj(packed, stream)
+                os.utime(target, (0, 0))  # all were handed over at once: when each is unpacked says nothing
     except (zipfile.BadZipFile, zlib.error, ValueError, OSError, RuntimeError, EOFError) as error:
         raise UsageInvalid(f"{name}: not a file of plans as they are handed over.", hint=_HINT) from error
 

@@ -228,6 +228,7 @@ def test_a_store_that_fails_after_the_apply_is_made_up_for(deployed: Deployed, t
     done = deployed.stack._run("evidence", "push", cwd=deployed.stack.root)
     assert done.returncode == 0, done.stderr
     assert deployed.events()[-1] == "applied"
+    assert str(deployed.entries()[-1].details["afterDigest"]).startswith("hmac-sha256:")
     assert deployed.verified().problems == ()
     assert deployed.stack._run("evidence", "push", cwd=deployed.stack.root).returncode == 0
     assert deployed.events()[-2:] == ["intended", "applied"], "once"

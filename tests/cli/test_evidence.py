@@ -389,7 +389,8 @@ def test_every_command_shows_how_it_is_used(iacgate: Run, command: str) -> None:
 
 
 def begun(stack: Stack, ledger: str) -> None:  # noqa: F811 - a fixture
-    """Have a change denied, approved and allowed on record."""
+    """Have a change handed over, denied, approved and allowed on record."""
+    assert stack.iacgate("submit").returncode == 0
     assert stack.iacgate("gate", "--ledger", ledger).returncode == 11
     for person in BOTH:
         assert stack.approve(person, "--ledger", ledger).returncode == 0

@@ -56,14 +56,14 @@ class Cloud:
         options = ("--plan-json", "tfplan.json", *self.stack.base, *(where if command != "approve" else where[:4]))
         return main([command, "tfplan", *options, *more])
 
-    def approve(self) -> None:
+    def approve(self, *more: str) -> None:
         """Have a plan denied, which begins the ledger, and approved."""
-        assert self.run("gate") == 11
-        self.sign()
+        assert self.run("gate", *more) == 11
+        self.sign(*more)
 
-    def sign(self) -> None:
+    def sign(self, *more: str) -> None:
         for person in ("ann", "bob"):
-            assert self.run("approve", "--as", person, "--key", str(self.stack.keys / person), "--yes") == 0
+            assert self.run("approve", "--as", person, "--key", str(self.stack.keys / person), "--yes", *more) == 0
 
     def ledger(self) -> Ledger:
         return Ledger(self.evidence)
@@ -125,11 +125,15 @@ def test_a_gate_and_an_apply_in_buckets(cloud: Cloud, capfd: pytest.CaptureFixtu
     assert cloud.verified().problems == ()
 
 
-def test_a_gate_asks_its_store_four_times_in_a_row(s3: Seaweed, cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    cloud.approve()
+@pytest.mark.parametrize("change", [(), ("--change", "chg-1")])
+def test_a_gate_asks_its_store_four_times_in_a_row(
+    s3: Seaweed, cloud: Cloud, monkeypatch: pytest.MonkeyPatch, change: tuple[str, ...]
+) -> None:
+    cloud.approve(*change)
     with faulty(s3.endpoint, pause=1.0) as slow:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", slow.endpoint)
-        assert cloud.run("gate") == 0
+        assert cloud.run("gate", *change) == 0
+        assert any("/seals/" in one.path for one in slow.requests)
         asked = [one for one in slow.requests if cloud.evidence.name.split("/")[2] in one.path]
         assert len(asked) > 8
         assert slow.rounds() <= 4

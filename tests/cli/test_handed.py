@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -383,14 +382,49 @@ def test_the_newest_plan_of_a_state_is_the_one_that_is_handed_over(stack: Stack)
     submitted(stack)
     stack.commit(HIGH.replace("INPUT", "changed again"))
     stack.plan()
-    newest = submitted(stack)
-    os.utime(newest / "change.json", (time.time() + 5,) * 2)
+    submitted(stack)
     inbox = ("--inbox", str(stack.inbox))
     for person in BOTH:
         done = done_by(stack, "approve", "chg-17", *inbox, person=person)
         assert (done.returncode, done.stderr.count(b"state       ")) == (0, 1), done.stderr
         assert b"an older plan of the same state" in done.stderr
     assert done_by(stack, "gate", "chg-17", *inbox, *stack.base).returncode == 0
+
+
+def test_of_plans_that_came_at_the_same_time_both_are_named_and_either_can_be_taken(stack: Stack) -> None:  # noqa: F811
+    places = [submitted(stack)]
+    stack.commit(HIGH.replace("INPUT", "changed again"))
+    stack.plan()
+    places.append(submitted(stack))
+    for place in places:
+        os.utime(place / "change.json", (1_700_000_000, 1_700_000_000))
+    taken, left = sorted(f"chg-17/{place.name}" for place in places)
+    inbox = ("--inbox", str(stack.inbox), *stack.base)
+    for name, says in (
+        ("chg-17", f"Left aside: {left}, a plan of the same state as {taken}, which came at the same time."),
+        (taken, ""),
+        (left, ""),
+    ):
+        done = done_by(stack, "gate", name, *inbox)
+        assert (done.returncode, says in done.stderr.decode()) == (11, True), done.stderr
+        assert (b"Left aside" in done.stderr) == bool(says)
+        assert (left if name == left else taken) in done.stdout.decode().splitlines()[0]
+    assert f"To take it, name it: {left}." in done_by(stack, "gate", "chg-17", *inbox).stderr.decode()
+    whole = str(places[0].parent)
+    assert f"name it: {whole}/{left[7:]}." in done_by(stack, "gate", whole, *inbox).stderr.decode()
+    done = done_by(stack, "gate", "chg-17/nothing", *inbox)
+    assert (done.returncode, b"neither a plan, nor a change" in done.stderr) == (2, True)
+
+
+def test_plans_of_one_state_in_one_file_are_told_apart_by_nobody(stack: Stack) -> None:  # noqa: F811
+    stack.plan("tfplan.again")
+    stack.show()
+    options = ("--program", stack._terraform, *stack.base, "--output", "chg.zip", "--change", "chg-17")
+    done = done_by(stack, "submit", "tfplan", "tfplan.again", *options)
+    assert done.returncode == 0, done.stderr
+    done = done_by(stack, "gate", "chg.zip", "--inbox", str(stack.inbox), *stack.base)
+    says = b"1, a plan of the same state as 0, which came at the same time. To take it, hand it over by itself."
+    assert (done.returncode, says in done.stderr) == (11, True), done.stderr
 
 
 def test_a_change_is_gated_from_anywhere_in_its_repository(stack: Stack) -> None:  # noqa: F811

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from iacgate.errors import SettingsInvalid, UsageInvalid
@@ -53,6 +54,34 @@ def test_a_stack_brings_its_account() -> None:
     assert place(stacks, "", ("s3", CONFIG, "dev")).account == "12"
     assert place(stacks, "payments-dev", None).account == "12"
     assert place(stacks, "payments", ("s3", CONFIG, "default")).account == ""
+
+
+@pytest.mark.parametrize("account", ["12345678901", "1234567890123"])
+def test_an_account_of_aws_with_a_digit_too_many_or_too_few_is_refused(account: str) -> None:
+    text = TEXT.replace(b"environment: dev", b"environment: dev\n    account: '%s'" % account.encode())
+    says = f"line 6: the account '{account}' has {len(account)} digits, and one of AWS has 12"
+    with pytest.raises(SettingsInvalid, match=f"^stacks.yaml, {says}"):
+        read_stacks(text, "stacks.yaml")
+
+
+@pytest.mark.parametrize(
+    ("account", "backend"),
+    [
+        ("123456789012", "s3"),
+        ("1234567890", "s3"),
+        ("1234567890123456", "s3"),  # Alibaba Cloud
+        ("32555940559", "gcs"),
+        ("1042297524028", "gcs"),
+        ("32555940559", "http"),
+        ("gate-3255594", "s3"),
+        ("\u0661" * 11, "s3"),
+        ("", "s3"),
+    ],
+)
+def test_what_can_be_the_account_of_some_cloud_is_taken(account: str, backend: str) -> None:
+    content = {"name": "a", "environment": "b", "backend": {"type": backend, "key": "x"}, "account": account}
+    (stack,) = read_stacks(msgspec.json.encode({"stacks": [content]}), "stacks.yaml").stacks
+    assert stack.account == account
 
 
 def test_a_stack_brings_its_files_of_variables() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from iacgate.errors import UsageInvalid
 from iacgate.shell.inbox import open_inbox
-from iacgate.shell.submissions import FORMAT, Said, contents, is_zipped, read_said, submissions, unzip, zipped
+from iacgate.shell.submissions import FORMAT, Said, arrived, contents, is_zipped, read_said, submissions, unzip, zipped
 from iacgate.vocabulary import Severity
 
 SAID = Said(
@@ -24,12 +25,13 @@ SAID = Said(
     place="",
     authors=("ann@example.com",),
     ledger="",
+    seal="c" * 64,
 )
 PLAN = contents(SAID, b"PK\x03\x04plan", b"{}", b"")
 
 
 def put(inbox: Path) -> Path:
-    return Path(open_inbox(str(inbox)).put_plan("chg-1", PLAN))
+    return Path(open_inbox(str(inbox)).put_plan("chg-1", "0" * 20, PLAN))
 
 
 def test_one_file_holds_several_plans(tmp_path: Path) -> None:
@@ -38,6 +40,30 @@ def test_one_file_holds_several_plans(tmp_path: Path) -> None:
     unzip(data, tmp_path, "x")
     assert [read_said(folder) for folder in submissions(tmp_path)] == [SAID, SAID]
     assert (tmp_path / "1" / "tfplan").read_bytes() == b"PK\x03\x04plan"
+
+
+def test_plans_of_one_file_came_at_the_same_time_and_are_in_the_order_of_their_names(tmp_path: Path) -> None:
+    unzip(zipped([PLAN] * 12), tmp_path, "x")
+    found = submissions(tmp_path)
+    assert len({arrived(folder) for folder in found}) == 1
+    assert [folder.name for folder in found] == sorted(folder.name for folder in found)
+
+
+@pytest.mark.parametrize("seal", ["c" * 63, "C" * 64, "c" * 64 + "\n", None, 0])
+def test_a_seal_in_another_form_is_refused(tmp_path: Path, seal: object) -> None:
+    folder = put(tmp_path)
+    content = json.loads((folder / "change.json").read_bytes())
+    (folder / "change.json").write_text(json.dumps({**content, "seal": seal}))
+    with pytest.raises(UsageInvalid, match="not readable as what is said of a plan"):
+        read_said(folder)
+
+
+def test_a_plan_that_was_handed_over_without_a_seal_has_none(tmp_path: Path) -> None:
+    folder = put(tmp_path)
+    content = json.loads((folder / "change.json").read_bytes())
+    del content["seal"]
+    (folder / "change.json").write_text(json.dumps(content))
+    assert read_said(folder).seal == ""
 
 
 def test_a_saved_plan_is_another_zip() -> None:
