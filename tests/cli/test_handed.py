@@ -445,14 +445,17 @@ def test_a_change_is_gated_from_anywhere_in_its_repository(stack: Stack) -> None
 
 
 def test_the_type_of_a_change_is_handed_over(stack: Stack) -> None:  # noqa: F811
-    assert stack.iacgate("submit", "--change", "chg-4", "--type", "standard").returncode == 0
+    record = stack.root.parent / "record.yaml"
+    record.write_text("{id: chg-4, type: emergency, justification: down, emergency: {incident: INC-7, invoker: dave}}")
+    assert stack.iacgate("submit", "--change", "chg-4", "--record", str(record)).returncode == 0
     inbox = ("--inbox", str(stack.inbox))
     for person in BOTH:
         done = done_by(stack, "approve", "chg-4", *inbox, person=person)
-        assert (done.returncode, b"chg-4, standard" in done.stderr) == (0, True)
-    assert done_by(stack, "gate", "chg-4", *inbox, *stack.base, "--type", "standard").returncode == 0
-    gate = done_by(stack, "gate", "chg-4", *inbox, *stack.base)
-    assert (gate.returncode, b"it approves a change of type standard" in gate.stdout) == (11, True)
+        assert (done.returncode, b"chg-4, emergency" in done.stderr) == (0, True)
+        assert b"INC-7, invoked by dave" in done.stderr, "what was handed over says what kind of change it is"
+    assert done_by(stack, "gate", "chg-4", *inbox, *stack.base).returncode == 0
+    gate = done_by(stack, "gate", "chg-4", *inbox, *stack.base, "--type", "normal")
+    assert (gate.returncode, b"it approves a change of type emergency" in gate.stdout) == (11, True)
 
 
 def test_an_inbox_that_is_not_there_holds_no_rejection_and_decides_nothing(stack: Stack) -> None:  # noqa: F811

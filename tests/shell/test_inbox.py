@@ -60,7 +60,7 @@ def test_too_many_plans_are_no_plans(tmp_path: Path) -> None:
     inbox = open_inbox(str(tmp_path))
     place = tmp_path / "plans" / "chg-1"
     place.mkdir(parents=True)
-    for number in range(3_001):
+    for number in range(4_001):
         (place / f"-{number}").touch()
     with pytest.raises(UsageInvalid, match="too many plans"):
         inbox.fetch_plans("chg-1", tmp_path)
