@@ -13,8 +13,8 @@ from iacgate import canonical
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated
+from iacgate.change.opening import ChangeCalendar
 from iacgate.change.record import Incident, Record, Span
-from iacgate.change.windows import ChangeCalendar
 from iacgate.errors import SettingsInvalid
 from iacgate.gate import Circumstances, Decision, Inputs, decide
 from iacgate.gate.schedule import schedule_at

@@ -21,6 +21,7 @@ import msgspec
 from iacgate import instants
 from iacgate.change import zones
 from iacgate.change.calendars import Calendar, Span
+from iacgate.change.opening import Closed, Schedule
 from iacgate.change.zones import GREENWICH, Zone
 from iacgate.errors import SettingsInvalid
 
@@ -38,53 +39,12 @@ _Times: TypeAlias = list[tuple[int, int]]
 """Times that do not touch each other, in order: from an instant until before another."""
 
 
-class Closed(msgspec.Struct, frozen=True):
-    """Why an environment is closed: the calendar, and the event of it, which is empty where it has none now.
-
-    ``until`` is when this reason ends, empty where that is not known; ``why`` says it in our own words.
-    """
-
-    calendar: str
-    event: str
-    until: str
-    why: str
-
-
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """Whether an environment is open at an instant, and else why not.
-
-    ``next_open`` is the first instant from then on at which it is open, empty where none is within 400 days.
-    ``calendars`` are the names and digests of all that were asked; ``zones`` is the release of the IANA time zone
-    database, empty where the files and UTC did without it.
-    """
-
-    open: bool
-    closed: tuple[Closed, ...]
-    next_open: str
-    calendars: tuple[tuple[str, str], ...]
-    zones: str
-    at: str
-
-
 class Asked(msgspec.Struct, frozen=True):
     """What one environment asks for: its calendars, and the zone in which their open times are read."""
 
     windows: tuple[Calendar, ...]
     freezes: tuple[Calendar, ...]
     timezone: str
-
-
-class ChangeCalendar(msgspec.Struct, frozen=True):
-    """What AWS Systems Manager says of one of its change calendars, by its name or ARN.
-
-    ``next_change`` is when it opens or closes next, empty where that is not known. ``at`` is the instant that was
-    asked about.
-    """
-
-    name: str
-    open: bool
-    next_change: str
-    at: str
 
 
 def schedule(windows: Sequence[Calendar], freezes: Sequence[Calendar], timezone: str, now: str) -> Schedule:

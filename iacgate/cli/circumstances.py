@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import msgspec
 
+from iacgate.change.opening import ChangeCalendar
 from iacgate.change.patterns import Pattern
 from iacgate.change.promotion import Promotion
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import Check, CheckRun
-from iacgate.change.windows import ChangeCalendar
 from iacgate.evidence.entry import State
 from iacgate.evidence.ledger import Ledger
 from iacgate.gate import Circumstances

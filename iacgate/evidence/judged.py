@@ -187,8 +187,11 @@ def _by_calendars(inputs: Inputs, texts: Sequence[ScheduleText], files: Mapping[
     except IacgateError as error:
         yield error.message
         return
-    same_zones = now is None or found.schedule is None or now.zones == found.schedule.zones
-    if same_zones and now != found.schedule:
+    if now is None or found.schedule is None or now.zones == found.schedule.zones:
+        same = now == found.schedule
+    else:  # another release of the time zones can say another thing of the same calendars
+        same = (now.calendars, now.at) == (found.schedule.calendars, found.schedule.at)
+    if not same:
         yield "its decision read the calendars of its environment differently"
 
 

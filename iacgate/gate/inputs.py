@@ -9,6 +9,7 @@ import msgspec
 from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.change.emergency import Emergency
+from iacgate.change.opening import ChangeCalendar, Schedule
 from iacgate.change.patternfit import Fit
 from iacgate.change.patterns import Pattern
 from iacgate.change.patternuse import Use
@@ -16,7 +17,6 @@ from iacgate.change.promotion import Promotion
 from iacgate.change.record import Record
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import CheckRun
-from iacgate.change.windows import ChangeCalendar, Schedule
 from iacgate.policy.demands import Demand
 from iacgate.policy.emergencies import EmergencyText
 from iacgate.risk.assessment import Assessment

@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 
 from iacgate.approval.quorum import Quorum, fill
+from iacgate.change.opening import ChangeCalendar, Schedule
 from iacgate.change.overrides import Overriding, overridden
 from iacgate.change.record import outside
-from iacgate.change.windows import Asked, ChangeCalendar, Schedule, schedule_of_all
 from iacgate.errors import SettingsInvalid
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import Reason
@@ -35,6 +35,7 @@ def schedule_at(texts: Sequence[ScheduleText], files: Mapping[str, bytes], now: 
     if not any(text.windows or text.freezes for text in texts):
         return None
     from iacgate.change.calendars import read_calendar  # noqa: PLC0415 - most settings have no calendars
+    from iacgate.change.windows import Asked, schedule_of_all  # noqa: PLC0415 - as above
 
     def named(name: str) -> bytes:
         path = f"calendars/{name}.ics"
@@ -78,7 +79,8 @@ def _closed(schedule: Schedule | None) -> Iterator[Reason]:
         return
     after = f"It is open next at {schedule.next_open}" if schedule.next_open else "It does not open within 400 days"
     for item in schedule.closed:
-        yield Reason("closed", DENIED_BY_SCHEDULE, f"{item.why.rstrip('.')}. {after}.")
+        which = f" ({item.calendar}: {item.event})" if item.event else f" ({item.calendar})"
+        yield Reason("closed", DENIED_BY_SCHEDULE, f"{item.why.rstrip('.')}{which}. {after}.")
 
 
 def _states(calendars: Sequence[ChangeCalendar]) -> Iterator[Reason]:

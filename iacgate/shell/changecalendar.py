@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from iacgate import instants
-from iacgate.change.windows import ChangeCalendar
+from iacgate.change.opening import ChangeCalendar
 from iacgate.errors import PolicyFailed
 
 _CONNECT: Final = 5

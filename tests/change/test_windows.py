@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from iacgate import canonical, instants
 from iacgate.change.calendars import Calendar
-from iacgate.change.windows import HORIZON, MAX_CLOSED, Asked, Closed, Schedule, schedule, schedule_of_all
+from iacgate.change.opening import Closed, Schedule
+from iacgate.change.windows import HORIZON, MAX_CLOSED, Asked, schedule, schedule_of_all
 from iacgate.errors import SettingsInvalid
 from tests.support.calendars import BERLIN, calendar, event, instant, weekly, weekly_times
 

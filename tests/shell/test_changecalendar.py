@@ -14,7 +14,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from iacgate.change.windows import ChangeCalendar
+from iacgate.change.opening import ChangeCalendar
 from iacgate.errors import PolicyFailed
 from iacgate.shell import changecalendar
 from iacgate.shell.changecalendar import calendar_states
