@@ -20,6 +20,7 @@ environments:
     demands:                  # whose seats, and what the change's record must say; docs/change-record.md
       medium: {seats: {infra: 1}, record: [description, justification]}
       high: {seats: {infra: 1, security: 1}, record: [impact, testing_plan, rollback_plan]}
+        # valid_hours: 72, binding: exact (one plan file only), signed_commits: true
       critical:               # a board; a severity never asks for less than those below it
         seats: {infra: 1, security: 1, operations: 1, business: 1}
         record: [security_impact, schedule]
@@ -27,9 +28,16 @@ environments:
     # schedule:               # calendars/NAME.ics; docs/schedule.md
     #   windows: [office-hours]
     #   freezes: [year-end]
+    #   ssm: [arn:aws:ssm:eu-central-1:123456789012:document/releases]
+    #   timezone: Europe/Berlin
     #   overrides: {infra: 1, security: 1}
-    # tests: {required: {medium: [unit]}, attesters: [ci]}   # docs/testing.md
-    # promotion: {days: 14}   # the same modules, applied and verified in the stack of promotes_from
+    # tests:                  # docs/testing.md
+    #   required: {medium: [unit], high: [integration]}
+    #   max_age_hours: 24
+    #   attesters: [ci]       # who may attest them; left out: any machine
+    #   attached: false       # whether what a human attaches by hand counts
+    #   checks: {unit: {name: Unit tests, app: acme-ci}}
+    # promotion: {days: 14, root: false}   # the same modules, applied and verified in the stack of promotes_from
     # emergency:              # left out: an emergency needs what a normal change does; docs/emergencies.md
     #   seats: {on-call: 1}
     #   valid_hours: 4
@@ -38,16 +46,22 @@ environments:
     #   overdue_seat: security
     #   solo: {role: on-call, severity: high, resources: 10, uses: 1, days: 30}
     #   rate: {uses: 3, days: 30}
-    #   announce: {command: [mail, -s, "Emergency change", oncall@example.com]}
+    #   announce:
+    #     webhook: "https://hooks.example.com/services/{secret}"
+    #     command: [mail, -s, "Emergency change", oncall@example.com]
     # change_types:           # where `--type standard` or `--type emergency` demands something else
     #   standard: {demands: {medium: {seats: {infra: 1}}}}
     # deny: critical          # denied, whoever signs
     # deployers: [infra]      # who may deploy, by id or role; left out: anybody
+    # generated: ["*_generated.tf"]   # sources that a tool writes before the plan is made
     # packs: [aws]            # which of aws, azure, google, kubernetes judge; left out: all
   dev:
     tier: other               # asks for nobody
     shift: -1                 # findings weigh one level less
+    # keep: [aws-iam-policy-admin]    # but those of these rules
     # json_only: true         # a plan's JSON may be gated without its plan file; it binds no backend and no state
+# ledger: "GENESIS"           # the only ledger that counts, as `iacgate gate` prints it
+# rego: {engine: auto, version: v1, namespaces: []}   # policies in rules/; docs/rego.md
 # board: {infra: 1, security: 1, operations: 1, business: 1}   # who signs patterns of standard changes
 # trust: {infra: 1, security: 1}   # whose seats must be filled before these settings change
 """

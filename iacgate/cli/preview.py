@@ -45,6 +45,9 @@ DENIED = 10
     "--source", type=click.Path(), metavar="DIR", help="The stack's sources, for lines.  [default: beside PLAN]"
 )
 @click.option("--base", metavar="REF", help="The commit to compare the sources with: is prevent_destroy gone?")
+@click.option(
+    "--ledger", default="", metavar="DIR|s3://...", help="Say which emergencies of the stack wait for review."
+)
 @click.option("--all", "everything", is_flag=True, help="List every change, those without findings too.")
 @click.option(
     "--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Colour; auto obeys NO_COLOR."
@@ -62,6 +65,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     stack: str,
     source: str | None,
     base: str | None,
+    ledger: str,
     everything: bool,  # noqa: FBT001 - click passes flags so
     color: str,
 ) -> int:
@@ -90,6 +94,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
             for loaded in load(name, origin):
                 assessment = judge.judge(loaded, differences_from=Severity.MEDIUM if output == "text" else None)
                 _write(assessment, output=output, everything=everything, color=color, first=index == 0)
+                if ledger:
+                    from iacgate.cli.reviews import show_reviews  # noqa: PLC0415 - few ask for it
+
+                    show_reviews(ledger, judge.own, loaded)
                 worst = max(worst, assessment.severity, key=lambda severity: severity.rank)
         except IacgateError as error:
             if len(plans) < 2:
