@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,7 @@ def test_no_provisioner_is_lost_whatever_the_block_names(written: str) -> None:
     assert len(addresses({"x.tf.json": in_json(written)})) == 1
 
 
-@given(st.from_regex(r'[a-z]\w*( ?\. ?[a-z][\w-]*|\[(\d+|"[^"\\$%\n]*")\])*', fullmatch=True))
+@given(st.from_regex(re.compile(r'[a-z]\w*( ?\. ?[a-z][\w-]*|\[(\d+|"[^"\\$%\n]*")\])*', re.ASCII), fullmatch=True))
 def test_no_provisioner_is_lost_in_the_native_syntax(written: str) -> None:
-    assert len(addresses({"x.tf": native(written)})) == 1
+    snapshot = Snapshot({"": {"x.tf": native(written)}})
+    assert snapshot.unread or len(list(removed_provisioners(snapshot))) == 1
