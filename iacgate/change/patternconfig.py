@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from iacgate import strictjson
 from iacgate.change.patterns import PatternText
 from iacgate.plan.addressing import provider_name
 from iacgate.plan.binding import unbound
 from iacgate.plan.others import object_of
 from iacgate.plan.reader import Plan
+from iacgate.plan.source.removed import removed_provisioners
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 _NO_SETTINGS: Final = frozenset({"alias", "version"})
 """Arguments of a provider block that Terraform takes for itself."""
-
-_JSON: Final = (".tf.json", ".tofu.json")
 
 
 def configuration_outside(text: PatternText, plan: Plan, plan_file: PlanFile | None) -> Iterator[tuple[str, str]]:
@@ -35,21 +33,11 @@ def configuration_outside(text: PatternText, plan: Plan, plan_file: PlanFile | N
         yield "", f"it uses the provider {name}, which is not in the pattern"
     for name in sorted(_provider_settings(plan) - set(text.provider_settings)):
         yield "", f"a provider block sets {name}, which the pattern does not allow"
-    if plan_file is not None and _removed_runs(plan, plan_file):
+    if plan.snapshot is not None and any(True for _ in removed_provisioners(plan.snapshot)):
         yield "", "a `removed` block of its configuration can run programs"
     for item in unbound(plan, plan_file):
         if item.kind != "provisioner":  # those of resources that change are looked at there, and no others run
             yield item.address, item.why
-
-
-def is_secret_output(plan: Plan, name: str) -> bool:
-    """Return whether a root output is declared as sensitive, by all who say anything of it."""
-    outputs = object_of(object_of(plan.configuration.get("root_module")).get("outputs"))
-    said = [object_of(outputs.get(name)).get("sensitive")]
-    for source in plan.snapshot.of_kind("output") if plan.snapshot else ():
-        if not source.module and source.block.labels == (name,) and "sensitive" in source.block.attributes:
-            said.append(source.block.literal("sensitive"))
-    return all(answer is True for answer in said)
 
 
 def _providers(plan: Plan, plan_file: PlanFile | None) -> set[str]:
@@ -78,21 +66,3 @@ def _provider_settings(plan: Plan) -> set[str]:
 
 def _names(block: Block) -> tuple[str, ...]:
     return block.labels if block.kind == "dynamic" else (block.kind,)
-
-
-def _removed_runs(plan: Plan, plan_file: PlanFile) -> bool:
-    """Return whether a destroy-time provisioner stands in a ``removed`` block, which the plan's JSON never shows.
-
-    In the JSON syntax such blocks are not looked into: there, any is one too many.
-    """
-    written = plan.snapshot.of_kind("removed") if plan.snapshot else []
-    if any(True for item in written for _ in item.block.of_kind("provisioner")):
-        return True
-    return any(_has_removed(data) for name, data in plan_file.sources.items() if name.endswith(_JSON))
-
-
-def _has_removed(data: bytes) -> bool:
-    try:
-        return "removed" in object_of(strictjson.decode(data))
-    except (ValueError, RecursionError):
-        return False  # a source that was not understood is said to be one

@@ -12,12 +12,13 @@ import msgspec
 
 from iacgate import instants
 from iacgate.change.attributes import attribute_paths, covered, differing, same_text, show_path
-from iacgate.change.patternconfig import configuration_outside, is_secret_output
+from iacgate.change.patternconfig import configuration_outside
 from iacgate.change.patternentry import MAX_WHYS, Entries
 from iacgate.change.patterns import MAX_DAYS, Pattern
 from iacgate.plan import redaction, secrecy, strict
 from iacgate.plan.model import ResourceChange
 from iacgate.plan.others import object_of
+from iacgate.plan.outputs import is_secret_output
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.vocabulary import Action, Severity

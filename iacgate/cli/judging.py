@@ -100,7 +100,7 @@ class Judge:
         except UsageInvalid:
             if self._wanted.source or self._wanted.base is not None:
                 raise
-            return None  # nobody asked for them, and they would only show lines
+            return None  # nobody asked for them; what only they could tell is then said to be unseen
 
     def _previous(self, loaded: Loaded) -> Snapshot | None:
         if self._wanted.base is None:

@@ -9,7 +9,7 @@ said, never passed over.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -30,6 +30,8 @@ READERS: Final = frozenset(
 """Functions that read files (Terraform Language, "Filesystem Functions")."""
 
 _MAX_DEPTH: Final = 200
+_REMOVED_RUN_FROM: Final = (1, 9)
+"""Since this version of Terraform, `removed` blocks have provisioners."""
 
 
 class Unbound(msgspec.Struct, frozen=True):
@@ -40,8 +42,11 @@ class Unbound(msgspec.Struct, frozen=True):
     why: str
 
 
-def unbound(plan: Plan, plan_file: PlanFile | None) -> tuple[Unbound, ...]:
-    """Return everything about the plan that its fingerprint cannot bind; empty where there is nothing."""
+def unbound(plan: Plan, plan_file: PlanFile | None, beside: Snapshot | None = None) -> tuple[Unbound, ...]:
+    """Return everything about the plan that its fingerprint cannot bind; empty where there is nothing.
+
+    ``beside`` has the sources beside a plan JSON: only they tell of the programs that ``removed`` blocks run.
+    """
     configuration = plan.configuration
     found = [
         Unbound(address, "provisioner", f"the {kind} provisioner runs programs and reads files at apply")
@@ -51,6 +56,7 @@ def unbound(plan: Plan, plan_file: PlanFile | None) -> tuple[Unbound, ...]:
     found += _ephemeral(configuration, plan_file)
     if plan.snapshot is not None:
         found += _from_sources(plan.snapshot)
+    found += _removed(plan.snapshot or beside)
     return tuple(sorted(set(found), key=lambda item: (item.kind, item.address, item.why)))
 
 
@@ -61,6 +67,40 @@ def provisioners(configuration: dict[str, Any]) -> Iterator[tuple[str, str]]:
             address = f"{prefix}{resource.get('type', '')}.{resource.get('name', '')}"
             for provisioner in _dicts(resource.get("provisioners")):
                 yield address, str(provisioner.get("type") or "unknown")
+
+
+def unseen(plan: Plan, destroyed: Set[str], sources: Snapshot | None) -> bool:
+    """Return whether a destroyed object may have a ``removed`` block that runs programs, and nobody can tell.
+
+    ``destroyed`` are the configuration addresses of what the plan destroys, ``sources`` all that is known of
+    the plan's sources. What is still in the configuration has no such block; Terraform knows them with
+    provisioners from 1.9 on.
+    """
+    if sources is not None and sources.functions and not sources.unread:
+        return False
+    version = re.match(r"(\d{1,9})\.(\d{1,9})", plan.terraform_version)
+    if version and (int(version[1]), int(version[2])) < _REMOVED_RUN_FROM:
+        return False
+    return not destroyed <= _configured(plan.configuration)
+
+
+def _configured(configuration: dict[str, Any]) -> set[str]:
+    return {
+        f"{prefix}{resource.get('type', '')}.{resource.get('name', '')}"
+        for prefix, module in modules(configuration)
+        for resource in _dicts(module.get("resources"))
+        if resource.get("mode", "managed") == "managed"
+    }
+
+
+def _removed(sources: Snapshot | None) -> Iterator[Unbound]:
+    if sources is None:
+        return
+    from iacgate.plan.source.removed import removed_provisioners  # noqa: PLC0415 - most plans come without their sources
+
+    for item in removed_provisioners(sources):
+        why = f"the {item.type} provisioner of a removed block runs programs and reads files at apply"
+        yield Unbound(item.place, "provisioner", why)
 
 
 def _modules(configuration: dict[str, Any]) -> Iterator[Unbound]:

@@ -30,9 +30,10 @@ class Context:
 
     ``plan_file`` is the saved plan file: it tells what the JSON cannot. ``snapshot`` has the
     sources that the plan was made from, by default those in the plan file. ``beside`` has
-    sources that only stand beside the plan: they show lines, and decide nothing of the plan's
-    content. ``previous`` has those of the commit to compare with. ``reports`` and
-    ``policies`` are what other engines found, and which ones they were.
+    sources that only stand beside the plan: they show lines and tell of ``removed`` blocks, which
+    no JSON shows, and decide nothing else of the plan's content. ``previous`` has
+    those of the commit to compare with. ``reports`` and ``policies`` are what other engines found,
+    and which ones they were.
     """
 
     def __init__(

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from iacgate.conditions.refs import Subject
-from iacgate.plan.binding import provisioners, unbound
+from iacgate.plan.binding import provisioners, unbound, unseen
 from iacgate.plan.model import OutputChange
+from iacgate.plan.outputs import is_secret_output
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import marked
 from iacgate.risk.context import Context
 from iacgate.risk.survey import Survey
+from iacgate.vocabulary import Action
 
 if TYPE_CHECKING:
     from iacgate.plan.saved import PlanFile
+    from iacgate.plan.source.snapshot import Snapshot
 
 BUILTIN: Final = "terraform.io/builtin/"
+
+_UNSEEN: Final = "a removed block may run programs when it is destroyed, and the plan's JSON never shows such blocks"
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -45,12 +50,14 @@ def things(plan: Plan, context: Context, survey: Survey) -> Iterator[Thing]:
         fields = {"type": action.type, "trigger": action.trigger, "deferred": action.deferred}
         yield Thing("action", action.address, {"action": fields})
     yield from _providers(survey, plan.configuration)
-    yield from _provisioners(survey, plan.configuration)
-    for item in unbound(plan, plan_file):
+    yield from _provisioners(survey, plan.configuration, context.places)
+    for item in unbound(plan, plan_file, context.beside):
         yield Thing("unbound", item.address, {"unbound": {"kind": item.kind, "why": item.why}})
+    if plan_file is None and unseen(plan, survey.destroyed, context.places):
+        yield Thing("unbound", "", {"unbound": {"kind": "removed", "why": _UNSEEN}})
     yield from _lifted(survey, context)
     for output in plan.outputs():
-        yield Thing("output", f"output.{output.name}", {"output": _output(output)})
+        yield Thing("output", f"output.{output.name}", {"output": _output(plan, output)})
 
 
 def _plan(plan: Plan, plan_file: PlanFile | None) -> dict[str, Any]:
@@ -82,13 +89,25 @@ def _registry(name: str) -> str:
     return name.split("/", maxsplit=1)[0] if name.count("/") > 1 else "registry.terraform.io"
 
 
-def _provisioners(survey: Survey, configuration: dict[str, Any]) -> Iterator[Thing]:
+def _provisioners(survey: Survey, configuration: dict[str, Any], places: Snapshot | None) -> Iterator[Thing]:
     for address, kind in provisioners(configuration):
         yield Thing("provisioner", address, {"provisioner": {"type": kind, "runs": address in survey.running}})
+    if places is None:
+        return
+    from iacgate.plan.source.removed import removed_provisioners  # noqa: PLC0415 - most plans come without their sources
+
+    for item in removed_provisioners(places):
+        fields = {"type": item.type, "runs": item.runs(survey.destroyed)}
+        yield Thing("provisioner", item.place, {"provisioner": fields})
 
 
-def _output(output: OutputChange) -> dict[str, Any]:
-    before, after = marked(output.body.before_sensitive), marked(output.body.after_sensitive)
+def _output(plan: Plan, output: OutputChange) -> dict[str, Any]:
+    """Return an output's subject.
+
+    Terraform has one mark for both sides, set where the output was or is sensitive: the declaration tells which.
+    """
+    before = marked(output.body.before_sensitive) and output.action is not Action.CREATE
+    after = marked(output.body.after_sensitive) and is_secret_output(plan, output.name)
     return {"action": str(output.action), "was_sensitive": before, "sensitive": after}
 
 

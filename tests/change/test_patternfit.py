@@ -494,8 +494,9 @@ def test_a_removed_block_runs_no_programs(name: str, source: str) -> None:
     planned = Planned(change())
     planned.more_sources[f"tfconfig/m-/{name}"] = source.encode()
     assert whys(planned.fit()) == ["plan: a `removed` block of its configuration can run programs"]
-    planned.more_sources = {"tfconfig/m-/x.tf": b"removed {\n  from = a.b\n}\n"}
-    assert planned.fit().fits
+    for plain in ({"tfconfig/m-/x.tf": b"removed {\n  from = a.b\n}\n"}, {"tfconfig/m-/x.tf.json": b'{"removed": {}}'}):
+        planned.more_sources = plain
+        assert planned.fit().fits
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from iacgate.plan.binding import unbound
 from iacgate.plan.reader import read_plan
+from iacgate.plan.source.snapshot import Snapshot
 
 
 def kinds(root: dict[str, Any]) -> list[tuple[str, str]]:
@@ -53,6 +54,17 @@ def test_ephemeral_variables_and_resources() -> None:
         "resources": [{"mode": "ephemeral", "type": "a", "name": "b"}],
     }
     assert kinds(root) == [("ephemeral", "ephemeral.a.b"), ("ephemeral", "var.token")]
+
+
+@pytest.mark.parametrize("beside", [False, True])
+def test_provisioners_of_removed_blocks_come_from_the_sources(*, beside: bool) -> None:
+    plan = read_plan(b'{"format_version": "1.2", "resource_changes": []}', "plan")
+    sources = Snapshot({"": {"main.tf": b'removed {\n  from = a.b\n  provisioner "file" {}\n}\n'}})
+    if not beside:
+        plan.add_sources(sources)
+    (item,) = unbound(plan, None, sources if beside else None)
+    assert (item.kind, item.address) == ("provisioner", "a.b")
+    assert item.why == "the file provisioner of a removed block runs programs and reads files at apply"
 
 
 @pytest.mark.parametrize("root", [{}, {"resources": [None]}, {"module_calls": []}, {"variables": {"x": None}}])

@@ -14,7 +14,7 @@ from iacgate.plan.reader import read_plan
 from iacgate.plan.source.snapshot import Snapshot
 from iacgate.risk.assess import assess
 from iacgate.risk.assessment import Assessment
-from iacgate.risk.context import Context
+from iacgate.risk.context import ALONE, Context
 from iacgate.risk.packs import RuleSet, make_pack
 from iacgate.risk.rule import Match, RuleText
 from iacgate.shell.shipped import shipped_packs
@@ -55,7 +55,9 @@ def test_worst_first() -> None:
 
 
 def test_a_deferred_delete_is_seen_and_possible() -> None:
-    result = judge(deferred_changes=[{"reason": "provider_config_unknown", "resource_change": DELETE}])
+    known = {"root_module": {"resources": [{"mode": "managed", "type": "aws_s3_bucket", "name": "a"}]}}
+    put_off = [{"reason": "provider_config_unknown", "resource_change": DELETE}]
+    result = judge(deferred_changes=put_off, configuration=known)
     assert result.severity is Severity.CRITICAL
     assert result.counts.deferred == 1
     assert set(found(result).values()) == {Certainty.POSSIBLE}
@@ -188,7 +190,8 @@ def test_a_rule_of_severity_none_only_makes_its_type_known() -> None:
     harmless = make_pack(
         "mine", "1", [text("mine-harmless", Severity.NONE, types=["acme_thing"], actions=[Action.DELETE])]
     )
-    result = judge(change("acme_thing.a", ("delete",), {}), rules=RuleSet([*PACKS, harmless]))
+    known = {"root_module": {"resources": [{"mode": "managed", "type": "acme_thing", "name": "a"}]}}
+    result = judge(change("acme_thing.a", ("delete",), {}), rules=RuleSet([*PACKS, harmless]), configuration=known)
     assert result.severity is Severity.NONE
     assert found(result) == {}
 
@@ -236,6 +239,79 @@ def test_a_provisioner_that_only_the_sources_show_is_found() -> None:
     data = {"format_version": "1.2", "resource_changes": [change("terraform_data.a", ("create",), None, {})]}
     result = assess(read_plan(json.dumps(data).encode(), "plan"), RULES, Context(snapshot=Snapshot(sources)))
     assert "terraform-provisioner-local-exec" in found(result)
+
+
+REMOVED = b"""removed {
+  from = terraform_data.a
+  provisioner "local-exec" {
+    when    = destroy
+    command = "true"
+  }
+}
+"""
+GONE = change("terraform_data.a", ("delete",), {}, action_reason="delete_because_no_resource_config")
+UNSEEN = "terraform-removed-unseen"
+RUNS = "terraform-provisioner-local-exec"
+
+
+def rules_of(*changes: dict[str, Any], context: Context = ALONE, **members: Any) -> set[str]:
+    """Return the rules that find something in a plan of the builtin provider, by their names."""
+    content = {"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": list(changes), **members}
+    return set(found(assess(read_plan(json.dumps(content).encode(), "plan"), RULES, context)))
+
+
+@pytest.mark.parametrize("given", ["snapshot", "beside"])
+def test_a_program_that_a_removed_block_runs_is_found(given: str) -> None:
+    sources = Snapshot({"": {"main.tf": REMOVED}})
+    context = Context(snapshot=sources) if given == "snapshot" else Context(beside=sources)
+    rules = rules_of(GONE, context=context)
+    assert RUNS in rules
+    assert UNSEEN not in rules
+
+
+def test_a_removed_block_whose_object_is_gone_already_runs_nothing() -> None:
+    assert RUNS not in rules_of(context=Context(beside=Snapshot({"": {"main.tf": REMOVED}})))
+
+
+def test_a_removed_block_that_is_not_understood_may_run_for_whatever_is_destroyed() -> None:
+    odd = REMOVED.replace(b"terraform_data.a", b"terraform_data /* x */ .b")
+    assert RUNS in rules_of(GONE, context=Context(snapshot=Snapshot({"": {"main.tf": odd}})))
+
+
+def test_without_sources_nobody_can_tell_what_a_removed_block_runs() -> None:
+    still = {"root_module": {"resources": [{"mode": "managed", "type": "terraform_data", "name": "a"}]}}
+    made = change("terraform_data.a", ("create",), None, {})
+    assert UNSEEN in rules_of(GONE)
+    assert UNSEEN in rules_of(GONE, terraform_version="")
+    assert UNSEEN not in rules_of(GONE, configuration=still)
+    assert UNSEEN not in rules_of(GONE, terraform_version="1.8.5")
+    assert UNSEEN not in rules_of(made)
+
+
+@pytest.mark.parametrize("files", [{}, {"main.tf": b"resource {"}])
+def test_sources_that_say_nothing_are_none(files: dict[str, bytes]) -> None:
+    assert UNSEEN in rules_of(GONE, context=Context(beside=Snapshot({"": files})))
+
+
+@pytest.mark.parametrize(
+    ("actions", "declared", "revealed"),
+    [
+        (["update"], {}, True),
+        (["update"], {"sensitive": False}, True),
+        (["update"], {"sensitive": True}, False),
+        (["create"], {}, False),
+        (["delete"], {}, False),
+    ],
+)
+def test_an_output_is_secret_from_now_on_only_where_it_is_declared_so(
+    actions: list[str], declared: dict[str, Any], *, revealed: bool
+) -> None:
+    marks = {"before_sensitive": True, "after_sensitive": True}  # Terraform has one mark, and shows it twice
+    rules = rules_of(
+        output_changes={"o": {"actions": actions, "before": "a", "after": "a", **marks}},
+        configuration={"root_module": {"outputs": {"o": declared}}},
+    )
+    assert ("terraform-output-revealed" in rules) is revealed
 
 
 def thing(number: int, values: dict[str, Any]) -> dict[str, Any]:

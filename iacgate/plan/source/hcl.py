@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,6 +29,8 @@ MAX_LOOKUPS: Final = 2_000
 _MAX_DEPTH: Final = 40
 _EXPONENT: Final = re.compile(rb"(?<![\w.])(?<!\w-)\d+[eE][+-]?\d+")
 _TEXT: Final = r'"([^"\\$%\n]*)"'
+_ESCAPED: Final = re.compile(r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}")
+_REFERENCE: Final = re.compile(r'[^\W\d][\w-]*(?:\s*\.\s*[\w-]+|\s*\[\s*(?:"(?:[^"\\]|\\.)*"|\d+)\s*\])+')
 _TEXTS: Final = re.compile(rf"\[\s*(?:{_TEXT}\s*,\s*)*(?:{_TEXT}\s*)?\]\Z")
 _LABELS: Final = {
     "": {
@@ -38,6 +41,7 @@ _LABELS: Final = {
         "module": 1,
         "output": 1,
         "provider": 1,
+        "removed": 0,
         "resource": 2,
         "variable": 1,
     },
@@ -49,11 +53,13 @@ _LABELS: Final = {
 class Attribute(msgspec.Struct, frozen=True):
     """One attribute: where it stands (lines count from 1), and its value where that is a plain literal.
 
-    A list of plain strings is a tuple of them.
+    A list of plain strings is a tuple of them. ``reference`` is the text of an expression that only
+    names something (``aws_subnet.a["x"]``), and empty for all others.
     """
 
     line: int
     literal: Any = None
+    reference: str = ""
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -151,7 +157,10 @@ def _block(node: Node, depth: int) -> Block:
 def _attribute(node: Node) -> tuple[str, Attribute]:
     name = next((_text(child) for child in node.children if child.type == "identifier"), "")
     expression = next((child for child in node.children if child.type == "expression"), None)
-    return name, Attribute(node.start_point[0] + 1, None if expression is None else _literal(_text(expression)))
+    text = "" if expression is None else _text(expression)
+    literal = _literal(text)
+    reference = text if literal is None and _REFERENCE.fullmatch(text) else ""
+    return name, Attribute(node.start_point[0] + 1, literal, reference)
 
 
 def _literal(text: str) -> Any:
@@ -165,7 +174,13 @@ def _literal(text: str) -> Any:
 
 
 def _label(node: Node) -> str:
-    return _text(node).strip('"')
+    """Return a label; Terraform reads escapes in it, so that ``local\\u002dexec`` is ``local-exec``."""
+    return _ESCAPED.sub(_unescaped, _text(node).strip('"'))
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = int(found[0][2:], 16)
+    return chr(code) if code <= sys.maxunicode else found[0]
 
 
 def _text(node: Node) -> str:

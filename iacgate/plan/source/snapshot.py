@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from iacgate.plan.source.hcl import Block, parse
+from iacgate.plan.source.removed import removed_address
 
 MANIFEST: Final = "tfconfig/modules.json"
 _ENDINGS: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
@@ -56,6 +57,7 @@ class Snapshot:
     def __init__(self, files: Mapping[str, Mapping[str, bytes]]) -> None:
         self._resources: dict[str, list[SourceBlock]] = {}
         self._others: dict[str, list[SourceBlock]] = {}
+        self._removed: dict[str, SourceBlock] = {}
         self.unread: list[str] = []
         self.functions: dict[str, frozenset[str]] = {}
         for module, sources in files.items():
@@ -75,6 +77,8 @@ class Snapshot:
                 self._resources.setdefault(f"{module}{prefix}{'.'.join(block.labels)}", []).append(found)
             else:
                 self._others.setdefault(block.kind, []).append(found)
+            if block.kind == "removed":
+                self._removed.setdefault(removed_address(module, block), found)
 
     def resource(self, address: str) -> list[SourceBlock]:
         """Return the blocks of a resource: one, or more where an override file adds to it."""
@@ -108,6 +112,7 @@ class Snapshot:
         """Return where a resource stands, or the attribute or block of it where that is written.
 
         Modules, variables, outputs and providers have places, too, and files have their first line.
+        What a ``removed`` block names stands there.
         """
         for found in self.resource(address):
             lines = [
@@ -116,7 +121,7 @@ class Snapshot:
             ]
             if attribute and lines:
                 return Place(found.file, lines[0])
-        first = next(iter(self.resource(address)), None) or self._other(address)
+        first = next(iter(self.resource(address)), None) or self._other(address) or self._removed.get(address)
         if first is not None:
             return Place(first.file, first.block.line)
         return Place(address, 1) if address in self.functions else None

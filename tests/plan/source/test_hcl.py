@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -96,6 +97,26 @@ def test_json_syntax() -> None:
 )
 def test_what_was_not_understood_is_said(path: str, data: bytes) -> None:
     assert not parse(path, data).whole
+
+
+def test_what_only_names_something_keeps_its_text() -> None:
+    source = b'a {\n  b = aws_x.y["k"].z\n  c = aws_x . y\n  d = aws_x.y + 1\n  e = "aws_x.y"\n  f = 1.5\n}\n'
+    (block,) = parse("main.tf", source).blocks
+    texts = {name: item.reference for name, item in block.attributes.items()}
+    assert texts == {"b": 'aws_x.y["k"].z', "c": "aws_x . y", "d": "", "e": "", "f": ""}
+
+
+def test_labels_are_read_as_terraform_reads_them() -> None:
+    source = rb'a "local\u002dexec" "x\U0000002dy" "\Uffffffff" {}'
+    assert parse("main.tf", source).blocks[0].labels == ("local-exec", "x-y", r"\Uffffffff")
+
+
+@pytest.mark.parametrize("inner", [{"local-exec": {"command": "x"}}, [{"local-exec": [{"command": "x"}]}]])
+def test_removed_blocks_are_read_in_the_json_syntax(inner: Any) -> None:
+    content = {"removed": [{"from": "a.b", "lifecycle": {"destroy": True}, "provisioner": inner}]}
+    (block,) = parse("main.tf.json", json.dumps(content).encode()).blocks
+    assert (block.kind, block.labels, block.literal("from")) == ("removed", (), "a.b")
+    assert [item.labels for item in block.of_kind("provisioner")] == [("local-exec",)]
 
 
 def test_numbers_with_exponents_are_understood() -> None:
