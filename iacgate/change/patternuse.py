@@ -19,6 +19,13 @@ KIND: Final = "pattern"
 """What an attestation of somebody who signs a pattern is."""
 
 
+KEPT_DAYS: Final = 100
+"""So long a use stays in the state of its chain: longer than any window."""
+
+MAX_HELD: Final = 1_000
+"""Uses of one pattern in the state of one chain."""
+
+
 class Use(msgspec.Struct, frozen=True):
     """One use of a pattern that was begun: the change, when (an instant), and its resource changes.
 
@@ -63,6 +70,8 @@ def within_limits(pattern: Pattern, uses: Sequence[Use], this: Fit, change: str,
     limits = pattern.text.limits
     if (this.pattern, this.digest) != (pattern.name, pattern.digest) or not this.fits:
         return (f"the plan does not fit the pattern {pattern.name}",)
+    if len(uses) >= MAX_HELD:
+        return (f"it was used {len(uses)} times in {KEPT_DAYS} days, as often as a chain can hold",)
     groups = _groups([*sorted(uses, key=_order), Use(change, now, this.resources)])
     oldest = instants.seconds(now) - limits.hours * 3600
     counted = [group for group in groups if not _is_before(group.last, oldest)]
@@ -75,10 +84,6 @@ def within_limits(pattern: Pattern, uses: Sequence[Use], this: Fit, change: str,
         most = limits.resources_per_window
         found.append(f"it would make {resources} resource changes {window}, and {most} are allowed")
     return tuple(found)
-
-
-KEPT_DAYS: Final = 100
-"""So long a use stays in the state of its chain: longer than any window."""
 
 
 def used(

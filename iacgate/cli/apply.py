@@ -28,6 +28,7 @@ from iacgate.evidence.entry import Actor, Intent
 from iacgate.evidence.ledger import Ledger, Receipt
 from iacgate.evidence.redacted import secrets_of_plan
 from iacgate.gate import Decision, Inputs
+from iacgate.gate.emergency import is_solo
 from iacgate.plan.saved import PlanFile
 from iacgate.render.applied import AppliedDocument, Event, as_json
 from iacgate.render.plain import harmless
@@ -221,7 +222,7 @@ def _emergency(change: Change, decision: Decision) -> Emergency | None:
         incident=record.emergency.incident,
         invoker=change.invoker.id,
         approvers=tuple(sorted(approvers - {change.invoker.id})),
-        solo=approvers <= {change.invoker.id},
+        solo=is_solo(change.circumstances) and approvers <= {change.invoker.id},
         team=record.emergency.team,
         time=decision.now,
         latest=decision.now,

@@ -149,7 +149,8 @@ class Change:
     def _independent(self) -> frozenset[str]:
         """Return whose approval does not count: who had a hand in it; whoever acts alone signs for himself."""
         authors = frozenset(author.principal for author in self.hands.authors if author.principal)
-        alone = self.invoker if self.invoker and is_solo(self.circumstances) else None
+        solo = self._type == "emergency" and is_solo(self.circumstances)
+        alone = self.invoker if solo else None
         return authors - {alone.id} if alone else authors
 
     def _again(self) -> bool:

@@ -13,7 +13,7 @@ from iacgate import canonical, instants
 from iacgate.approval import attestation
 from iacgate.change.patternfit import Fit, Misfit
 from iacgate.change.patterns import Pattern
-from iacgate.change.patternuse import Use, authoring, signers, within_limits
+from iacgate.change.patternuse import MAX_HELD, Use, authoring, left, signers, used, within_limits
 from iacgate.people.attested import Attested
 from tests.support import approvals
 from tests.support.attested import attested
@@ -194,3 +194,20 @@ def test_a_body_with_a_key_twice_is_passed_over() -> None:
 def test_signers_may_not_author_a_use() -> None:
     assert authoring(("ann", "bob"), {"dave", "bob"}) == ("bob",)
     assert authoring(("ann",), ()) == ()
+
+
+def test_a_chain_holds_so_many_uses_and_no_more() -> None:
+    uses = [Use(f"chg-{number}", "2025-01-01T00:00:00Z", 1) for number in range(MAX_HELD)]
+    (problem,) = problems(*uses)
+    assert "as often as a chain can hold" in problem
+    assert problems(*uses[1:]) == ()
+
+
+def test_the_state_of_a_chain_counts_each_use_and_marks_a_retry() -> None:
+    one = used({}, "web-size", "chg-1", ago(2), 1, again=False)
+    again = used(one, "web-size", "chg-1", ago(1), 1, again=True)
+    assert [(use.change, use.failed) for use in again["web-size"]] == [("chg-1", True), ("chg-1", False)]
+    other = used(again, "web-size", "chg-2", ago(0), 1, again=True)
+    assert [use.failed for use in other["web-size"]] == [True, False, False], "another change is no retry"
+    assert left(other, NOW) == other
+    assert left(other, instants.at(instants.seconds(NOW) + 101 * 86_400)) == {}
