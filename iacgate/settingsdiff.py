@@ -134,7 +134,7 @@ def _environment(name: str, old: Environment, new: Environment) -> Iterator[str]
     if old.json_only != new.json_only:
         word = "may" if new.json_only else "may no longer"
         yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
-    for what in ("schedule", "tests", "promotion", "emergency"):
+    for what in ("schedule", "tests", "promotion", "emergency", "ticket_check"):
         was, now = getattr(old, what), getattr(new, what)
         if was != now:
             words = [_compact(item) for item in (was, now)]

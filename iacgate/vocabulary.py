@@ -51,6 +51,10 @@ RecordPart: TypeAlias = Literal[
 RECORD_PARTS: Final[tuple[RecordPart, ...]] = get_args(RecordPart)
 
 
+TicketSystem: TypeAlias = Literal["jira", "servicenow", "github"]
+"""A system that knows tickets."""
+
+
 class Certainty(enum.StrEnum):
     """Whether what a rule looks for is there, or may be there.
 

@@ -79,6 +79,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "deployers": "Who may deploy: ids or roles of people.yaml. Left out: anybody.",
         "packs": "The rule packs that judge, besides terraform. Left out: all that ship.",
         "ticket": "The pattern that the name of a record's ticket must match as a whole. Left out: any.",
+        "ticket_check": "The system that must know the ticket that a record names. Left out: nobody is asked.",
         "emergency": "What an emergency needs instead. Left out: what a normal change does.",
         "tests": "The tests that must be green. Left out: none.",
         "promotion": "That the same content was applied and verified in the stack that promotes_from names.",
@@ -187,6 +188,22 @@ WORDS: Final[dict[str, dict[str, str]]] = {
     "CheckText": {
         "name": "The check run's name.",
         "app": "The slug of the app whose word counts.",
+    },
+    "TicketCheckText": {
+        "provider": "The system: jira, servicenow or github.",
+        "url": "The https address of Jira or ServiceNow; of GitHub the environment names it (GITHUB_API_URL).",
+        "repository": "For github: the repository of its issues, OWNER/NAME.",
+        "open": "Whether a ticket that is done or closed is refused.",
+    },
+    "Ticket": {
+        "name": "The ticket, as the record names it.",
+        "provider": "The system that was asked.",
+        "place": "Its address, or the repository.",
+        "must_be_open": "Whether the policy demands that it is open.",
+        "answer": "found, not-found, or unreachable: nobody knows.",
+        "state": "Its state in words.",
+        "open": "Whether there is something left to do in it.",
+        "why": "Why it was not found, or why nobody knows.",
     },
     "PromotionText": {
         "days": "How many days ago that may have been at most.",
@@ -471,6 +488,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "trusted": "Whether the settings are those that were signed.",
         "record": "What is written of the change; null for nothing.",
         "lacking": "What the record does not say, and is demanded.",
+        "tickets": "What the systems say that must know its ticket.",
         "tests": "The tests that are required, and what became of each.",
         "promotion": "Whether the same content was applied where it comes from; null where nobody asks.",
         "pattern": "The pattern that a standard change follows; empty for none.",

@@ -175,6 +175,11 @@ def _says_something(value: Any) -> bool:
     return bool(text) and not text.startswith(_SCAFFOLD) and _NOTHING.fullmatch(text) is None
 
 
+def ticket_of(record: Record | None) -> str:
+    """Return the ticket that a record names; empty where it names none."""
+    return record.ticket if record and _says_something(record.ticket) else ""
+
+
 def outside(record: Record | None, now: str) -> str:
     """Return why a change may not be applied now by its own schedule; empty where it may, or has none."""
     span = record.schedule if record else None

@@ -243,6 +243,8 @@ class Change:
             again=self._again(),
             plan=self.loaded.plan,
             patterns=self._own.settings.patterns,
+            change_type=self._type,
+            trusted=self._trusted,
             decides=self._decides,
         )
         return circumstances(self.circumstances, asking, self._own.files, moment)

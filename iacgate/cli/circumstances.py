@@ -1,4 +1,4 @@
-"""What is known of a change besides its plan: its time, its tests, where it was applied before."""
+"""What is known of a change besides its plan: its ticket, its time, its tests, where it was applied before."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import msgspec
 from iacgate.change.opening import ChangeCalendar
 from iacgate.change.patterns import Pattern
 from iacgate.change.promotion import Promotion
+from iacgate.change.record import ticket_of
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import Check, CheckRun
+from iacgate.change.tickets import Ticket
 from iacgate.evidence.entry import State
 from iacgate.evidence.ledger import Ledger
 from iacgate.gate import Circumstances
@@ -19,16 +21,20 @@ from iacgate.gate.inputs import Standard
 from iacgate.gate.schedule import schedule_at
 from iacgate.plan.reader import Plan
 from iacgate.plan.saved import PlanFile
-from iacgate.policy.environments import Policy, emergency_of, promotion_of, schedules, tests_of
+from iacgate.policy.environments import Policy, emergency_of, promotion_of, schedules, tests_of, ticket_checks
 from iacgate.policy.schedules import ScheduleText, override_seats
 from iacgate.policy.stacks import Placed
 from iacgate.policy.testing import DemandedTests
 from iacgate.shell.settings import PATTERNS
-from iacgate.vocabulary import Severity
+from iacgate.vocabulary import ChangeType, Severity
 
 
 class Asking(msgspec.Struct, frozen=True, kw_only=True):
-    """Of which change it is asked, and by whom: ``decides`` is for the gate, who asks AWS, the forge and the ledger."""
+    """Of which change it is asked, and by whom.
+
+    ``decides`` is for the gate, who asks AWS, the forge, the ledger and the systems that know tickets; these only
+    where the settings are ``trusted``.
+    """
 
     policy: Policy
     placed: Placed
@@ -42,6 +48,8 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     again: bool
     plan: Plan
     patterns: Mapping[str, Pattern]
+    change_type: ChangeType
+    trusted: bool
     decides: bool
 
 
@@ -56,6 +64,7 @@ def circumstances(known: Circumstances, asking: Asking, files: Mapping[str, byte
     demanded = tests_of(asking.policy, environment, asking.severity)
     return msgspec.structs.replace(
         known,
+        ticket_checks=_tickets(ticket_of(known.record), asking),
         schedule=schedule_at(texts, files, now) if texts else None,
         change_calendars=_calendars(texts, now) if asking.decides else (),
         override_seats=override_seats(texts),
@@ -68,6 +77,17 @@ def circumstances(known: Circumstances, asking: Asking, files: Mapping[str, byte
         changes=asking.changes,
         standard=_standard(known, asking, files, now),
     )
+
+
+def _tickets(name: str, asking: Asking) -> tuple[Ticket, ...]:
+    """Return what the systems say that must know the ticket of the record; nothing where that names none."""
+    checks = ticket_checks(asking.policy, asking.placed.environment)
+    if not checks or not name or not asking.decides:
+        return ()
+    from iacgate.shell.tickets import look_up  # noqa: PLC0415 - few policies name such a system
+
+    patient = asking.change_type != "emergency"
+    return tuple(look_up(check, name, os.environ, trusted=asking.trusted, patient=patient) for check in checks)
 
 
 def _calendars(texts: tuple[ScheduleText, ...], now: str) -> tuple[ChangeCalendar, ...]:

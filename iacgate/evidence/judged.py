@@ -9,6 +9,7 @@ import msgspec
 
 from iacgate import instants, strictjson
 from iacgate.change.patterns import read_pattern
+from iacgate.change.record import ticket_of
 from iacgate.change.testing import Asked as Tested
 from iacgate.errors import EvidenceInvalid, IacgateError
 from iacgate.evidence import attested
@@ -35,10 +36,12 @@ from iacgate.policy.environments import (
     read_policy,
     schedules,
     tests_of,
+    ticket_checks,
     weigh,
 )
 from iacgate.policy.schedules import ScheduleText, override_seats
 from iacgate.policy.testing import DemandedTests
+from iacgate.policy.tickets import TicketCheckText
 
 MAX_LATE: Final = 900
 """Seconds between a decision and its entry: a store that is slow is no reason to doubt it."""
@@ -143,6 +146,7 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
     yield from _by_pattern(inputs, policy, files)
     if (found.promotion is None) is not (promotion_of(policy, place) is None):
         yield "its decision asked whether it was promoted, and the recorded policy does not, or the other way round"
+    yield from _by_tickets(inputs, ticket_checks(policy, place))
     yield from _by_calendars(inputs, schedules(policy, wanted.target.environment), files)
 
 
@@ -173,6 +177,15 @@ def _by_pattern(inputs: Inputs, policy: Policy, files: Mapping[str, bytes]) -> I
         same = False
     if not same or found.signatures != kept or found.board != policy.board or record is None or record.pattern != name:
         yield "its decision followed another pattern than the recorded settings have"
+
+
+def _by_tickets(inputs: Inputs, checks: Sequence[TicketCheckText]) -> Iterator[str]:
+    """Yield where a decision asked others about the ticket than the recorded policy names, or about another one."""
+    found = inputs.circumstances
+    name = ticket_of(found.record)
+    wanted = [(name, item.provider, item.place, item.open) for item in checks if name]
+    if [(item.name, item.provider, item.place, item.must_be_open) for item in found.ticket_checks] != wanted:
+        yield "its decision asked others about its ticket than the recorded policy names, or about another ticket"
 
 
 def _by_calendars(inputs: Inputs, texts: Sequence[ScheduleText], files: Mapping[str, bytes]) -> Iterator[str]:

@@ -11,7 +11,8 @@ It reads like the policy:
 5. Nobody who could sign it rejects it.
 6. Every seat that its severity and its type demand here is filled, by people who had no hand in it.
 7. Where the policy says who may deploy, whoever deploys is one of them; that makes nobody an author.
-8. The change has a record that says what its severity demands, of this change and this type.
+8. The change has a record that says what its severity demands, of this change and this type; the systems that the
+   policy names know its ticket.
 9. Nobody withdrew it, closed it, or rolled it back.
 10. It is the time for it, by its own record and by the calendars of its environment, unless people override these.
 11. The tests that its severity demands ran on exactly its tree, and were green.
@@ -39,6 +40,7 @@ from iacgate.approval.statement import Target
 from iacgate.change.promotion import Promotion
 from iacgate.change.record import MissingPart, Record, missing_parts
 from iacgate.change.testing import TestVerdict, checked
+from iacgate.change.tickets import Ticket
 from iacgate.gate.emergency import emergency_reasons, warnings_of
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import (
@@ -59,6 +61,8 @@ from iacgate.gate.record import (
     nobody_ended_it,
     record_is_complete,
     tests_count,
+    ticket_is_known,
+    ticket_warnings,
     type_is_recorded,
 )
 from iacgate.gate.schedule import timing
@@ -91,7 +95,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``subjects``, ``fingerprint``, ``sources`` and ``target`` say which plan was judged, ``bundle`` by which settings.
     ``record`` is what is written of the change, ``lacking`` what that does not say; ``attestations`` are what else
     people and machines signed about it, ``exceptions`` what would have denied it if nobody had overridden that.
-    ``tests`` are the tests that are required, and what became of each; ``warnings`` deny nothing.
+    ``tickets`` is what the systems say that must know its ticket. ``tests`` are the tests that are required, and what
+    became of each; ``warnings`` deny nothing.
     """
 
     allowed: bool
@@ -116,6 +121,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     trusted: bool
     record: Record | None
     lacking: tuple[MissingPart, ...]
+    tickets: tuple[Ticket, ...]
     attestations: tuple[Stated, ...]
     exceptions: tuple[str, ...]
     tests: tuple[TestVerdict, ...]
@@ -155,6 +161,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *deployer_may(inputs, deployer),  # 7
         *record_is_complete(inputs, lacking),  # 8
         *type_is_recorded(inputs, roster),  # 8
+        *ticket_is_known(inputs),  # 8
         *nobody_ended_it(attested, wanted.change),  # 9
         *when.reasons,  # 10
         *tests_count(tests),  # 11
@@ -185,11 +192,12 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         trusted=inputs.trusted,
         record=circumstances.record,
         lacking=lacking,
+        tickets=circumstances.ticket_checks,
         attestations=tuple(_stated(item) for item in said),
         exceptions=when.exceptions,
         tests=tests,
         promotion=circumstances.promotion,
-        warnings=tuple(warnings_of(inputs)),
+        warnings=(*warnings_of(inputs), *ticket_warnings(inputs)),
         pattern=circumstances.standard.pattern.name if circumstances.standard else "",
     )
 

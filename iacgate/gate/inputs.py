@@ -17,6 +17,7 @@ from iacgate.change.promotion import Promotion
 from iacgate.change.record import Record
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import CheckRun
+from iacgate.change.tickets import Ticket
 from iacgate.policy.demands import Demand
 from iacgate.policy.emergencies import EmergencyText
 from iacgate.risk.assessment import Assessment
@@ -41,17 +42,18 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a change besides its plan.
 
     ``record`` is what is written of it, ``None`` where nothing is; ``ticket`` the pattern that its ticket's name must
-    have, empty for any. ``schedule`` says whether the environment's calendars are open, ``None`` where it has none;
-    ``change_calendars`` what AWS says of its own, ``override_seats`` who must sign that it does not matter.
-    ``tests`` are the tests that are required, ``check_runs`` what the forge tells of them; ``promotion`` is whether the
-    same content was applied where it comes from, ``None`` where nobody asks. ``emergency`` is what the policy says of
-    emergencies, ``emergencies`` are those of the stack, ``None`` where no ledger tells; ``again`` says that this is
-    what is left of one that failed, ``changes`` how many the plan has. ``standard`` is what there is of the pattern
-    that a standard change follows, ``None`` where there is no such pattern.
+    have, empty for any, ``ticket_checks`` what the systems say that must know it. ``schedule`` says whether the
+    environment's calendars are open, ``None`` where it has none; ``change_calendars`` what AWS says of its own,
+    ``override_seats`` who must sign that it does not matter. ``tests`` are the tests that are required, ``check_runs``
+    what the forge tells of them; ``promotion`` is whether the same content was applied where it comes from, ``None``
+    where nobody asks. ``emergency`` is what the policy says of emergencies, ``emergencies`` are those of the stack,
+    ``None`` where no ledger tells; ``again`` says that this is what is left of one that failed, ``changes`` how many
+    the plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where there is no such pattern.
     """
 
     record: Record | None = None
     ticket: str = ""
+    ticket_checks: tuple[Ticket, ...] = ()
     schedule: Schedule | None = None
     change_calendars: tuple[ChangeCalendar, ...] = ()
     override_seats: dict[str, int] = {}

@@ -35,6 +35,33 @@ def record_is_complete(inputs: Inputs, missing: tuple[MissingPart, ...]) -> Iter
         yield Reason("record-part-missing", DENIED_BY_RECORD, f"The record does not say its {part.part}: {part.how}.")
 
 
+def ticket_is_known(inputs: Inputs) -> Iterator[Reason]:
+    """Yield where a system that must know the ticket does not, or the ticket is closed, or nobody knows.
+
+    An emergency does not wait for a system that does not answer: see :func:`ticket_warnings`.
+    """
+    for item in inputs.circumstances.ticket_checks:
+        where = f"The ticket {item.name} ({item.provider}, {item.place})"
+        if item.problem == "unknown":
+            text = f"{where} is not there: {item.why}. Mend its name in the record, or what may be read there."
+            yield Reason("ticket-unknown", DENIED_BY_RECORD, text)
+        elif item.problem == "closed":
+            text = (
+                f"{where} is closed ({item.state}): name the one in which this change is asked for, or open it again."
+            )
+            yield Reason("ticket-closed", DENIED_BY_RECORD, text)
+        elif item.problem == "unreachable" and inputs.wanted.change_type != "emergency":
+            yield Reason("ticket-unreachable", DENIED_BY_RECORD, f"{where} could not be looked up: {item.why}.")
+
+
+def ticket_warnings(inputs: Inputs) -> Iterator[str]:
+    """Yield the tickets of an emergency that could not be looked up: look at them when it is over."""
+    for item in inputs.circumstances.ticket_checks:
+        if item.problem == "unreachable" and inputs.wanted.change_type == "emergency":
+            where = f"The ticket {item.name} ({item.provider}, {item.place})"
+            yield f"{where} could not be looked up, and an emergency does not wait for that: {item.why}."
+
+
 def type_is_recorded(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
     """Yield where the record is about another change or type, or an emergency nobody's."""
     record, wanted = inputs.circumstances.record, inputs.wanted

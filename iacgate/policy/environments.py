@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal
 
@@ -27,6 +26,7 @@ from iacgate.policy.emergencies import wrongs as wrongs_of_emergencies
 from iacgate.policy.schedules import ScheduleText, wrongs
 from iacgate.policy.testing import DemandedTests, PromotionText, TestsText, demanded_promotion, demanded_tests
 from iacgate.policy.testing import problems as test_problems
+from iacgate.policy.tickets import TicketCheckText, TicketPattern, every_pattern, is_pattern, ticket_problems
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 TRUST: Final = {"infra": 1, "security": 1}
@@ -34,7 +34,6 @@ TRUST: Final = {"infra": 1, "security": 1}
 
 HINT = "See docs/settings.md for the form of policy.yaml."
 
-TicketPattern = Annotated[str, msgspec.Meta(max_length=200)]
 Steps = Annotated[int, msgspec.Meta(ge=-3, le=3)]
 OtherType = Literal["standard", "emergency"]
 """A type of change with an entry of its own; what normal changes need stands in ``demands``."""
@@ -48,17 +47,16 @@ ALWAYS: Final[ShippedPack] = "terraform"
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One environment.
 
-    ``shift`` is by how many levels its findings weigh more (or less, below zero); the rules
-    in ``keep`` weigh the same everywhere. A finding never falls below low. ``demands`` is what
-    each severity demands, ``change_types`` where a type of change demands something else; a plan
-    that is at least as severe as ``deny`` is denied, whoever signs. ``deployers`` are the principals,
-    by id or role, who may deploy; empty for anybody. ``packs`` are the shipped rules that judge,
-    besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
-    plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a
-    tool writes before the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a
-    ticket in a record must match as a whole, empty for any. ``schedule`` says when changes may be applied, ``tests``
-    which tests must be green, ``promotion`` that the same content was applied elsewhere before. ``emergency`` says what
-    emergencies need instead; left out, what normal changes need.
+    ``shift`` is by how many levels its findings weigh more (or less, below zero); the rules in ``keep`` weigh the same
+    everywhere. A finding never falls below low. ``demands`` is what each severity demands, ``change_types`` where a
+    type of change demands something else; a plan that is at least as severe as ``deny`` is denied, whoever signs.
+    ``deployers`` are the principals, by id or role, who may deploy; empty for anybody. ``packs`` are the shipped rules
+    that judge, besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a plan of
+    which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a tool writes before
+    the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a ticket in a record must
+    match as a whole, empty for any; ``ticket_check`` which system must know it. ``schedule`` says when changes may be
+    applied, ``tests`` which tests must be green, ``promotion`` that the same content was applied elsewhere before.
+    ``emergency`` says what emergencies need instead; left out, what normal changes need.
     """
 
     tier: Literal["prod", "other"]
@@ -72,6 +70,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     json_only: bool = False
     generated: list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]] = []
     ticket: TicketPattern = ""
+    ticket_check: TicketCheckText | None = None
     schedule: ScheduleText | None = None
     tests: TestsText | None = None
     promotion: PromotionText | None = None
@@ -179,8 +178,6 @@ def _wrong(environment: Environment) -> Iterator[_Wrong]:
                     "Name at least one seat.",
                 )
     yield from _wrong_around(environment)
-    if not _is_pattern(environment.ticket):
-        yield _Wrong(("ticket",), f"{environment.ticket!r} is no regular expression", "For example OPS-[0-9]+.")
     yield from _contradictions(environment)
 
 
@@ -192,14 +189,10 @@ def _wrong_around(environment: Environment) -> Iterator[_Wrong]:
         yield _Wrong(("emergency", *wrong.path), wrong.text, wrong.hint)
     for problem in test_problems(environment.tests) if environment.tests else ():
         yield _Wrong(("tests", *problem.path), problem.text, problem.hint)
-
-
-def _is_pattern(text: str) -> bool:
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError):
-        return False
-    return True
+    if not is_pattern(environment.ticket):
+        yield _Wrong(("ticket",), f"{environment.ticket!r} is no regular expression", "For example OPS-[0-9]+.")
+    for item in ticket_problems(environment.ticket_check) if environment.ticket_check else ():
+        yield _Wrong(("ticket_check", item.key), item.text, item.hint)
 
 
 def _contradictions(environment: Environment) -> Iterator[_Wrong]:
@@ -242,7 +235,7 @@ def weigh(policy: Policy, name: str, file: str = "policy.yaml") -> Environment:
         deny=min((environment.deny for environment in prods if environment.deny), key=_rank, default=None),
         json_only=bool(prods) and all(environment.json_only for environment in prods),
         emergency=emergency_of(policy, name) if any(environment.emergency for environment in prods) else None,
-        ticket=_every_pattern({environment.ticket for environment in prods} - {""}),
+        ticket=every_pattern({environment.ticket for environment in prods} - {""}),
     )
 
 
@@ -257,6 +250,11 @@ def deployers(policy: Policy, name: str) -> tuple[frozenset[str], ...]:
 def schedules(policy: Policy, name: str) -> tuple[ScheduleText, ...]:
     """Return when changes may be applied in an environment: at times at which all of these are open."""
     return tuple(environment.schedule for environment in policy.asked(name) if environment.schedule)
+
+
+def ticket_checks(policy: Policy, name: str) -> tuple[TicketCheckText, ...]:
+    """Return which systems must know the ticket of a change in an environment: all of these."""
+    return tuple(dict.fromkeys(item.ticket_check for item in policy.asked(name) if item.ticket_check))
 
 
 def tests_of(policy: Policy, name: str, severity: Severity) -> DemandedTests:
@@ -296,13 +294,6 @@ def _strictest(environments: list[Environment], change_type: ChangeType) -> dict
         elif change_type != "normal":
             found[severity] = DemandText({})
     return found
-
-
-def _every_pattern(patterns: set[str]) -> str:
-    """Return a pattern that matches what every one of some patterns matches."""
-    if len(patterns) > 1:
-        return "".join(f"(?=(?:{pattern})\\Z)" for pattern in sorted(patterns)) + ".*"
-    return next(iter(patterns), "")
 
 
 def _rank(severity: Severity) -> int:

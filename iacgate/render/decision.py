@@ -67,10 +67,13 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
 
 
 def _before(decision: Decision) -> Iterator[str]:
-    """Yield what came before the change: its tests, and where it was applied first."""
-    if decision.tests or decision.promotion:
+    """Yield what came before the change: its ticket, its tests, and where it was applied first."""
+    if decision.tickets or decision.tests or decision.promotion:
         yield ""
         yield "Before it:"
+    for ticket in decision.tickets:
+        said = ticket.state or ticket.answer
+        yield f"  ticket {harmless(ticket.name):14} {harmless(said)} ({ticket.provider}, {harmless(ticket.place)})"
     for test in decision.tests:
         said = f" ({harmless(test.by)}, {test.tests} tests)" if test.by else ""
         word = "counts" if test.counts else f"does not count ({test.code})"

@@ -5,6 +5,7 @@ What comes back is for the caller to check; nothing here trusts a link or a redi
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import ipaddress
 import re
@@ -52,6 +53,7 @@ class Answer(msgspec.Struct, frozen=True):
 class Client:
     """Asks one forge; ``token`` may be empty, ``sleep`` waits so many seconds, ``clock`` gives the seconds since 1970.
 
+    With a ``user``, who has no colon in his name, the token is his password (HTTP Basic, RFC 7617).
     Raises :class:`UsageInvalid` where the address is not one that a token may be sent to, or the token is none.
     """
 
@@ -63,9 +65,11 @@ class Client:
         headers: Mapping[str, str],
         sleep: Callable[[float], None],
         clock: Callable[[], float],
+        user: str = "",
     ) -> None:
         self._base = _address(base)
         self._token = _checked_token(token)
+        self._user = user
         self._headers = headers
         self._sleep = sleep
         self._clock = clock
@@ -78,6 +82,14 @@ class Client:
         Raises :class:`ForgeFailed` where there is none.
         """
         return self._json(self._asked(self._below(path, query)))
+
+    def answer(self, path: str, query: Mapping[str, str], *, patient: bool) -> Answer:
+        """Return the answer at a path below the base, whatever its status is; redirects are not followed.
+
+        Who is ``patient`` waits for what passes by itself. Raises :class:`ForgeFailed` where it is out of bounds.
+        """
+        url = self._below(path, query)
+        return self._patiently(url) if patient else self._once(url)
 
     def pages(self, path: str, **query: str) -> Iterator[Any]:
         """Yield the JSON of each page of a list, following the links to the next one.
@@ -175,7 +187,10 @@ class Client:
         return self._opened
 
     def _authorised(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._token:
+        if self._user:
+            pair = base64.b64encode(f"{self._user}:{self._token}".encode()).decode()
+            request.headers["Authorization"] = f"Basic {pair}"
+        elif self._token:
             request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 

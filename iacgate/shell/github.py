@@ -218,9 +218,14 @@ def connect(
 
     Raises :class:`UsageInvalid` where the address or the token is not one.
     """
+    return GitHub(client_of(environment, sleep=sleep, clock=clock))
+
+
+def client_of(environment: Mapping[str, str], *, sleep: Callable[[float], None], clock: Callable[[], float]) -> Client:
+    """Return what asks that GitHub; raises as :func:`connect` does."""
     address = environment.get("GITHUB_API_URL") or ADDRESS
     token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN") or ""
-    return GitHub(Client(address, token, headers=_HEADERS, sleep=sleep, clock=clock))
+    return Client(address, token, headers=_HEADERS, sleep=sleep, clock=clock)
 
 
 def checked_login(login: str) -> str:
