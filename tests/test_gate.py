@@ -15,6 +15,7 @@ from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated
 from iacgate.change.opening import ChangeCalendar
 from iacgate.change.record import Incident, Record, Span
+from iacgate.change.tickets import Ticket
 from iacgate.errors import SettingsInvalid
 from iacgate.gate import Circumstances, Decision, Inputs, decide
 from iacgate.gate.schedule import schedule_at
@@ -249,6 +250,69 @@ def test_a_record_is_of_this_change_and_type() -> None:
     unjustified = recorded(wanted=emergency, type="emergency", emergency=incident)
     assert unjustified == ["record-part-missing", "invoker-unknown"]
     assert codes(decided(severity=Severity.NONE, wanted=emergency)) == ["emergency-unrecorded"]
+
+
+TICKET = Ticket(
+    name="OPS-7",
+    provider="jira",
+    place="https://jira.example.com",
+    must_be_open=True,
+    answer="found",
+    state="in progress",
+    open=True,
+)
+
+
+def ticketed(*tickets: Ticket, emergency: bool = False) -> Decision:
+    kind: dict[str, Any] = {"type": "emergency", "emergency": Incident("INC-7", "ann")} if emergency else {}
+    record = Record(id="chg-1", ticket="OPS-7", justification="It is down", **kind)
+    wanted = msgspec.structs.replace(WANTED, change_type=record.type)
+    found = Circumstances(record=record, ticket_checks=tickets)
+    return decided(severity=Severity.NONE, wanted=wanted, circumstances=found)
+
+
+def test_a_ticket_that_every_system_knows_as_open_lets_it_pass() -> None:
+    decision = ticketed(TICKET, msgspec.structs.replace(TICKET, provider="servicenow"))
+    assert (decision.allowed, len(decision.tickets)) == (True, 2)
+    assert "  ticket OPS-7          in progress (jira, https://jira.example.com)\n" in (
+        as_text(decision, "p", "", colour=False)
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "says"),
+    [
+        (
+            {"answer": "not-found", "open": False, "why": "it is nowhere"},
+            "ticket-unknown",
+            "is not there: it is nowhere",
+        ),
+        ({"answer": "not-found"}, "ticket-unknown", "Mend its name in the record"),
+        ({"open": False, "state": "done"}, "ticket-closed", "is closed (done)"),
+        ({"answer": "unreachable", "why": "no answer"}, "ticket-unreachable", "could not be looked up: no answer."),
+    ],
+)
+def test_a_ticket_that_one_system_does_not_know_as_open_denies(more: dict[str, Any], code: str, says: str) -> None:
+    decision = ticketed(TICKET, msgspec.structs.replace(TICKET, **more))
+    assert (codes(decision), decision.exit_code, decision.warnings) == ([code], 14, ())
+    assert decision.reasons[0].text.startswith("The ticket OPS-7 (jira, https://jira.example.com) ")
+    assert says in decision.reasons[0].text
+
+
+def test_a_closed_ticket_does_where_it_need_not_be_open() -> None:
+    assert ticketed(msgspec.structs.replace(TICKET, open=False, must_be_open=False)).allowed
+
+
+def test_an_emergency_does_not_wait_for_a_system_and_is_warned() -> None:
+    silent = msgspec.structs.replace(TICKET, answer="unreachable", why="no answer")
+    decision = ticketed(silent, emergency=True)
+    assert (codes(decision), decision.allowed) == ([], True)
+    (warning,) = decision.warnings
+    assert warning.endswith("could not be looked up, and an emergency does not wait for that: no answer.")
+    assert ticketed(TICKET, emergency=True).warnings == ()
+    unknown = ticketed(msgspec.structs.replace(TICKET, answer="not-found"), emergency=True)
+    assert codes(unknown) == ["ticket-unknown"], "a system that answers is listened to"
+    assert codes(ticketed(msgspec.structs.replace(TICKET, open=False), emergency=True)) == ["ticket-closed"]
 
 
 def test_outside_of_its_own_schedule_a_change_waits() -> None:

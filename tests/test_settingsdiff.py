@@ -52,6 +52,10 @@ BEFORE = settings()
         (settings({**ANN, "emails": []}, BOB), ["! ann: emails changes from ['a@example.com'] to nothing"]),
         (settings(policy=prod("ticket: OPS-1")), ["  prod: a ticket looks like OPS-1"]),
         (
+            settings(policy=prod("ticket_check: {provider: github, repository: a/b}")),
+            ["  prod: ticket_check changes from nothing to "],
+        ),
+        (
             settings(policy=prod("demands: {high: {seats: {infra: 1, security: 1}, record: [ticket]}}")),
             [f"  prod, {level}: the record must say its ticket" for level in ("high", "critical")],
         ),
@@ -165,6 +169,14 @@ def test_a_key_in_kms_that_moves_is_said() -> None:
             "packs: [aws, google]",
             "packs: [google, azure]",
             ["! prod: the rule pack aws no longer judges", "  prod: the rule pack azure judges"],
+        ),
+        (
+            "ticket_check: {provider: github, repository: a/b}",
+            "shift: 0",
+            [
+                '! prod: ticket_check changes from {"provider":"github","url":"","repository":"a/b","open":true} '
+                "to nothing"
+            ],
         ),
         ("packs: [aws, terraform]", "packs: [aws]", []),
         ("packs: [aws]", "shift: 0", ["  prod: all rule packs judge"]),

@@ -48,7 +48,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     what the forge tells of them; ``promotion`` is whether the same content was applied where it comes from, ``None``
     where nobody asks. ``emergency`` is what the policy says of emergencies, ``emergencies`` are those of the stack,
     ``None`` where no ledger tells; ``again`` says that this is what is left of one that failed, ``changes`` how many
-    the plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where there is no such pattern.
+    the plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where
+    there is no such pattern.
     """
 
     record: Record | None = None

@@ -39,6 +39,7 @@ class Stack:
         self.inbox = root / "inbox"
         self.trusted: tuple[str, ...] = ()
         self.trust_root = ""
+        self.environment: dict[str, str] = {}
         self.base: tuple[str, ...] = ("--base", "base")
         self._run, self._terraform = run, terraform
         for folder in (self.root / ".iacgate", self.keys, self.inbox):
@@ -83,7 +84,8 @@ class Stack:
 
     def iacgate(self, command: str, *more: str, plan: str = "tfplan") -> subprocess.CompletedProcess[bytes]:
         where = ("--inbox", str(self.inbox), *self.base, "--program", self._terraform, *self.trusted)
-        return self._run(command, plan, *where, *more, cwd=self.root, IACGATE_TRUST_ROOT=self.trust_root)
+        known = {**self.environment, "IACGATE_TRUST_ROOT": self.trust_root}
+        return self._run(command, plan, *where, *more, cwd=self.root, **known)
 
     def sign_settings(self, *people: str) -> str:
         """Sign the settings in the working tree; return their digest."""

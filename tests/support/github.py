@@ -55,6 +55,7 @@ class FakeGitHub:
         self._runs: dict[tuple[str, int], dict[str, Any]] = {}
         self._keys: dict[str, dict[str, list[dict[str, Any]]]] = {}
         self._checks: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._issues: dict[tuple[str, int], dict[str, Any]] = {}
         self.max_per_page = 100
         self.next: list[Wrong | Callable[[BaseHTTPRequestHandler], None]] = []
         self.seen: list[Seen] = []
@@ -200,6 +201,12 @@ class FakeGitHub:
         }
         runs.append(run)
 
+    def has_issue(self, number: int, state: str = "open", *, pull: bool = False) -> None:
+        """Open an issue; a pull request is one as well, and says so."""
+        issue = {"number": number, "title": "\x1b[31mdo not show this", "state": state}
+        links = dict.fromkeys(("diff_url", "html_url", "patch_url", "url"), f"https://github.example.com/{number}")
+        self._issues[REPOSITORY, number] = {**issue, **({"pull_request": links} if pull else {})}
+
     def answers(self, status: int, body: bytes = b"{}", /, **headers: str) -> None:
         """Answer the next request that has no answer yet in this way; header names with ``_`` for ``-``."""
         self.next.append(Wrong(status, {name.replace("_", "-"): value for name, value in headers.items()}, body))
@@ -244,6 +251,8 @@ class FakeGitHub:
             return self._one("workflow-run", self._runs.get((found[1], int(found[2]))))
         if found := re.fullmatch(r"/repos/([^/]+/[^/]+)/commits/([0-9a-f]+)/check-runs", path):
             return self._check_runs((found[1], found[2]), path, query)
+        if found := re.fullmatch(r"/repos/([^/]+/[^/]+)/issues/(\d+)", path):
+            return self._one("issue", self._issues.get((found[1], int(found[2]))))
         if found := re.fullmatch(r"/users/([^/]+)/(keys|ssh_signing_keys)", path):
             schema = "key-simple" if found[2] == "keys" else "ssh-signing-key"
             user = self._keys.get(found[1])
