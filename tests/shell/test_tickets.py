@@ -307,6 +307,13 @@ def test_credentials_that_are_none_are_not_sent(environment: dict[str, str], jir
     assert jira.asked == []
 
 
+def test_an_address_to_which_no_token_may_go_is_not_asked() -> None:
+    for url in ("http://jira.example.com", "https://a@b.example", "https://b.example?x=1", ""):
+        found = looked_up(TicketCheckText("jira", url=url), "OPS-17", CREDENTIALS)
+        assert (found.answer, found.why) == ("unreachable", "its address is none to which a token may be sent")
+    assert looked_up(TicketCheckText("jira", url="https://127.0.0.1:70000"), "OPS-17", CREDENTIALS).answer != "found"
+
+
 def test_credentials_are_each_systems_own(jira: FakeJira, github: FakeGitHub) -> None:
     everything = {"GITHUB_API_URL": github.url, "GITHUB_TOKEN": GITHUB_TOKEN}
     assert "401" in in_jira(jira, env=everything).why
