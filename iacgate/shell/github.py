@@ -223,9 +223,8 @@ def connect(
 
 def client_of(environment: Mapping[str, str], *, sleep: Callable[[float], None], clock: Callable[[], float]) -> Client:
     """Return what asks that GitHub; raises as :func:`connect` does."""
-    address = environment.get("GITHUB_API_URL") or ADDRESS
     token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN") or ""
-    return Client(address, token, headers=_HEADERS, sleep=sleep, clock=clock)
+    return Client(environment.get("GITHUB_API_URL") or ADDRESS, token, headers=_HEADERS, sleep=sleep, clock=clock)
 
 
 def checked_login(login: str) -> str:
