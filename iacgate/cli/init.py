@@ -25,6 +25,7 @@ environments:
         seats: {infra: 1, security: 1, operations: 1, business: 1}
         record: [security_impact, schedule]
     # ticket: OPS-[0-9]+      # with `ticket` among the parts of a record: what its name looks like
+    # ticket_check: {provider: jira, url: "https://example.atlassian.net", open: true}   # or github, with a repository
     # schedule:               # calendars/NAME.ics; docs/schedule.md
     #   windows: [office-hours]
     #   freezes: [year-end]

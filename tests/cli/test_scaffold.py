@@ -14,10 +14,11 @@ from iacgate.policy.emergencies import AnnounceText, EmergencyText, RateText, So
 from iacgate.policy.environments import Environment, Policy, Rego, read_policy
 from iacgate.policy.schedules import ScheduleText
 from iacgate.policy.stacks import Stack
+from iacgate.policy.tickets import TicketCheckText
 
 OF_POLICY = (
     *(Policy, Environment, Rego, DemandText, ScheduleText, testing.TestsText, testing.CheckText, testing.PromotionText),
-    *(EmergencyText, SoloText, RateText, AnnounceText),
+    *(EmergencyText, SoloText, RateText, AnnounceText, TicketCheckText),
 )
 
 
