@@ -45,6 +45,10 @@ MARK: Final = "degraded"
 references."""
 
 
+_CARRIED: Final = ("exitCode", "freshPlan")
+"""Details of a record that its mark has as well: they say where the change stands."""
+
+
 class Kept(msgspec.Struct, frozen=True):
     """A record that a gate sealed: its key, its bytes and their digest, and what is wrong with it beside that.
 
@@ -221,6 +225,7 @@ def mark(kept: Kept, store: Store) -> Marking:
         "why": record.why,
         "missing": missing,
         "wrong": len(kept.wrong),
+        **{name: record.details[name] for name in _CARRIED if name in record.details},
     }
     return Marking(record.change, record.commit, record.tree, details, pieces)
 
@@ -240,6 +245,14 @@ def unmarked(records: Sequence[Kept], entries: Iterable[Entry]) -> tuple[Kept, .
     """Return the records that no entry of their chain marks yet, the oldest first."""
     known = {marked_by(entry) for entry in entries}
     return tuple(item for item in records if item.digest not in known)
+
+
+def record_in(data: bytes, keys: GateKeys) -> Degraded | None:
+    """Return the record in an envelope that a gate sealed; ``None`` where there is none."""
+    try:
+        return _opened(data, MARK, keys, "")
+    except _Refused:
+        return None
 
 
 def mark_problems(
