@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import Final
 
 import click
 
@@ -21,8 +19,6 @@ from iacgate.evidence.store import Store
 from iacgate.render.plain import harmless
 from iacgate.shell.ci import run_of
 
-_ORDER: Final = {"decided": 0, "intended": 1}
-
 
 def mark_all(ledger: Ledger, second: Store) -> int:
     """Mark every record that no entry marks yet, the oldest of a stack first; return how many that were.
@@ -37,7 +33,7 @@ def mark_all(ledger: Ledger, second: Store) -> int:
         for other in found.others:
             click.echo(f"Left out: {harmless(other.key)} ({other.what}): {harmless(other.why)}", err=True)
         number = ledger.look(stack).head.free  # before its entries are read, so that nobody marks one unseen
-        for kept in _in_order(unmarked(found.records, _entries(ledger, stack))):
+        for kept in unmarked(found.records, _entries(ledger, stack)):
             receipt = _mark(ledger, second, kept, number)
             number += 1
             for wrong in kept.wrong:
@@ -52,11 +48,6 @@ def mark_all(ledger: Ledger, second: Store) -> int:
 def _entries(ledger: Ledger, stack: str) -> list[Entry]:
     read = read_chain(ledger, stack, chain_of(ledger, stack))
     return [found.entry for _, found in read if not isinstance(found, NoEntry)]
-
-
-def _in_order(records: Sequence[Kept]) -> list[Kept]:
-    """Return records in the order in which they happened, also those of one second: a decision begins, an end ends."""
-    return sorted(records, key=lambda kept: (kept.record.time, _ORDER.get(kept.record.event, len(_ORDER))))
 
 
 def _mark(ledger: Ledger, second: Store, kept: Kept, number: int) -> Receipt:

@@ -45,6 +45,7 @@ MARK: Final = "degraded"
 references."""
 
 
+_FIRST: Final = {"decided": 0, "intended": 1}
 _CARRIED: Final = ("exitCode", "freshPlan")
 """Details of a record that its mark has as well: they say where the change stands."""
 
@@ -110,12 +111,17 @@ def read_degraded(store: Store, stack: str, keys: GateKeys, ledger: str) -> Foun
         )
     judge = partial(_judged, store, stack, keys, ledger)
     judged = together([partial(judge, slot) for slot in slots(listed, stack)])
-    records = sorted((item for item in judged if isinstance(item, Kept)), key=lambda item: (item.record.time, item.key))
+    records = sorted((item for item in judged if isinstance(item, Kept)), key=_place_in_time)
     there = {item.digest for item in records}
     return Found(
         records=tuple(_linked(item, there) for item in records),
         others=tuple(item for item in judged if isinstance(item, NoRecord)),
     )
+
+
+def _place_in_time(item: Kept) -> tuple[str, int, str]:
+    """Return what orders records: of one second, a decision comes before a beginning, and that before an end."""
+    return item.record.time, _FIRST.get(item.record.event, len(_FIRST)), item.key
 
 
 def _judged(store: Store, stack: str, keys: GateKeys, ledger: str, slot: Slot) -> Kept | NoRecord:

@@ -193,3 +193,112 @@ def test_what_is_no_emergency_is_denied_while_the_ledger_cannot_be_reached(
     outage.emergency("alone", "--solo")
     assert outage.run("gate") == 4
     assert list(outage.second.rglob("*")) == []
+
+
+def test_a_second_store_takes_nothing_where_the_ledger_answers(
+    outage: Outage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outage.emergency()
+    assert outage.run("gate") == 11
+    assert "Recorded in" in capfd.readouterr().err
+    outage.proxy.fail(Fault("answer", status=403, times=1_000_000))
+    assert outage.run("gate") == 4, "who may not read the ledger is not without one"
+    assert "AccessDenied" in capfd.readouterr().err
+    assert list(outage.second.rglob("*")) == []
+
+
+def test_a_ledger_that_the_settings_do_not_pin_has_no_second_store(
+    outage: Outage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outage.settings(EMERGENCY.replace("PLACE", "told"))
+    outage.emergency()
+    outage.fall()
+    assert outage.run("gate") == 4
+    assert "the settings do not pin the ledger" in capfd.readouterr().err
+
+
+def test_in_a_pipeline_a_folder_takes_no_evidence_of_production(
+    outage: Outage, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outage.emergency()
+    outage.fall()
+    monkeypatch.setenv("CI", "true")
+    assert outage.run("gate") == 4
+    assert "a folder is no evidence for production" in capfd.readouterr().err
+
+
+def test_nothing_is_applied_where_the_second_store_takes_nothing(
+    outage: Outage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outage.emergency()
+    outage.approve("ann")
+    outage.fall()
+    before = (outage.stack.root / "terraform.tfstate").read_bytes()
+    outage.second.chmod(0o777)
+    assert outage.run("apply") == 4
+    assert "everybody on this machine can write to it" in capfd.readouterr().err
+    assert (outage.stack.root / "terraform.tfstate").read_bytes() == before
+
+
+def test_approvals_count_for_one_beginning_of_an_outage(outage: Outage, capfd: pytest.CaptureFixture[str]) -> None:
+    outage.emergency()
+    outage.approve("ann")
+    outage.fall()
+    assert outage.run("apply", "--no-verify") == 0
+    capfd.readouterr()
+    assert outage.run("gate") == 11
+    assert "used it up" in capfd.readouterr().out
+
+
+def test_a_result_that_the_second_store_does_not_take_waits_and_is_marked_in_the_end(
+    outage: Outage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    away = outage.folder / "away"
+    text = (
+        'resource "terraform_data" "b" {\n  provisioner "local-exec" {\n'
+        f'    command = "mv {outage.second} {away}"\n  }}\n}}\n'
+    )
+    outage.stack.commit(HIGH.replace("INPUT", "again") + text)
+    outage.stack.plan()
+    outage.emergency()
+    outage.approve("ann")
+    outage.fall()
+    assert outage.run("apply", "--no-verify") == 21
+    away.rename(outage.second)
+    assert outage.run("gate") == 11, "its approval is used up"
+    assert outage.run("apply") == 11
+    assert "waits on this machine" in capfd.readouterr().err
+    outage.back()
+    assert outage.push() == 0
+    events = [entry.details.get("event") for entry in outage.entries()[-4:]]
+    assert sorted(map(str, events)) == ["applied", "decided", "decided", "intended"]
+    assert outage.entries()[-1].details["wrong"] == 0
+    outage.hold()
+
+
+def test_an_apply_that_died_in_an_outage_stops_the_next_until_somebody_says_so(
+    outage: Outage, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outage.emergency()
+    outage.approve("ann")
+    outage.fall()
+    assert outage.run("apply", "--no-verify") == 0
+    records = outage_records(outage)
+    records[-1].unlink()  # as if it had been killed before it could say how it ended
+    outage.plan("more")
+    outage.emergency("fix-2")
+    outage.approve("ann")
+    assert outage.run("apply", "--no-verify") == 11
+    assert "has not said how that ended" in capfd.readouterr().err
+    assert outage.run("apply", "--no-verify", "--resume") == 0
+    outage.back()
+    assert outage.push() == 0
+    events = [entry.details.get("event") for entry in outage.entries() if entry.event == "degraded"]
+    assert sorted(map(str, events)) == ["applied", "decided", "decided", "intended", "intended", "interrupted"]
+    assert [item.change for item in outage.entries()[-1].state.emergencies] == ["fix-1", "fix-2"]
+    outage.hold()
+
+
+def outage_records(outage: Outage) -> list[Path]:
+    """Return the files of the records in the second store, in the order in which they were written."""
+    return sorted(outage.second.glob("degraded/*/*"), key=lambda path: path.stat().st_mtime_ns)

@@ -412,15 +412,8 @@ class Verifier:
             if entry["event"] == "settings" and pieces.get("settings"):
                 people = people_in(settings_files(pieces["settings"], held))
                 gates.add(people or [])
-            if entry["event"] in ("transition", "reviewed"):
-                for what in signed_about(entry, pieces):
-                    self.found(key, what)
-            if entry["event"] == "decided":
-                for what in decided(entry, pieces, before, self.genesis):
-                    self.found(key, what)
-            if entry["event"] == "degraded":
-                for what in marked(entry, pieces, before, gates, marks):
-                    self.found(key, what)
+            for what in said_by(entry, pieces, before, gates, marks):
+                self.found(key, what)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             self.found(key, f"what it refers to is not of the form: {error}")
 
@@ -558,6 +551,18 @@ def allowed(newest: dict[str, tuple[int, bool]], entry: dict[str, Any]) -> Itera
 # Decisions and approvals
 
 
+def said_by(
+    entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, Any], gates: Gates, marks: dict[str, Any]
+) -> Iterator[str]:
+    """Yield what does not hold of what an entry refers to, by its event."""
+    if entry["event"] in ("transition", "reviewed"):
+        yield from signed_about(entry, pieces)
+    if entry["event"] == "decided":
+        yield from decided(entry, pieces, before, entry["ledger"])
+    if entry["event"] == "degraded":
+        yield from marked(entry, pieces, before, gates, marks)
+
+
 def settings_files(data: bytes, wanted: str) -> dict[str, bytes]:
     files = {name: unbase64(text) for name, text in read_json(data).items()}
     digests = {name: digest(files[name]) for name in sorted(files) if not name.startswith("trust/")}
@@ -671,9 +676,9 @@ def marked_state(
     old = [one for one in before["emergencies"] if one["change"] == entry["change"]]
     if (begun["emergency"] is None and mine not in ([], old)) or (begun["emergency"] and not waits(mine, begun)):
         yield "its emergency is not the one that the record names, or waits for no review"
-    names = ("afterLineage", "afterSerial", "afterDigest")
-    seen = [record["details"].get(name) for name in names] if record["event"] in ENDS else []
-    if after["seen"] != before["seen"] and list(after["seen"].values()) != seen:
+    names = ("lineage", "serial", "digest") if record["event"] in ENDS else ()
+    seen = {name: record["details"].get(f"after{name.title()}") for name in names}
+    if after["seen"] not in (before["seen"], seen):
         yield "it says that the Terraform state is another than the record says"
 
 
