@@ -104,6 +104,12 @@ class EvidenceInvalid(IacgateError):
     exit_code = 4
 
 
+class StoreUnreachable(EvidenceInvalid):
+    """The store of the evidence does not answer at all: nothing is said of what is in it."""
+
+    code = "store-unreachable"
+
+
 class ApplyRefused(IacgateError):
     """Nothing was applied: what is there is not what was allowed, or somebody else applies."""
 

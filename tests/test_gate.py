@@ -515,3 +515,18 @@ def test_to_say_who_may_deploy_never_allows(chosen: set[int], severity: Severity
     received = [ENVELOPES[index] for index in chosen]
     asked = decided(*received, severity=severity, deployer=deployer, deployers=(frozenset({who}),))
     assert decided(*received, severity=severity, deployer=deployer).allowed or not asked.allowed
+
+
+def test_without_the_ledger_only_an_emergency_with_a_record_goes_on_and_that_is_said() -> None:
+    lost = Circumstances(record=EMERGENCY, lost="s3://first: no answer.")
+    emergency = {**AS_EMERGENCY, "circumstances": lost}
+    signed_so: dict[str, Any] = {"change_type": "emergency", "record": EMERGENCY.digest}
+    decision = decided(signed("ann", **signed_so), signed("bob", **signed_so), **emergency)
+    assert decision.allowed
+    assert "could not be reached: s3://first: no answer. Not known: approvals that were used up" in decision.warnings[0]
+    normal = decided(signed("ann"), signed("bob"), circumstances=Circumstances(lost="no answer"))
+    assert codes(normal) == ["ledger-unreachable"]
+    incident = Incident(incident="INC-7", invoker="dave", solo=True)
+    alone = msgspec.structs.replace(lost, record=msgspec.structs.replace(EMERGENCY, emergency=incident))
+    assert "ledger-unreachable" in codes(decided(**{**emergency, "circumstances": alone}))
+    assert decided(**AS_EMERGENCY).warnings == ()

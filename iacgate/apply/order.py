@@ -11,6 +11,7 @@ import msgspec
 from iacgate.apply.result import Result
 from iacgate.change.emergency import Emergency
 from iacgate.evidence.advance import Using
+from iacgate.evidence.degraded import Written
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings
 from iacgate.evidence.ledger import Receipt
 from iacgate.plan.saved import PlanFile
@@ -77,11 +78,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How it ended, with the redacted log; ``stored`` is the entry about it, ``None`` where it could not be stored."""
+    """How it ended, with the redacted log; ``stored`` is the entry about it, ``None`` where it could not be stored.
+
+    While the ledger cannot be reached, it is a record in a second store.
+    """
 
     result: Result
     log: bytes
-    stored: Receipt | None
+    stored: Receipt | Written | None
     problem: str = ""
 
     @property

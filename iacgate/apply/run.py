@@ -31,6 +31,7 @@ from iacgate.apply.process import Ended, held_signals
 from iacgate.apply.result import Result, StateSeen
 from iacgate.errors import ApplyRefused, IacgateError
 from iacgate.evidence.born import secrets_of_state
+from iacgate.evidence.degraded import Written
 from iacgate.evidence.entry import Seen
 from iacgate.evidence.ledger import Draft, Receipt
 from iacgate.plan.saved import PlanFile
@@ -40,8 +41,8 @@ from iacgate.shell.terraform import find_program
 
 _LONGEST: Final = 500
 
-Append = Callable[[Draft], Receipt]
-"""Appends to the stack's chain."""
+Append = Callable[[Draft], Receipt | Written]
+"""Appends to the stack's chain, or to a second store while the ledger cannot be reached."""
 
 
 def apply(

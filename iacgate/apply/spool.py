@@ -24,11 +24,20 @@ WHERE: Final = "ledger.json"
 MAX_FILE: Final = 512 << 20
 
 
+class Behind(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For a result of an outage: the ledger's store that was lost, why, and the record that the result goes on from."""
+
+    lost: str
+    why: str
+    previous: str
+
+
 class Where(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The ledger that it belongs to: its name, and its genesis."""
+    """The ledger that it belongs to: its name, and its genesis; with ``behind``, the name is that of a second store."""
 
     name: str
     genesis: str
+    behind: Behind | None = None
 
 
 class Spooled(msgspec.Struct, frozen=True):

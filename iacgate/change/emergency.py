@@ -127,6 +127,21 @@ def begun(emergencies: Sequence[Emergency], new: Emergency, *, retry: bool) -> t
     return (*emergencies, new)
 
 
+def marked(emergencies: Sequence[Emergency], new: Emergency) -> tuple[Emergency, ...]:
+    """Return a chain's emergencies after one is known that was begun while nobody could ask the chain.
+
+    It happened, whatever the chain would have said: one of the same name waits for a review, also where it was
+    reviewed before. Raises :class:`ApplyRefused` where there are too many.
+    """
+    if all(item.change != new.change for item in emergencies):
+        return begun(emergencies, new, retry=False)
+    open_again = [
+        msgspec.structs.replace(_again(item, new), reviewed="", justified=None) if item.change == new.change else item
+        for item in emergencies
+    ]
+    return tuple(open_again)
+
+
 def _again(before: Emergency, new: Emergency) -> Emergency:
     others = (before.involved | new.involved) - {before.invoker}
     return msgspec.structs.replace(

@@ -110,11 +110,12 @@ def _overdue(reviews: Sequence[OpenReview]) -> Iterator[str]:
 
 
 def announcement(
-    emergency: Emergency, stack: str, justification: str, severity: Severity, changes: int, due: str
+    emergency: Emergency, stack: str, justification: str, severity: Severity, changes: int, due: str, lost: str = ""
 ) -> str:
     """Return what is told about an emergency before it is applied, line by line.
 
-    Nothing in it is made harmless: whoever sends it does that, for where it goes.
+    ``lost`` is what went wrong where the ledger could not be reached. Nothing in it is made harmless: whoever sends it
+    does that, for where it goes.
     """
     others = ", ".join(emergency.approvers) or "nobody"
     alone = ", by one person alone" if emergency.solo else ""
@@ -125,5 +126,6 @@ def announcement(
         "Invoked by": f"{emergency.invoker} ({emergency.team or 'no team'}), approved by {others}",
         "Why": justification,
         "Review due": due,
+        **({"Decided without the ledger": lost} if lost else {}),
     }
     return "\n".join(f"{name}: {' '.join(text.split())}" for name, text in lines.items())

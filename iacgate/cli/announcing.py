@@ -29,6 +29,7 @@ def announce_emergency(emergency: Emergency | None, inputs: Inputs, stack: str) 
         inputs.wanted.severity,
         found.changes,
         due(emergency, found.emergency.review_hours),
+        found.lost,
     )
     told = announce(found.emergency.announce, message, os.environ, trusted=inputs.trusted)
     for item in told:

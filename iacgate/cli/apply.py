@@ -15,17 +15,20 @@ from iacgate import canonical
 from iacgate.apply import run as applying
 from iacgate.apply.log import Log
 from iacgate.apply.order import Options, Order, Outcome
-from iacgate.apply.spool import Where, keep, spool_folder, waiting
+from iacgate.apply.spool import Behind, Where, keep, spool_folder, waiting
 from iacgate.approval import envelope, statement
 from iacgate.change.emergency import Emergency
 from iacgate.cli.announcing import announce_emergency
 from iacgate.cli.changes import Change
-from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show
+from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show, where_recorded
 from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
+from iacgate.cli.spare import Spare, second_store_option
 from iacgate.errors import ApplyRefused, EvidenceInvalid, UsageInvalid
 from iacgate.evidence.advance import Using
+from iacgate.evidence.degraded import Written
 from iacgate.evidence.entry import Actor, Intent
-from iacgate.evidence.ledger import Ledger, Receipt
+from iacgate.evidence.ledger import Receipt
+from iacgate.evidence.outage import Begun
 from iacgate.evidence.redacted import secrets_of_plan
 from iacgate.gate import Decision, Inputs
 from iacgate.gate.emergency import is_solo
@@ -44,6 +47,7 @@ from iacgate.shell.stores import is_s3
 @click.option("--inbox", required=True, metavar="DIR|s3://...", help="Where plans and approvals arrive.")
 @plan_options
 @ledger_options
+@second_store_option
 @click.option("--deployer", default="", metavar="WHO", help="Who deploys: id, account, cloud identity or e-mail.")
 @click.option("--assume-role", "role", default="", metavar="ARN", help="Take on this AWS role, named after the run.")
 @click.option("--allow-env", "allow", multiple=True, metavar="NAME", help="A further variable that terraform may see.")
@@ -106,7 +110,8 @@ class _Gated:
 
         Raises :class:`iacgate.errors.TrustInvalid` where there are newer settings by now.
         """
-        self.recorder.check_settings()
+        if isinstance(self.recorder, Recorder):
+            self.recorder.check_settings()
         self.change.look_into_inbox()
         decision = decision_of(self.change)[1]
         if decision.exit_code:
@@ -132,7 +137,7 @@ def _one(change: Change, options: dict[str, Any], output: str, color: str) -> in
     return _tell(gated, outcome, output)
 
 
-def _recorder(change: Change) -> Recorder:
+def _recorder(change: Change) -> Recorder | Spare:
     if change.recorder is None:
         raise UsageInvalid("Without evidence nothing is applied.", hint="Name the ledger.")
     return change.recorder
@@ -153,12 +158,12 @@ def _whole(change: Change) -> tuple[PlanFile, Repository]:
     return change.loaded.plan_file, change.repository
 
 
-def _unfinished(recorder: Recorder, *, resume: bool) -> Intent | None:
+def _unfinished(recorder: Recorder | Spare, *, resume: bool) -> Intent | None:
     """Return an apply that has died.
 
     Raises :class:`ApplyRefused` where one has not ended on record, and nobody says that it has died.
     """
-    intent = recorder.look.state.intent
+    intent = recorder.state.intent
     if intent is None:
         return None
     if any(item.result.run == intent.run for item in waiting(spool_folder(os.environ))):
@@ -166,7 +171,7 @@ def _unfinished(recorder: Recorder, *, resume: bool) -> Intent | None:
             f"The result of the run {intent.run} waits on this machine.",
             hint="Store it first: `iacgate evidence push`.",
         )
-    newest = recorder.look.head.newest
+    newest = recorder.look.head.newest if isinstance(recorder, Recorder) else None
     same = newest is not None and newest.entry.event == "intended"
     if resume or (same and newest is not None and is_later_attempt(newest.entry.actor.run, os.environ)):
         return intent
@@ -176,12 +181,14 @@ def _unfinished(recorder: Recorder, *, resume: bool) -> Intent | None:
     )
 
 
-def _order(gated: _Gated, entry: Receipt) -> Order:
+def _order(gated: _Gated, entry: Receipt | Written) -> Order:
     change, decision = gated.change, gated.decision
     plan = read_input(change.loaded.path)
     if change.loaded.sha256 is None or canonical.digest(plan) != change.loaded.sha256:
         raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
-    emergency = _emergency(change, decision)
+    emergency, statements = _emergency(change, decision), _statements(gated.inputs, decision)
+    if isinstance(gated.recorder, Spare):
+        gated.recorder.begins(Begun(emergency, statements))
     return Order(
         run=gated.run,
         stack=change.chain,
@@ -195,14 +202,14 @@ def _order(gated: _Gated, entry: Receipt) -> Order:
         repository=gated.repository,
         places=change.around.places.folders,
         operators=Path(change.loaded.folder),
-        decision=entry.entry.sequence,
-        statements=_statements(gated.inputs, decision),
+        decision=entry.entry.sequence if isinstance(entry, Receipt) else 0,
+        statements=statements,
         allowed=decision.allowed,
         check_again=gated.check_again,
         emergency=emergency,
         announced=announce_emergency(emergency, gated.inputs, change.chain),
         using=_using(gated.inputs),
-        seen=gated.recorder.look.state.seen,
+        seen=gated.recorder.state.seen,
         seal=change.seal,
         unfinished=gated.unfinished,
         actor=Actor(decision.deployer, run_of(os.environ)),
@@ -273,9 +280,9 @@ _WORDS: Final = {
 
 def _tell(gated: _Gated, outcome: Outcome, output: str) -> int:
     """Say how it ended; keep what could not be stored."""
-    result, code, ledger = outcome.result, outcome.exit_code, gated.recorder.ledger
+    result, code = outcome.result, outcome.exit_code
     if outcome.stored is None:
-        _keep(ledger, outcome)
+        _keep(gated.recorder, outcome)
     if output == "json":
         _print(_document(gated, result.event, outcome))
         return code
@@ -283,21 +290,31 @@ def _tell(gated: _Gated, outcome: Outcome, output: str) -> int:
     what = f"{harmless(result.change)}, run {result.run}: {result.outcome}{left}"
     click.echo(f"{_WORDS.get(code, 'APPLIED')}  {what}")
     if outcome.stored:
-        _note(f"Recorded in {ledger.genesis}, chain {result.stack}: {outcome.stored.digest}")
+        _note(where_recorded(gated.change, outcome.stored))
     return code
 
 
-def _keep(ledger: Ledger, outcome: Outcome) -> None:
+def _keep(recorder: Recorder | Spare, outcome: Outcome) -> None:
     """Keep a result that could not be stored; where not even that can be done, this output is all that there is."""
     try:
-        name = ledger.store.name
-        where = Where(name if is_s3(name) else str(Path(name).absolute()), ledger.genesis)
-        place = keep(spool_folder(os.environ), where, outcome.result, outcome.log)
+        place = keep(spool_folder(os.environ), _where(recorder), outcome.result, outcome.log)
     except EvidenceInvalid as error:
         _note(f"{outcome.problem} {error.message} {error.hint}")
         _note(canonical.canonical_json(outcome.result).decode())
         return
     _note(f"{outcome.problem} The result waits in {place}: `iacgate evidence push`. Do not apply again.")
+
+
+def _where(recorder: Recorder | Spare) -> Where:
+    """Return where a result belongs."""
+    if isinstance(recorder, Spare):
+        lost = recorder.lost
+        return Where(_absolute(recorder.store.name), lost.ledger, Behind(lost.store, lost.why, recorder.last))
+    return Where(_absolute(recorder.ledger.store.name), recorder.ledger.genesis)
+
+
+def _absolute(name: str) -> str:
+    return name if is_s3(name) else str(Path(name).absolute())
 
 
 def _document(gated: _Gated, event: Event, outcome: Outcome | None = None) -> AppliedDocument:

@@ -15,18 +15,20 @@ from iacgate.approval.statement import Target
 from iacgate.change.record import Record
 from iacgate.cli.handed import approved_plan
 from iacgate.cli.judging import Judge
-from iacgate.cli.ledgers import Recorder, chain_of, open_recorder
+from iacgate.cli.ledgers import Recorder, chain_of
 from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.loading import Loaded
 from iacgate.cli.own import Own
 from iacgate.cli.records import record_of
 from iacgate.cli.sealed import Found, Sought, look_into, subjects_of, under
+from iacgate.cli.spare import Spare, open_evidence
 from iacgate.cli.surroundings import Around, Named, hands_of, look_around
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt, State
+from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.store import together
 from iacgate.gate import Circumstances, Inputs
-from iacgate.gate.emergency import demand_of, is_solo
+from iacgate.gate.emergency import demand_of, is_recorded, is_solo
 from iacgate.people.roster import Principal, Roster
 from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
@@ -95,10 +97,12 @@ class Change:
         target = _target(loaded, placed, self.around)
         self.chain = chain_of(target)
         self.recorder, found = self._ask_stores(asked, own, target)
+        if isinstance(self.recorder, Spare):
+            self.circumstances = msgspec.structs.replace(self.circumstances, lost=self.recorder.lost.why)
         self.seal, self.assessment = found.seal, under(found.seal, self.judged)
         self.wanted = self._wanted(asked, target, own, found.change)
-        self._received = [*found.received, *_dropped(self.recorder, found.change, found.received)]
-        state = self.recorder.look.state if self.recorder else State()
+        self._received = [*found.received, *_dropped(self.ledger, self._state, found.change, found.received)]
+        state = self._state
         named = _named(asked.named, said, state.base)
         must_be_signed = self.demand.signed_commits
         self.hands = hands_of(named, self.repository, self.around.places, self.roster, must_be_signed=must_be_signed)
@@ -111,7 +115,16 @@ class Change:
         self._deployer = asked.deployer
         self._deployers = deployers(own.settings.policy, placed.environment)
 
-    def _ask_stores(self, asked: Asked, own: Own, target: Target) -> tuple[Recorder | None, Found]:
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger; ``None`` where none is named, or it cannot be reached."""
+        return self.recorder.ledger if isinstance(self.recorder, Recorder) else None
+
+    @property
+    def _state(self) -> State:
+        return self.recorder.state if self.recorder else State()
+
+    def _ask_stores(self, asked: Asked, own: Own, target: Target) -> tuple[Recorder | Spare | None, Found]:
         """Return the ledger, and what the inbox has, asked at the same time."""
         said, record = self.loaded.said, self.circumstances.record
         sought = Sought(
@@ -123,8 +136,9 @@ class Change:
             inbox=bool(asked.inbox),
             make=asked.hand_over or asked.believe,
         )
+        emergency = is_recorded(self._type, self.circumstances)
         calls: list[Callable[[], Any]] = [
-            lambda: open_recorder(asked.ledger, own, self.chain, self._environment.tier),
+            lambda: open_evidence(asked.ledger, own, self.chain, self._environment.tier, emergency=emergency),
             lambda: look_into(self.inbox, sought),
         ]
         recorder, found = together(calls)
@@ -133,11 +147,11 @@ class Change:
     def look_into_inbox(self) -> None:
         """Look once more at what arrived."""
         received = self.inbox.received(self.wanted.change)
-        self._received = [*received, *_dropped(self.recorder, self.wanted.change, received)]
+        self._received = [*received, *_dropped(self.ledger, self._state, self.wanted.change, received)]
 
     def _known(self, wanted: Wanted, state: State) -> Wanted:
         """Return what an approval must be about, with what is known by now."""
-        ledger = self.recorder.ledger.genesis if self.recorder else wanted.ledger
+        ledger = self.ledger.genesis if self.ledger else wanted.ledger
         return msgspec.structs.replace(
             wanted,
             ledger=wanted.ledger if self._policy.ledger else ledger,
@@ -155,7 +169,7 @@ class Change:
 
     def _again(self) -> bool:
         """Return whether this is what is left of an apply of the same change that failed."""
-        attempt = self.recorder.look.state.attempt if self.recorder else None
+        attempt = self._state.attempt
         if attempt is None or attempt.change != self.wanted.change:
             return False
         return self.wanted.retry is not None or attempt.fingerprint == self.wanted.fingerprint
@@ -205,7 +219,7 @@ class Change:
 
     def inputs(self) -> Inputs:
         """Return everything that decides, now."""
-        moment = self.recorder.ledger.store.now() if self.recorder else now()
+        moment = self.recorder.now() if self.recorder else now()
         found = self._circumstances(moment)
         return Inputs(
             assessment=self.assessment,
@@ -237,8 +251,8 @@ class Change:
             tree=self.around.tree,
             commit=self.around.commit,
             plan_file=self.loaded.plan_file,
-            ledger=self.recorder.ledger if self.recorder else None,
-            state=self.recorder.look.state if self.recorder else State(),
+            ledger=self.ledger,
+            state=self._state,
             changes=len(self.assessment.changes),
             again=self._again(),
             plan=self.loaded.plan,
@@ -263,14 +277,14 @@ def _rewrites_state(loaded: Loaded) -> tuple[Severity, ...]:
     return (Severity.MEDIUM,) if file and file.mode == "refresh-only" and file.drift else ()
 
 
-def _dropped(recorder: Recorder | None, change: str, received: list[Received]) -> list[Received]:
+def _dropped(ledger: Ledger | None, state: State, change: str, received: list[Received]) -> list[Received]:
     """Return the rejections that stand by the ledger, and that somebody took out of the inbox."""
-    if recorder is None:
+    if ledger is None:
         return []
     there = {canonical.digest(item.data) for item in received}
-    standing = [item for item in recorder.look.state.rejections if item.change == change]
+    standing = [item for item in state.rejections if item.change == change]
     return [
-        Received(recorder.ledger.evidence(item.envelope, MAX_BYTES), item.arrived)
+        Received(ledger.evidence(item.envelope, MAX_BYTES), item.arrived)
         for item in standing
         if item.envelope not in there
     ]

@@ -16,13 +16,15 @@ from iacgate import canonical
 from iacgate.cli.changes import Asked, Change
 from iacgate.cli.handed import plans
 from iacgate.cli.judging import Judge, Wanted
+from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
 from iacgate.cli.ledgers import Wanted as LedgerWanted
-from iacgate.cli.ledgers import ledger_options, tool_versions
 from iacgate.cli.loading import Origin
 from iacgate.cli.pullrequests import ask
+from iacgate.cli.spare import NAME, Spare, second_store_option
 from iacgate.cli.surroundings import Named
 from iacgate.errors import SignatureInvalid, TrustInvalid
 from iacgate.evidence.advance import after_decision
+from iacgate.evidence.degraded import Written
 from iacgate.evidence.entry import Actor
 from iacgate.evidence.ledger import Draft, Piece, Receipt
 from iacgate.evidence.recorded import recorded
@@ -91,7 +93,12 @@ def read_changes(
         named=Named(options["author"], told.accounts, told.vouched, options["base"] or ""),
         change_type=options["change_type"],
         deployer=options.get("deployer", ""),
-        ledger=LedgerWanted(options["ledger"], options.get("gate_key", ""), record=purpose == "gate"),
+        ledger=LedgerWanted(
+            options["ledger"],
+            second=options.get("second_store", ""),
+            gate_key=options.get("gate_key", ""),
+            record=purpose == "gate",
+        ),
         hand_over=purpose == "submit",
         believe=purpose == "sign",
     )
@@ -108,6 +115,7 @@ def read_changes(
 )
 @plan_options
 @ledger_options
+@second_store_option
 @click.option("--deployer", default="", metavar="WHO", help="Who deploys: id, account, cloud identity or e-mail.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
@@ -138,8 +146,7 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
         else:
             show(change, decision, options, color)
         if entry:
-            where = f"{change.wanted.ledger}, chain {harmless(change.chain)}"
-            click.echo(f"Recorded in {where}: {entry.digest}{_how_independent(change)}", err=True)
+            click.echo(where_recorded(change, entry), err=True)
         codes.append(decision.exit_code)
     return min((code for code in codes if code), default=0)
 
@@ -183,8 +190,8 @@ def _is_somebodys(data: bytes, roster: Roster) -> bool:
         return False
 
 
-def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None:
-    """Record a decision where there is a ledger; return its entry.
+def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | Written | None:
+    """Record a decision where there is a ledger, or a second store that stands in for it; return what was stored.
 
     Raises :class:`iacgate.errors.EvidenceInvalid` where it cannot be stored: nothing was decided then.
     """
@@ -196,7 +203,7 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | None
     rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
     pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)
     if decision.exit_code == 0:  # what is denied is not applied, and its assessment is among the inputs
-        key = recorder.ledger.secret(change.chain)
+        key = recorder.secret(change.chain)
         pieces["plan"] = Piece(redacted_plan(change.loaded.text, key, name=change.loaded.plan.name))
     pieces |= {f"rejection {digest}": Piece(arrived[digest].data) for digest in sorted(rejected)}
     times = {digest: item.arrived for digest, item in arrived.items()}
@@ -233,9 +240,24 @@ def _tell_plain(change: Change) -> None:
         click.echo(f"{text} `iacgate submit --inbox` makes one.", err=True)
 
 
+def where_recorded(change: Change, stored: Receipt | Written) -> str:
+    """Return where something was recorded; outside of the ledger, what remains to be done."""
+    independent = _how_independent(change)
+    if isinstance(change.recorder, Spare):
+        store, lost = harmless(change.recorder.store.name), harmless(change.recorder.lost.store)
+        return (
+            f"NOT IN THE LEDGER, which could not be reached: recorded in the second store {store}: "
+            f"{stored.digest}{independent}. "
+            f"When the ledger is back: `iacgate evidence push {NAME} {store} --ledger {lost}`."
+        )
+    return f"Recorded in {change.wanted.ledger}, chain {harmless(change.chain)}: {stored.digest}{independent}"
+
+
 def _how_independent(change: Change) -> str:
     """Say that a folder proves nothing to those who do not trust whoever can write it."""
-    independent = change.recorder is not None and change.recorder.ledger.store.independent
+    recorder = change.recorder
+    store = recorder.ledger.store if isinstance(recorder, Recorder) else recorder.store if recorder else None
+    independent = store is not None and store.independent
     return "" if independent else " (local, not independent)"
 
 

@@ -14,9 +14,10 @@ from iacgate.approval.statement import Target
 from iacgate.cli.own import Own
 from iacgate.errors import EvidenceInvalid, TrustInvalid
 from iacgate.evidence.advance import after_settings
-from iacgate.evidence.entry import Actor, Settings
+from iacgate.evidence.entry import Actor, Settings, State
 from iacgate.evidence.ledger import MAX_SKEW, Draft, Ledger, Look, Piece, Receipt
 from iacgate.evidence.recorded import SETTINGS
+from iacgate.evidence.store import Store
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.ci import in_pipeline, run_of
 from iacgate.shell.clock import now
@@ -37,9 +38,13 @@ def ledger_options(command: Any) -> Any:
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What the command line says of the ledger: its name, and the gate's key; ``record`` is for who appends."""
+    """What the command line says of the ledger: its name, and the gate's key; ``record`` is for who appends.
+
+    ``second`` is the store that takes the evidence of an emergency while the ledger cannot be reached, empty for none.
+    """
 
     name: str = ""
+    second: str = ""
     gate_key: str = ""
     record: bool = False
 
@@ -55,12 +60,8 @@ class Recorder:
         self.name, self.chain, self._own = wanted.name, chain, own
         pinned = own.settings.policy.ledger
         store = open_store(wanted.name, create=wanted.record and not pinned)
-        blocks = own.settings.policy.mode == "enforce" and tier == PRODUCTION
-        if wanted.record and blocks and not store.independent and in_pipeline(os.environ):
-            raise EvidenceInvalid(
-                f"{wanted.name}: a folder is no evidence for production, because this pipeline could change it.",
-                hint="Keep the ledger in a bucket: --ledger s3://BUCKET/PREFIX. See docs/evidence.md.",
-            )
+        if wanted.record:
+            check_place(store, wanted.name, own, tier)
         signer = gate_signer(wanted.gate_key, os.environ) if wanted.record else None
         make = None if pinned or not wanted.record else lambda: secrets.token_hex(16)
         gates = own.settings.roster if own.trusted else None  # who may change unsigned settings is no gate by that
@@ -69,12 +70,25 @@ class Recorder:
             raise EvidenceInvalid(
                 f"{wanted.name}: another ledger than the settings name.", hint="Name the ledger itself."
             )
-        _check_clock(self.ledger.store.now(), wanted.name)
+        check_clock(self.ledger.store.now(), wanted.name)
         self.settings = Settings(own.settings.digest, own.trusted.version if own.trusted else 0)
         self.look: Look = self.ledger.look(chain)
         self._fresh: Look | None = self.look
         self._noted = False
         _check_newest(self.look.newest_settings, own)
+
+    @property
+    def state(self) -> State:
+        """What follows from the stack's chain, as it was when it was opened."""
+        return self.look.state
+
+    def now(self) -> str:
+        """Return the time by the store's clock."""
+        return self.ledger.store.now()
+
+    def secret(self, stack: str) -> bytes:
+        """Return the key under which secrets of a stack are marked, so that only the gate can try some."""
+        return self.ledger.secret(stack)
 
     def append(self, draft: Draft) -> Receipt:
         """Append to the stack's chain; the first time, where it was just looked at."""
@@ -127,7 +141,17 @@ def tool_versions(assessment: Assessment) -> dict[str, str]:
     return {"iacgate": __version__, **{f"pack {pack.name}": pack.version for pack in assessment.packs}}
 
 
-def _check_clock(theirs: str, name: str) -> None:
+def check_place(store: Store, name: str, own: Own, tier: str) -> None:
+    """Raise :class:`EvidenceInvalid` where a pipeline would keep evidence of production where it could change it."""
+    blocks = own.settings.policy.mode == "enforce" and tier == PRODUCTION
+    if blocks and not store.independent and in_pipeline(os.environ):
+        raise EvidenceInvalid(
+            f"{name}: a folder is no evidence for production, because this pipeline could change it.",
+            hint="Keep evidence in a bucket: s3://BUCKET/PREFIX. See docs/evidence.md.",
+        )
+
+
+def check_clock(theirs: str, name: str) -> None:
     """Raise :class:`EvidenceInvalid` where this machine's clock is far off the store's."""
     ours = now()
     if abs(instants.seconds(theirs) - instants.seconds(ours)) > MAX_SKEW:

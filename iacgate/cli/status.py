@@ -114,10 +114,12 @@ def _reviews(newest: Entry, change: str) -> tuple[str, ...]:
 def step_of(entry: Entry) -> Step:
     """Return what an entry says of where its change stands."""
     details = entry.details
+    marks = entry.event == "degraded"  # it stands for what happened while nobody could reach the ledger
+    event = str(details.get("event", "")) if marks else entry.event
     return Step(
-        event=entry.event,
-        time=entry.time,
-        allowed=details.get("exitCode") == 0 if entry.event == "decided" else False,
+        event=event,
+        time=str(details.get("at", "")) if marks else entry.time,
+        allowed=details.get("exitCode") == 0 if event == "decided" else False,
         done=details.get("freshPlan") == "empty",
         to=str(details.get("to", "")),
     )

@@ -21,7 +21,7 @@ from iacgate.approval.envelope import Kind
 from iacgate.errors import EvidenceInvalid, SignatureInvalid
 from iacgate.evidence.entry import MAX_ENTRY, Actor, Event, Instant, Reference, Settings, Sha256, Text
 from iacgate.evidence.gatekeys import GateKeys, Signer
-from iacgate.evidence.layout import LOG, chain_prefix, evidence_key
+from iacgate.evidence.layout import LOG, chain_prefix, evidence_key, stack_of
 from iacgate.evidence.ledger import Draft
 from iacgate.evidence.store import Store, read_named, together
 
@@ -77,6 +77,11 @@ class Written(msgspec.Struct, frozen=True):
 def degraded_prefix(stack: str) -> str:
     """Return where the records of a stack are; raises :class:`EvidenceInvalid` for a name that is too long."""
     return PREFIX + chain_prefix(stack).removeprefix(LOG)
+
+
+def stack_of_record(key: str) -> str | None:
+    """Return whose records a key below ``degraded/`` is among; ``None`` for no stack's."""
+    return stack_of(LOG + key.removeprefix(PREFIX)) or None
 
 
 def degraded_key(record: Degraded) -> str:

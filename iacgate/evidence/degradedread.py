@@ -45,6 +45,11 @@ MARK: Final = "degraded"
 references."""
 
 
+_FIRST: Final = {"decided": 0, "intended": 1}
+_CARRIED: Final = ("exitCode", "freshPlan")
+"""Details of a record that its mark has as well: they say where the change stands."""
+
+
 class Kept(msgspec.Struct, frozen=True):
     """A record that a gate sealed: its key, its bytes and their digest, and what is wrong with it beside that.
 
@@ -106,12 +111,17 @@ def read_degraded(store: Store, stack: str, keys: GateKeys, ledger: str) -> Foun
         )
     judge = partial(_judged, store, stack, keys, ledger)
     judged = together([partial(judge, slot) for slot in slots(listed, stack)])
-    records = sorted((item for item in judged if isinstance(item, Kept)), key=lambda item: (item.record.time, item.key))
+    records = sorted((item for item in judged if isinstance(item, Kept)), key=_place_in_time)
     there = {item.digest for item in records}
     return Found(
         records=tuple(_linked(item, there) for item in records),
         others=tuple(item for item in judged if isinstance(item, NoRecord)),
     )
+
+
+def _place_in_time(item: Kept) -> tuple[str, int, str]:
+    """Return what orders records: of one second, a decision comes before a beginning, and that before an end."""
+    return item.record.time, _FIRST.get(item.record.event, len(_FIRST)), item.key
 
 
 def _judged(store: Store, stack: str, keys: GateKeys, ledger: str, slot: Slot) -> Kept | NoRecord:
@@ -221,6 +231,7 @@ def mark(kept: Kept, store: Store) -> Marking:
         "why": record.why,
         "missing": missing,
         "wrong": len(kept.wrong),
+        **{name: record.details[name] for name in _CARRIED if name in record.details},
     }
     return Marking(record.change, record.commit, record.tree, details, pieces)
 
@@ -240,6 +251,14 @@ def unmarked(records: Sequence[Kept], entries: Iterable[Entry]) -> tuple[Kept, .
     """Return the records that no entry of their chain marks yet, the oldest first."""
     known = {marked_by(entry) for entry in entries}
     return tuple(item for item in records if item.digest not in known)
+
+
+def record_in(data: bytes, keys: GateKeys) -> Degraded | None:
+    """Return the record in an envelope that a gate sealed; ``None`` where there is none."""
+    try:
+        return _opened(data, MARK, keys, "")
+    except _Refused:
+        return None
 
 
 def mark_problems(

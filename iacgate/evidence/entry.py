@@ -41,6 +41,7 @@ Event: TypeAlias = Literal[
     "repaired",
     "transition",
     "reviewed",
+    "degraded",
 ]
 """What an entry says: see ``docs/evidence-format.md``."""
 

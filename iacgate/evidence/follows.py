@@ -13,6 +13,8 @@ from iacgate.change.patternuse import left
 from iacgate.evidence.entry import Entry, State
 
 _RESULTS = ("applied", "failed", "interrupted")
+_EMERGENCIES = ("intended", "reviewed", "degraded")
+"""Events by which emergencies change. What exactly follows from a mark, :mod:`iacgate.evidence.marks` says."""
 
 
 def broken(before: State, entry: Entry) -> Iterator[str]:
@@ -25,7 +27,7 @@ def broken(before: State, entry: Entry) -> Iterator[str]:
     kept = {digest: until for digest, until in before.used.items() if until > entry.time}
     if any(after.used.get(digest, "") < until for digest, until in kept.items()):
         yield "it forgets which approvals were used up"
-    if entry.event not in _RESULTS and set(after.used) - set(before.used):
+    if entry.event not in (*_RESULTS, "degraded") and set(after.used) - set(before.used):
         yield "it uses approvals up, and is no apply"
     if after.settings != (entry.settings if entry.event == "settings" else before.settings):
         yield "it forgets which settings were the newest"
@@ -50,14 +52,16 @@ def _emergencies(before: State, entry: Entry) -> Iterator[str]:
     if len(now) != len(entry.state.emergencies):
         yield "it names an emergency twice"
     changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
-    if any(name != entry.change for name in changed) or (changed and entry.event not in ("intended", "reviewed")):
+    if any(name != entry.change for name in changed) or (changed and entry.event not in _EMERGENCIES):
         yield "it forgets an emergency, or says that there was another one"
     old, new = was.get(entry.change), now.get(entry.change)
     if entry.event == "intended" and new is not None and new != old and (new.reviewed or (old and old.reviewed)):
         yield "it begins an emergency that was reviewed"
     if entry.event == "reviewed" and (old is None or new is None or old.reviewed or not new.reviewed):
         yield "it says that an emergency was reviewed, and that is none that waits for it"
-    if entry.event == "intended" and old is None and new is not None and new.sequence != entry.sequence:
+    if entry.event == "degraded" and changed and (new is None or new.reviewed):
+        yield "it marks an emergency, and says that nobody has to review it"
+    if entry.event != "reviewed" and old is None and new is not None and new.sequence != entry.sequence:
         yield "it begins an emergency, and says that another entry did"
 
 
@@ -105,7 +109,7 @@ def _applied(before: State, entry: Entry) -> Iterator[str]:
     )
     if entry.state.base != (entry.commit if whole else before.base):
         yield "it says that nothing is left to do of another commit"
-    if entry.event not in (*_RESULTS, "bypassed") and entry.state.seen != before.seen:
+    if entry.event not in (*_RESULTS, "bypassed", "degraded") and entry.state.seen != before.seen:
         yield "it says that the Terraform state is another, and has not looked at it"
 
 

@@ -13,6 +13,7 @@ from iacgate.change.record import ticket_of
 from iacgate.change.testing import Asked as Tested
 from iacgate.errors import EvidenceInvalid, IacgateError
 from iacgate.evidence import attested
+from iacgate.evidence.degraded import Degraded
 from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.recorded import (
     DECISION,
@@ -58,7 +59,12 @@ class Replayer:
 
     def wants(self, name: str) -> bool:
         """Return whether it needs what an entry refers to by a name."""
-        return name in self._made_from or name.startswith(attested.PREFIX)
+        return self.decides(name) or name.startswith(attested.PREFIX)
+
+    @classmethod
+    def decides(cls, name: str) -> bool:
+        """Return whether a decision is made again from what has a name."""
+        return name in cls._made_from
 
     def problems(self, entry: Entry, pieces: Mapping[str, bytes], before: State) -> Iterator[str]:
         """Yield what does not hold of an entry's decision, or of what people attested; of others nothing is asked.
@@ -69,6 +75,11 @@ class Replayer:
             yield from self._attested(entry, pieces, before)
         if entry.event != "decided":
             return
+        found = list(self.decision(entry, pieces))
+        yield from found or _forgotten(entry, strictjson.decode(pieces[DECISION]), before)
+
+    def decision(self, entry: Entry | Degraded, pieces: Mapping[str, bytes]) -> Iterator[str]:
+        """Yield what does not hold of a decision by itself, whether it is in a chain or in a second store."""
         if not all(name in pieces for name in self._made_from):
             yield "its decision cannot be made again: something that it was made from is missing"
             return
@@ -82,8 +93,10 @@ class Replayer:
         if again != pieces[DECISION]:
             yield "its decision, made again, is another one"
         else:
-            yield from _told(entry, strictjson.decode(again), before)
+            yield from _told(entry, strictjson.decode(again))
         yield from _by_policy(inputs, files)
+        if bool(inputs.circumstances.lost) is not isinstance(entry, Degraded):
+            yield "its decision was made without the ledger, and this is the ledger's; or the other way round"
         if inputs.wanted.change != entry.change or inputs.wanted.subjects.get("tree", "") != entry.tree:
             yield "its decision is about another change, or another tree"
         if inputs.wanted.bundle != entry.settings.digest or inputs.wanted.ledger != entry.ledger:
@@ -138,6 +151,8 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
         and inputs.json_only_allowed == environment.json_only
         and inputs.circumstances.ticket == environment.ticket
     )
+    if inputs.circumstances.lost and policy.ledger != wanted.ledger:
+        yield "its decision was made without the ledger, and the recorded policy does not name that"
     if not same:
         yield "its decision demanded something else than the recorded policy does"
     found, place = inputs.circumstances, wanted.target.environment
@@ -208,14 +223,19 @@ def _by_calendars(inputs: Inputs, texts: Sequence[ScheduleText], files: Mapping[
         yield "its decision read the calendars of its environment differently"
 
 
-def _told(entry: Entry, document: Any, before: State) -> Iterator[str]:
-    """Yield where an entry does not say what its decision says, or drops a rejection that the decision did not see."""
+def _told(entry: Entry | Degraded, document: Any) -> Iterator[str]:
+    """Yield where an entry does not say what its decision says."""
     decision = document["decision"]
     if (
         entry.details.get("allowed") is not decision["allowed"]
         or entry.details.get("exitCode") != document["exit_code"]
     ):
         yield "it says another outcome than its decision"
+
+
+def _forgotten(entry: Entry, document: Any, before: State) -> Iterator[str]:
+    """Yield where an entry drops a rejection that its decision did not see, or that counts for it."""
+    decision = document["decision"]
     signed = {item["digest"]: (item["principal"], item["statement"]) for item in decision["approvals"]}
     counts = {signed[item["digest"]] for item in decision["approvals"] if item["code"] == "counts"}
     rejecting = {signed[item["digest"]] for item in decision["approvals"] if item["decision"] == "reject"} & counts

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from iacgate import instants
-from iacgate.errors import EvidenceInvalid
+from iacgate.errors import EvidenceInvalid, StoreUnreachable
 
 _DATE: Final = re.compile(r"[A-Z][a-z]{2}, (\d\d) ([A-Z][a-z]{2}) (\d{4}) (\d\d:\d\d:\d\d) GMT", re.ASCII)
 _MONTHS: Final = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
@@ -104,12 +104,15 @@ class Bucket:
             yield
         except ClientError as error:
             why = code(error.response)
-            raise self._failed(what, why, _HINTS.get(why, "See the service's status.")) from None
+            hint = _HINTS.get(why, "See the service's status.")
+            raise self._failed(what, why, hint, gone=_is_down(error.response)) from None
         except (BotoCoreError, ResponseParserError, HTTPError, ValueError, OSError) as error:
-            raise self._failed(what, type(error).__name__, _CHECK) from None
+            raise self._failed(what, type(error).__name__, _CHECK, gone=_is_silent(error)) from None
 
-    def _failed(self, what: str, why: str, hint: str) -> EvidenceInvalid:
-        return EvidenceInvalid(f"{self._address}: could not {what} ({why}).", hint=hint)
+    def _failed(self, what: str, why: str, hint: str, *, gone: bool) -> EvidenceInvalid:
+        """Return the error of a call; ``gone`` is for a store that cannot be reached, and did not refuse the caller."""
+        kind = StoreUnreachable if gone else EvidenceInvalid
+        return kind(f"{self._address}: could not {what} ({why}).", hint=hint)
 
     def _instant(self, said: str) -> str:
         """Return a Date header (RFC 9110, IMF-fixdate) as an instant."""
@@ -125,6 +128,26 @@ def code(answer: Said) -> str:
     """Return the code of an error of S3, or ``unknown``."""
     said = str(answer.get("Error", {}).get("Code", ""))
     return said if _CODE.fullmatch(said) else "unknown"
+
+
+def _is_down(answer: Said) -> bool:
+    """Return whether a server says that it is the one that cannot: a code of RFC 9110, section 15.6."""
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return isinstance(status, int) and 500 <= status <= 599
+
+
+def _is_silent(error: Exception) -> bool:
+    """Return whether nobody answered; a certificate that does not verify is an answer by somebody else."""
+    from botocore import exceptions  # noqa: PLC0415 - loaded by now
+
+    silent = (
+        exceptions.ConnectTimeoutError,
+        exceptions.ConnectionClosedError,
+        exceptions.EndpointConnectionError,
+        exceptions.ProxyConnectionError,
+        exceptions.ReadTimeoutError,
+    )
+    return isinstance(error, silent)
 
 
 def headers(answer: Said) -> Said:

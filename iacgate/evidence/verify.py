@@ -30,6 +30,7 @@ from iacgate.evidence.history import NoEntry, chains_in, read_chain
 from iacgate.evidence.judged import Judged, Replayer, counted_of
 from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_key, stack_of
 from iacgate.evidence.ledger import Ledger
+from iacgate.evidence.marks import Marks
 from iacgate.evidence.recorded import SETTINGS, read_settings_files
 from iacgate.evidence.report import Problem, Report
 from iacgate.evidence.store import MAX_OBJECT, Stored
@@ -151,7 +152,7 @@ class Verifier:
         """2."""
         state, previous, sequence, instant = State(), self._ledger.genesis, 0, ""
         pending: list[NoEntry] = []
-        judged = Judged()
+        judged, marks = Judged(), Marks(self._replayer)
         for slot, opened in read_chain(self._ledger, stack, chain):
             if isinstance(opened, NoEntry):
                 pending.append(opened)
@@ -166,7 +167,7 @@ class Verifier:
             self._named.update(dict.fromkeys(entry.state.skipped.keys() - self._named, (stack, entry.sequence)))
             if self._marks.pop((stack, entry.sequence), opened.digest) != opened.digest:  # 6
                 report("it is another entry than a checkpoint says")
-            self._look_into(entry, state, judged, report)
+            self._look_into(entry, state, judged, marks, report)
             state, previous, sequence, instant = entry.state, opened.digest, entry.sequence, entry.time
             self._heads[stack] = (sequence, previous)
             self._entries += 1
@@ -188,12 +189,15 @@ class Verifier:
             if self._is_wanted(stack):
                 self._found("a checkpoint says that it was there", stack=stack, sequence=sequence)
 
-    def _look_into(self, entry: Entry, before: State, judged: Judged, report: Callable[[str], None]) -> None:
+    def _look_into(
+        self, entry: Entry, before: State, judged: Judged, marks: Marks, report: Callable[[str], None]
+    ) -> None:
         """3 to 5."""
         self._note_settings(entry, report)
         self._loose.difference_update(item.digest for item in entry.references.values())
         if entry.time < self._wanted.since and entry.event != "settings":  # these say who gates, now too
             judged.note(entry)
+            marks.note(entry)
             return
         pieces = self._pieces(entry, report)
         if entry.event == "settings" and SETTINGS in pieces:
@@ -202,6 +206,7 @@ class Verifier:
         for what in (
             *self._replayer.problems(entry, pieces, before),
             *judged.problems(entry, before, counted_of(pieces)),
+            *marks.problems(entry, pieces, self._ledger.keys, before),
         ):
             report(what)
 
@@ -216,7 +221,7 @@ class Verifier:
                 continue
             if len(data) != reference.size:
                 report(f"what it refers to as {name} has another size")
-            if self._replayer.wants(name):
+            if self._replayer.wants(name) or Marks.wants(name):
                 pieces[name] = data
         return pieces
 

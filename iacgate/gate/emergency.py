@@ -25,6 +25,16 @@ def is_solo(found: Circumstances) -> bool:
     return record is not None and record.emergency is not None and record.emergency.solo
 
 
+def is_recorded(change_type: ChangeType, found: Circumstances) -> bool:
+    """Return whether a change is an emergency whose record says so, and not one person's alone.
+
+    Only such a change may do without the ledger, where that cannot be reached.
+    """
+    record = found.record
+    named = record is not None and record.type == "emergency" and record.emergency is not None
+    return change_type == "emergency" and named and not is_solo(found)
+
+
 def demand_of(base: Demand, change_type: ChangeType, found: Circumstances, now: str) -> Demand:
     """Return what is demanded of a change: of an emergency, one more seat while a review is overdue.
 
@@ -48,6 +58,9 @@ def emergency_reasons(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
     """Yield why a change may not be applied because of emergencies: those before it, or because it is one."""
     found, wanted = inputs.circumstances, inputs.wanted
     reviews = reviews_of(found, inputs.now)
+    if found.lost and not is_recorded(wanted.change_type, found):
+        text = "The ledger could not be reached. Without it, only an emergency with a record goes on, and nobody alone."
+        yield Reason("ledger-unreachable", _DENIED, text)
     if wanted.change_type != "emergency":
         blocked = block_normal(reviews)
         if blocked:
@@ -85,6 +98,11 @@ def _limits(text: EmergencyText) -> Limits | None:
 def warnings_of(inputs: Inputs) -> Iterator[str]:
     """Yield what denies nothing, and should be known: reviews that are due, and emergencies that become a habit."""
     found = inputs.circumstances
+    if found.lost:
+        yield (
+            f"Decided without the ledger, which could not be reached: {found.lost} Not known: approvals that were used "
+            "up, rejections that somebody took away, newer settings, overdue reviews, applies that have not ended."
+        )
     for item in reviews_of(found, inputs.now):
         late = "is overdue since" if item.overdue else "is due at"
         alone = ", by one person alone" if item.solo else ""

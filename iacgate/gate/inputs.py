@@ -49,7 +49,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     where nobody asks. ``emergency`` is what the policy says of emergencies, ``emergencies`` are those of the stack,
     ``None`` where no ledger tells; ``again`` says that this is what is left of one that failed, ``changes`` how many
     the plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where
-    there is no such pattern.
+    there is no such pattern. ``lost`` is what went wrong where the
+    ledger could not be reached, so that nothing of what it says is known; empty where it was reached, or none is named.
     """
 
     record: Record | None = None
@@ -66,6 +67,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
     changes: int = 0
     standard: Standard | None = None
+    lost: str = ""
 
 
 class Inputs(msgspec.Struct, frozen=True, kw_only=True):

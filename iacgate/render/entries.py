@@ -78,12 +78,22 @@ def outcome(entry: Entry) -> str:
         case "transition":
             by = details.get("by")
             return f"{details.get('to')}{f' by {by}' if by else ''}, says {details.get('principal')}"
+        case "degraded":
+            return ", ".join(_marked(entry))
         case "reviewed":
             return "the emergency was justified" if details.get("justified") is True else "it was NOT justified"
         case "repaired":
             return ", ".join(str(part) for part in (f"{details.get('keys')} named", details.get("reason")) if part)
         case _:
             return ", ".join(part for part in _ended(entry) if part)
+
+
+def _marked(entry: Entry) -> Iterator[str]:
+    """Yield what an entry says of a record in a second store."""
+    details = entry.details
+    yield f"{details.get('event')} at {details.get('at')} while {details.get('lost')} could not be reached"
+    yield f"recorded in {details.get('from')}"
+    yield from (f"{details[name]} {name}" for name in ("missing", "wrong") if details.get(name))
 
 
 def _ended(entry: Entry) -> Iterator[str]:

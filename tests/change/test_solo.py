@@ -95,6 +95,11 @@ def test_it_is_told_in_lines_of_which_nobody_makes_more() -> None:
     ]
 
 
+def test_it_is_told_where_nobody_could_ask_the_ledger() -> None:
+    text = announcement(emergency(), "payments", "down", Severity.HIGH, 3, BEGUN, "s3://first:\nno answer")
+    assert text.splitlines()[-1] == "Decided without the ledger: s3://first: no answer"
+
+
 @given(emergencies(), emergencies(), times, st.integers(0, 20), st.sampled_from(list(Severity)))
 def test_more_emergencies_never_let_one_person_do_more(
     some: tuple[Emergency, ...], more: tuple[Emergency, ...], now: str, changes: int, severity: Severity

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from iacgate import instants
-from iacgate.errors import EvidenceInvalid
+from iacgate.errors import EvidenceInvalid, StoreUnreachable
 from iacgate.evidence.s3 import S3Store
 from iacgate.evidence.store import Stored
 from tests.evidence.conftest import ONCE, SHORT, Make, at, bucket_at
@@ -293,3 +293,32 @@ def test_no_credentials(bucket: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(EvidenceInvalid, match="NoCredentialsError"):
         S3Store(name, timing=ONCE).read("a", 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "gone"),
+    [
+        (Fault("drop"), True),
+        (Fault("hang"), True),
+        (Fault("answer", status=500), True),
+        (Fault("answer", status=503), True),
+        (Fault("answer", status=403), False),
+        (Fault("answer", status=404), False),
+        (Fault("corrupt"), True),  # botocore takes an answer that is no XML for a status of 500
+    ],
+)
+def test_who_does_not_answer_is_told_from_who_refuses(
+    bucket: Make, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, fault: Fault, gone: bool
+) -> None:
+    store = S3Store(bucket_at(bucket, proxy, monkeypatch).name, timing=SHORT)
+    proxy.fail(fault)
+    with pytest.raises(EvidenceInvalid) as raised:
+        store.listing("there")
+    assert isinstance(raised.value, StoreUnreachable) is gone
+
+
+def test_where_nobody_listens_a_store_is_unreachable(bucket: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = bucket().name
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+    with pytest.raises(StoreUnreachable, match="EndpointConnectionError"):
+        S3Store(name, timing=SHORT).listing("")

@@ -46,6 +46,18 @@ SAID = [
         {"beforeLineage": "6e1a", "beforeSerial": 4, "afterLineage": "6e1a", "afterSerial": 6},
         "the state moved without the gate, serial 4 -> 6",
     ),
+    (
+        "degraded",
+        {
+            "event": "applied",
+            "at": "2026-11-23T12:00:00Z",
+            "from": "s3://b",
+            "lost": "s3://a",
+            "missing": 1,
+            "wrong": 0,
+        },
+        "applied at 2026-11-23T12:00:00Z while s3://a could not be reached, recorded in s3://b, 1 missing",
+    ),
     ("applied", {}, ""),
     ("bypassed", {}, "the state moved without the gate"),
     ("interrupted", {}, "nobody knows how it ended"),

@@ -31,6 +31,7 @@ from urllib.parse import quote, unquote
 
 ENTRY = (b"application/vnd.iacgate.entry+json", "iacgate-entry-v1")
 APPROVAL = (b"application/vnd.in-toto+json", "iacgate-approval-v1")
+DEGRADED = (b"application/vnd.iacgate.degraded+json", "iacgate-degraded-v1")
 MAX_ENTRY = 512 << 10
 TOP = 9_999_999_999
 ATTESTED, MAX_ATTESTED = "urn:iacgate:attestation:v1", 4052
@@ -40,7 +41,9 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 NONCE = re.compile(r"[0-9a-f]{32}")
 INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
 ENDS = ("applied", "failed", "interrupted")
-EVENT = re.compile("decided|intended|applied|failed|interrupted|bypassed|settings|repaired|transition|reviewed")
+EVENT = re.compile(
+    "decided|intended|applied|failed|interrupted|bypassed|settings|repaired|transition|reviewed|degraded"
+)
 SETTINGS = {"digest": str, "version": int}
 APPLIED = {"change": str, "commit": str, "tree": str, "time": INSTANT, "sequence": int}
 INTENT = {"change": str, "run": str, "fingerprint": str, "used": (DIGEST, INSTANT), "time": INSTANT, "sequence": int}
@@ -92,6 +95,8 @@ FIELDS = {
     "details": (str, [str, int, bool]),
     "state": STATE,
 }
+RECORD = {name: shape for name, shape in FIELDS.items() if name not in ("sequence", "state")}
+RECORD |= {"format": 1, "lost": str, "why": str, "previous": re.compile(r"([0-9a-f]{64})?")}
 NOTHING: dict[str, Any] = {
     "applied": None,
     "base": "",
@@ -178,7 +183,7 @@ def opened(data: bytes, kind: tuple[bytes, str]) -> Signed:
         if envelope["payloadType"].encode() != kind[0]:
             raise Wrong("an envelope of another type")
         (signature,) = envelope["signatures"]
-        if kind is ENTRY and written_again(envelope) != data:
+        if kind is not APPROVAL and written_again(envelope) != data:
             raise Wrong("an envelope in another spelling than its only one")
         payload, blob = unbase64(envelope["payload"]), unbase64(signature["sig"])
     except (ValueError, RecursionError, TypeError) as error:
@@ -345,6 +350,7 @@ class Verifier:
         state, previous, sequence, instant = NOTHING, self.genesis, 0, ""
         pending: dict[str, tuple[str, str]] = {}
         newest: dict[str, tuple[int, bool]] = {}
+        marks: dict[str, dict[str, Any]] = {}
         for key in keys:
             data = (self.read(key, MAX_ENTRY) or b"") if number_of(key) else b""
             try:
@@ -364,7 +370,7 @@ class Verifier:
                 self.found(key, "it is older than the one before it")
             for what in (*follows(state, entry), *allowed(newest, entry)):
                 self.found(key, what)
-            self.look_into(entry, key, state, gates)
+            self.look_into(entry, key, state, gates, marks)
             state, previous, sequence, instant = after, digest(data), entry["sequence"], entry["time"]
             self.entries += 1
         self.skip(pending, state["skipped"])
@@ -392,7 +398,9 @@ class Verifier:
 
     # What entries refer to, and decisions
 
-    def look_into(self, entry: dict[str, Any], key: str, before: dict[str, Any], gates: Gates) -> None:
+    def look_into(
+        self, entry: dict[str, Any], key: str, before: dict[str, Any], gates: Gates, marks: dict[str, Any]
+    ) -> None:
         pieces = {name: self.piece(key, name, reference) for name, reference in entry["references"].items()}
         version, held = entry["settings"]["version"], entry["settings"]["digest"]
         if entry["event"] == "settings":
@@ -404,12 +412,8 @@ class Verifier:
             if entry["event"] == "settings" and pieces.get("settings"):
                 people = people_in(settings_files(pieces["settings"], held))
                 gates.add(people or [])
-            if entry["event"] in ("transition", "reviewed"):
-                for what in signed_about(entry, pieces):
-                    self.found(key, what)
-            if entry["event"] == "decided":
-                for what in decided(entry, pieces, before, self.genesis):
-                    self.found(key, what)
+            for what in said_by(entry, pieces, before, gates, marks):
+                self.found(key, what)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             self.found(key, f"what it refers to is not of the form: {error}")
 
@@ -453,7 +457,7 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it changes which keys hold no entry"
     if any(until > entry["time"] and after["used"].get(one, "") < until for one, until in before["used"].items()):  # 2
         yield "it forgets which approvals were used up"
-    if event not in ENDS and after["used"].keys() - before["used"].keys():
+    if event not in (*ENDS, "degraded") and after["used"].keys() - before["used"].keys():
         yield "it uses approvals up, and is no apply"
     if after["settings"] != (entry["settings"] if event == "settings" else before["settings"]):  # 3
         yield "it forgets which settings were the newest"
@@ -479,7 +483,7 @@ def emergencies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     changed = {name for name in was.keys() | after.keys() if was.get(name) != after.get(name)}
     if len(after) != len(entry["state"]["emergencies"]) or changed - {entry["change"]}:
         yield "it forgets an emergency, or changes another one"
-    if changed and entry["event"] not in ("intended", "reviewed"):
+    if changed and entry["event"] not in ("intended", "reviewed", "degraded"):
         yield "it changes an emergency, and neither begins nor reviews one"
     mine, old = after.get(entry["change"], {}), was.get(entry["change"], {})
     if entry["event"] == "intended" and changed and (mine.get("reviewed") or old.get("reviewed")):
@@ -525,7 +529,7 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     whole = event == "applied" and (details.get("freshPlan"), details.get("whole")) == ("empty", True)
     if after["base"] != (entry["commit"] if whole else before["base"]):
         yield "it says that nothing is left to do of another commit"
-    if not ends and event != "bypassed" and after["seen"] != before["seen"]:
+    if not ends and event not in ("bypassed", "degraded") and after["seen"] != before["seen"]:
         yield "it says that the Terraform state is another, and has not looked at it"
     if not ends and after["attempt"] != before["attempt"]:
         yield "it says that an apply failed, or forgets one, and is the end of none"
@@ -545,6 +549,18 @@ def allowed(newest: dict[str, tuple[int, bool]], entry: dict[str, Any]) -> Itera
 
 
 # Decisions and approvals
+
+
+def said_by(
+    entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, Any], gates: Gates, marks: dict[str, Any]
+) -> Iterator[str]:
+    """Yield what does not hold of what an entry refers to, by its event."""
+    if entry["event"] in ("transition", "reviewed"):
+        yield from signed_about(entry, pieces)
+    if entry["event"] == "decided":
+        yield from decided(entry, pieces, before, entry["ledger"])
+    if entry["event"] == "degraded":
+        yield from marked(entry, pieces, before, gates, marks)
 
 
 def settings_files(data: bytes, wanted: str) -> dict[str, bytes]:
@@ -583,6 +599,7 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
         "tree": wanted["subjects"].get("tree", "") == entry["tree"],
         "settings": decision["bundle"] == wanted["bundle"] == entry["settings"]["digest"],
         "ledger": wanted["ledger"] == ledger,
+        "whether the ledger was there": bool(inputs["circumstances"]["lost"]) is ("lost" in entry),
         "time": decision["now"] == inputs["now"] and abs(seconds(inputs["now"]) - seconds(entry["time"])) <= 900,
         "seats": seats_add_up(decision, inputs),
     }
@@ -598,7 +615,78 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
     for name, verdict in verdicts.items():
         if verdict["code"] not in UNVERIFIED and name in received:
             yield from approval(received[name], verdict, wanted["change"], files)
-    yield from rejections(entry, verdicts, before)
+    if "state" in entry:  # a record in a second store has none
+        yield from rejections(entry, verdicts, before)
+
+
+def marked(
+    entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, Any], gates: Gates, marks: dict[str, Any]
+) -> Iterator[str]:
+    """Yield what does not hold of an entry that marks a record; keep ``marks``, the records by their digests."""
+    data, details = pieces.get("degraded", b""), entry["details"]
+    try:
+        signed = opened(data, DEGRADED)
+        record = read_json(signed.payload)
+        if not fits(record, RECORD) or details.get("degraded") != digest(data):
+            raise Wrong("of another form or digest")
+        late = seconds(record["time"]) - seconds(entry["time"]) > 900
+    except ValueError as error:
+        yield f"the record that it marks: {error}"
+        return
+    if late or not gates.accept(signed.key, record["time"]):
+        yield "the record that it marks is later than it, or sealed with a key that was no gate's then"
+    if any(record[name] != entry[name] for name in ("ledger", "stack", "change", "commit", "tree")):
+        yield "the record that it marks is about something else"
+    if digest(data) in marks or (record["event"], record["time"]) != (details.get("event"), details.get("at")):
+        yield "the record was marked before, or it says something else than that"
+    absent = [name for name, one in record["references"].items() if entry["references"].get(f"degraded {name}") != one]
+    if len(absent) != details.get("missing"):
+        yield "it does not bring everything that the record refers to, and does not say so"
+    below = {name.removeprefix("degraded "): data for name, data in pieces.items() if name.startswith("degraded ")}
+    if record["event"] == "decided":
+        yield from decided(record, below, before, entry["ledger"])
+    elif not goes_on(record, marks.get(record["previous"])):
+        yield "the record that it marks goes on from none that lets it"
+    yield from marked_state(entry, record, below, before)
+    marks[digest(data)] = record
+
+
+def goes_on(record: dict[str, Any], last: dict[str, Any] | None) -> bool:
+    """Return whether a record goes on from one that allows it: a beginning from a decision, an end from a beginning."""
+    if last is None or record["change"] != last["change"]:
+        return False
+    if record["event"] == "intended":
+        same = (record["commit"], record["tree"]) == (last["commit"], last["tree"])
+        return same and last["event"] == "decided" and last["details"].get("exitCode") == 0
+    same = record["details"].get("run") == last["details"].get("run")
+    return same and record["event"] in ENDS and last["event"] == "intended"
+
+
+def marked_state(
+    entry: dict[str, Any], record: dict[str, Any], below: dict[str, bytes], before: dict[str, Any]
+) -> Iterator[str]:
+    """Yield where a state says more or less than the record that its entry marks."""
+    after, begins = entry["state"], record["event"] == "intended" and "begun" in below
+    begun = read_json(below["begun"]) if begins else {"emergency": None, "used": {}}
+    if any(after["used"].get(name, "") < until for name, until in begun["used"].items()):
+        yield "approvals that were used up while the ledger was away are not"
+    if after["used"].keys() - before["used"].keys() - begun["used"].keys():
+        yield "it uses up approvals that the record does not name"
+    mine = [one for one in after["emergencies"] if one["change"] == entry["change"]]
+    old = [one for one in before["emergencies"] if one["change"] == entry["change"]]
+    if (begun["emergency"] is None and mine not in ([], old)) or (begun["emergency"] and not waits(mine, begun)):
+        yield "its emergency is not the one that the record names, or waits for no review"
+    names = ("lineage", "serial", "digest") if record["event"] in ENDS else ()
+    seen = {name: record["details"].get(f"after{name.title()}") for name in names}
+    if after["seen"] not in (before["seen"], seen):
+        yield "it says that the Terraform state is another than the record says"
+
+
+def waits(mine: list[dict[str, Any]], begun: dict[str, Any]) -> bool:
+    """Return whether an emergency that was begun waits for its review, with all who took part in it."""
+    said = begun["emergency"]
+    part = {said["invoker"], *said["approvers"]}
+    return [one for one in mine if not one["reviewed"] and part <= {one["invoker"], *one["approvers"]}] != []
 
 
 def attested(data: bytes) -> str:
