@@ -80,7 +80,7 @@ def test_a_policy_is_said_back_for_each_type_of_change(iacgate: Run, tmp_path: P
     for line in (
         "  emergency changes:",
         "    high     needs 1 infra, 4 security, for 4 hours, for that plan, or an identical one",
-        "  standard changes need what normal ones do",
+        "  standard changes follow a pattern that the board signed, and need no further signature",
         "  who may deploy is infra, robot, eve",
         "  who may deploy is anybody",
         "  judged by the rule packs aws, terraform, and not by azure, google, kubernetes",
