@@ -97,4 +97,6 @@ def begun_by_hand(ledger: Ledger, entries: Sequence[Entry]) -> ByHand:
         raise UsageInvalid("its decision cannot be read: iacgate evidence verify")
     if not decision.subjects.get("record"):
         raise UsageInvalid("it has a plan, which `iacgate apply` applies")
-    return ByHand(newest, decision, statements_of(read_inputs(pieces[INPUTS]), decision))
+    inputs = read_inputs(pieces[INPUTS])
+    found = statements_of(inputs, decision)
+    return ByHand(newest, decision, {name: until for name, until in found.items() if name not in inputs.wanted.used})
