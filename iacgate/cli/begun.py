@@ -43,7 +43,8 @@ def emergency_begun(decision: Decision, roster: Roster) -> Emergency | None:
 def statements_of(inputs: Inputs, decision: Decision) -> dict[str, str]:
     """Return the approvals of this plan, by the digest of their statement, with until when each can count.
 
-    Whoever signed twice counts once, and neither signature counts for a second apply.
+    Whoever signed twice counts once, and neither signature counts for a second apply. What was used up before is not
+    among them: else the same thing could not be done again with new approvals.
     """
     codes = ("counts", "single-use")
     counted = {item.digest for item in decision.approvals if item.code in codes and item.decision == "approve"}
@@ -51,6 +52,8 @@ def statements_of(inputs: Inputs, decision: Decision) -> dict[str, str]:
     for item in inputs.received:
         if canonical.digest(item.data) in counted:
             payload = envelope.parse(item.data).payload
+            if canonical.digest(payload) in inputs.wanted.used:
+                continue
             found[canonical.digest(payload)] = statement.decode(payload).predicate.expires
     return found
 
@@ -98,5 +101,4 @@ def begun_by_hand(ledger: Ledger, entries: Sequence[Entry]) -> ByHand:
     if not decision.subjects.get("record"):
         raise UsageInvalid("it has a plan, which `iacgate apply` applies")
     inputs = read_inputs(pieces[INPUTS])
-    found = statements_of(inputs, decision)
-    return ByHand(newest, decision, {name: until for name, until in found.items() if name not in inputs.wanted.used})
+    return ByHand(newest, decision, statements_of(inputs, decision))
