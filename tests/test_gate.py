@@ -14,7 +14,7 @@ from iacgate.approval.counting import Received, Wanted
 from iacgate.approval.duties import Author, Unsigned
 from iacgate.approval.quorum import Seated
 from iacgate.change.opening import ChangeCalendar
-from iacgate.change.record import Incident, Record, Span
+from iacgate.change.record import Incident, Manual, Record, Span
 from iacgate.change.tickets import Ticket
 from iacgate.errors import SettingsInvalid
 from iacgate.gate import Circumstances, Decision, Inputs, decide
@@ -530,3 +530,46 @@ def test_without_the_ledger_only_an_emergency_with_a_record_goes_on_and_that_is_
     alone = msgspec.structs.replace(lost, record=msgspec.structs.replace(EMERGENCY, emergency=incident))
     assert "ledger-unreachable" in codes(decided(**{**emergency, "circumstances": alone}))
     assert decided(**AS_EMERGENCY).warnings == ()
+
+
+MANUAL = Record(id=WANTED.change, manual=Manual("payments", Severity.HIGH, "Run fix.sql", {"fix.sql": "a" * 64}))
+
+
+def by_hand(written: Record | None = MANUAL, **more: Any) -> Inputs:
+    digest = MANUAL.digest
+    wanted = {"subjects": {"record": digest}, "fingerprint": digest, "record": digest, **more}
+    return inputs(
+        wanted=msgspec.structs.replace(WANTED, **wanted),
+        plan_file=False,
+        circumstances=Circumstances(record=written),
+    )
+
+
+def held_against(given_inputs: Inputs) -> list[str]:
+    return [reason.code for reason in decide(given_inputs, ROSTER).reasons if reason.code != "seat-missing"]
+
+
+def test_what_is_done_by_hand_needs_no_plan_and_is_bound_by_its_record() -> None:
+    assert held_against(by_hand()) == []
+    assert decide(by_hand(), ROSTER).not_bound == ()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        by_hand(None),
+        by_hand(msgspec.structs.replace(MANUAL, manual=None)),
+        by_hand(msgspec.structs.replace(MANUAL, ticket="OPS-2")),
+        by_hand(fingerprint="9" * 64),
+        by_hand(record="9" * 64),
+        by_hand(subjects={"record": "9" * 64}),
+        by_hand(severity=Severity.LOW),
+        by_hand(target=msgspec.structs.replace(WANTED.target, stack="orders")),
+    ],
+)
+def test_what_is_done_by_hand_is_nothing_but_what_its_record_says(other: Inputs) -> None:
+    assert held_against(other) == ["by-hand-unbound"]
+
+
+def test_no_plan_has_the_record_of_something_by_hand() -> None:
+    assert held_against(inputs(circumstances=Circumstances(record=MANUAL))) == ["record-by-hand"]

@@ -103,6 +103,11 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     retry: Retry | None = None
     sealed: bool = False
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether this is no plan, but what the record of the change says is done by hand."""
+        return bool(self.subjects.get("record"))
+
 
 class Verdict(msgspec.Struct, frozen=True):
     """What became of one envelope: whose it is, whether it counts, and why not.
@@ -311,7 +316,9 @@ def _differences(statement: Statement, number: int, wanted: Wanted) -> list[str]
     predicate, plan = statement.predicate, statement.predicate.plans[number]
     again = wanted.retry if wanted.retry and plan.fingerprint == wanted.retry.fingerprint else None
     target = msgspec.structs.replace(wanted.target, lineage=again.lineage) if again else wanted.target
-    found = [field for field in Target.__struct_fields__ if getattr(plan.target, field) != getattr(target, field)]
+    record, fields = statement.digest_of(number, "record"), Target.__struct_fields__
+    found = ["kind of change: by a plan, or by hand"] if bool(record) is not wanted.by_hand else []
+    found += [field for field in fields if getattr(plan.target, field) != getattr(target, field)]
     if plan.sources != wanted.sources:
         found.append("version of the sources")
     if plan.fingerprint != wanted.fingerprint and again is None:

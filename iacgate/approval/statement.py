@@ -3,7 +3,8 @@
 The predicate names everything that decides what the approval is about, so that it counts
 for nothing else: not for another stack, backend, workspace, account or state, not under
 another trust bundle, not in another ledger. The statement's subjects are the digests of what
-is approved, named ``0/plan-file`` where they belong to the first of its plans.
+is approved, named ``0/plan-file`` where they belong to the first of its plans. What is done by hand stands there like
+a plan: its record is the subject ``0/record``, and its fingerprint is the record's digest.
 
 Specification: in-toto Attestation Framework v1, Statement.
 """
@@ -30,8 +31,8 @@ MAX_PLANS: Final = 32
 MAX_BYTES_EACH: Final = 1300
 """Of every further plan."""
 
-SUBJECTS: Final = ("plan-file", "plan-json", "lock-file", "tree")
-"""What of a plan is bound by its digest."""
+SUBJECTS: Final = ("plan-file", "plan-json", "lock-file", "tree", "record")
+"""What of a plan is bound by its digest; of a change by hand, which has no plan, its record."""
 
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Sha256OrNone = Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
@@ -53,7 +54,7 @@ class Digest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One thing that is approved, by its digest: the number of its plan, and what of it."""
 
-    name: Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]?)/(plan-file|plan-json|lock-file|tree)\Z")]
+    name: Annotated[str, msgspec.Meta(pattern=r"^(0|[1-9][0-9]?)/(plan-file|plan-json|lock-file|tree|record)\Z")]
     digest: Digest
 
 

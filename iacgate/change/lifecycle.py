@@ -3,6 +3,8 @@
 draft -> requested -> approved -> applying -> applied -> verified -> closed
 |            |           |          |
 withdrawn    withdrawn     failed    rolled back
+
+What is done by hand goes from approved to applied or failed: whoever did it says so.
 """
 
 from __future__ import annotations
@@ -15,12 +17,17 @@ import msgspec
 from iacgate import strictjson
 from iacgate.people.attested import Attested
 
-Ending: TypeAlias = Literal["verified", "closed", "withdrawn", "rolled back"]
+Done: TypeAlias = Literal["applied", "failed"]
+"""How a change by hand ended, which only who did it can say."""
+
+Ending: TypeAlias = Literal["verified", "closed", "withdrawn", "rolled back", Done]
 """What people say of a change, and no plan shows."""
 
 Stage: TypeAlias = Literal[
     "draft", "requested", "approved", "applying", "applied", "failed", "verified", "closed", "withdrawn", "rolled back"
 ]
+
+DONE: Final[tuple[Done, ...]] = ("applied", "failed")
 
 OPEN: Final = frozenset({"draft", "requested", "approved", "applying", "applied", "failed"})
 """The stages after which something is still to come."""
@@ -30,6 +37,8 @@ _AFTER: Final[dict[Ending, frozenset[str]]] = {
     "verified": frozenset({"applied"}),
     "closed": frozenset({"applied", "verified", "failed", "rolled back"}),
     "rolled back": frozenset({"applied", "verified", "failed", "closed"}),
+    "applied": frozenset({"approved", "failed"}),
+    "failed": frozenset({"approved", "failed"}),
 }
 """The stages from which people can bring a change to another one."""
 

@@ -83,6 +83,10 @@ class Promotion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     unproven: tuple[str, ...] = ()
 
 
+NOT_COMPARED: Final = Promotion(ok=True, why="not asked, for what is done by hand has no content to compare")
+"""What there is to say of a change by hand: who signs it looks at where it was done before."""
+
+
 class _Listed(msgspec.Struct):
     key: str = msgspec.field(name="Key", default="")
 

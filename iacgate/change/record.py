@@ -19,6 +19,9 @@ from iacgate.vocabulary import RECORD_PARTS, ChangeType, RecordPart, Severity
 MAX_RECORD: Final = 64 << 10
 """Bytes of a record."""
 
+MAX_SCRIPTS: Final = 50
+"""Scripts that one change by hand can name."""
+
 HINT: Final = "See docs/change-record.md for the form of a record, or let `iacgate request` write it."
 
 QUESTIONS: Final[dict[RecordPart, str]] = {
@@ -67,13 +70,16 @@ class Incident(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Manual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What no plan shows: which stack it touches, how bad it could be, and what exactly will be done.
 
-    ``files`` are the scripts that will be run, by their SHA-256.
+    ``files`` are the scripts that will be run, with their SHA-256: by their paths from the folder that holds
+    ``.iacgate`` where the record stands in ``.iacgate/changes``, else from the record's own folder.
     """
 
     stack: Name
     severity: Severity
     procedure: Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
-    files: dict[Name, Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]] = {}
+    files: Annotated[
+        dict[Name, Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]], msgspec.Meta(max_length=MAX_SCRIPTS)
+    ] = {}
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
@@ -136,6 +142,13 @@ def _wrong(record: Record) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("type",), "a standard change names its `pattern`, and nothing else does"
     if record.manual and record.type == "standard":
         yield ("type",), "a change by hand fits no pattern"
+    for name in record.manual.files if record.manual else ():
+        if not _is_path(name):
+            yield ("manual",), f"{name!r} is no path of a script below its folder"
+
+
+def _is_path(name: str) -> bool:
+    return name.isprintable() and "\\" not in name and not {"", ".", ".."} & set(name.split("/"))
 
 
 def front_matter(text: str) -> bytes | None:

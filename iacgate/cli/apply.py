@@ -16,12 +16,11 @@ from iacgate.apply import run as applying
 from iacgate.apply.log import Log
 from iacgate.apply.order import Options, Order, Outcome
 from iacgate.apply.spool import Behind, Where, keep, spool_folder, waiting
-from iacgate.approval import envelope, statement
-from iacgate.change.emergency import Emergency
 from iacgate.cli.announcing import announce_emergency
-from iacgate.cli.changes import Change
-from iacgate.cli.gate import decision_of, plan_options, read_changes, record, show, where_recorded
+from iacgate.cli.begun import emergency_begun, statements_of
+from iacgate.cli.gate import decision_of, plan_options, read_plans, record, show, where_recorded
 from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
+from iacgate.cli.planned import PlanChange
 from iacgate.cli.spare import Spare, second_store_option
 from iacgate.errors import ApplyRefused, EvidenceInvalid, UsageInvalid
 from iacgate.evidence.advance import Using
@@ -30,8 +29,7 @@ from iacgate.evidence.entry import Actor, Intent
 from iacgate.evidence.ledger import Receipt
 from iacgate.evidence.outage import Begun
 from iacgate.evidence.redacted import secrets_of_plan
-from iacgate.gate import Decision, Inputs
-from iacgate.gate.emergency import is_solo
+from iacgate.gate import Inputs
 from iacgate.plan.saved import PlanFile
 from iacgate.render.applied import AppliedDocument, Event, as_json
 from iacgate.render.plain import harmless
@@ -84,7 +82,7 @@ def command(names: tuple[str, ...], output: str, color: str, **options: Any) -> 
     if not options["ledger"]:
         raise UsageInvalid("Without evidence nothing is applied.", hint="Name the ledger: --ledger DIR or s3://...")
     code = 0
-    for change in read_changes(names, options, "gate"):
+    for change in read_plans(names, options, "gate"):
         code = _one(change, options, output, color)
         if code:  # what comes after it may rest on it
             break
@@ -97,7 +95,7 @@ class _Gated:
     Raises what gating raises, and :class:`ApplyRefused` where something is missing.
     """
 
-    def __init__(self, change: Change, *, resume: bool) -> None:
+    def __init__(self, change: PlanChange, *, resume: bool) -> None:
         self.change, self.recorder = change, _recorder(change)
         self.plan_file, self.repository = _whole(change)
         self.unfinished = _unfinished(self.recorder, resume=resume)
@@ -121,7 +119,7 @@ class _Gated:
             )
 
 
-def _one(change: Change, options: dict[str, Any], output: str, color: str) -> int:
+def _one(change: PlanChange, options: dict[str, Any], output: str, color: str) -> int:
     """Gate and apply one plan; return the exit code."""
     gated = _Gated(change, resume=options["resume"])
     if output == "text":
@@ -137,13 +135,13 @@ def _one(change: Change, options: dict[str, Any], output: str, color: str) -> in
     return _tell(gated, outcome, output)
 
 
-def _recorder(change: Change) -> Recorder | Spare:
+def _recorder(change: PlanChange) -> Recorder | Spare:
     if change.recorder is None:
         raise UsageInvalid("Without evidence nothing is applied.", hint="Name the ledger.")
     return change.recorder
 
 
-def _whole(change: Change) -> tuple[PlanFile, Repository]:
+def _whole(change: PlanChange) -> tuple[PlanFile, Repository]:
     """Return the plan file, and the repository that its sources are in."""
     if change.loaded.plan_file is None:
         raise ApplyRefused(
@@ -186,7 +184,8 @@ def _order(gated: _Gated, entry: Receipt | Written) -> Order:
     plan = read_input(change.loaded.path)
     if change.loaded.sha256 is None or canonical.digest(plan) != change.loaded.sha256:
         raise UsageInvalid(f"{change.loaded.plan.name} changed while it was read.", hint="Run it again.")
-    emergency, statements = _emergency(change, decision), _statements(gated.inputs, decision)
+    emergency = emergency_begun(gated.decision, change.roster)
+    statements = statements_of(gated.inputs, gated.decision)
     if isinstance(gated.recorder, Spare):
         gated.recorder.begins(Begun(emergency, statements))
     return Order(
@@ -218,46 +217,12 @@ def _order(gated: _Gated, entry: Receipt | Written) -> Order:
     )
 
 
-def _emergency(change: Change, decision: Decision) -> Emergency | None:
-    """Return what an emergency's change is; its time and number are the ledger's."""
-    record = decision.record
-    if decision.change_type != "emergency" or record is None or record.emergency is None or change.invoker is None:
-        return None
-    approvers = {item.principal for item in decision.approvals if item.counts and item.decision == "approve"}
-    return Emergency(
-        change=decision.change,
-        incident=record.emergency.incident,
-        invoker=change.invoker.id,
-        approvers=tuple(sorted(approvers - {change.invoker.id})),
-        solo=is_solo(change.circumstances) and approvers <= {change.invoker.id},
-        team=record.emergency.team,
-        time=decision.now,
-        latest=decision.now,
-        sequence=1,
-    )
-
-
 def _using(inputs: Inputs) -> Using | None:
     """Return the pattern that a standard change uses."""
     found = inputs.circumstances.standard
     if inputs.wanted.change_type != "standard" or found is None:
         return None
     return Using(found.pattern.name, found.fit.resources, inputs.circumstances.again)
-
-
-def _statements(inputs: Inputs, decision: Decision) -> dict[str, str]:
-    """Return the approvals of this plan, by the digest of their statement, with until when each can count.
-
-    Whoever signed twice counts once, and neither signature counts for a second apply.
-    """
-    codes = ("counts", "single-use")
-    counted = {item.digest for item in decision.approvals if item.code in codes and item.decision == "approve"}
-    found = {}
-    for item in inputs.received:
-        if canonical.digest(item.data) in counted:
-            payload = envelope.parse(item.data).payload
-            found[canonical.digest(payload)] = statement.decode(payload).predicate.expires
-    return found
 
 
 def _options(options: dict[str, Any]) -> Options:

@@ -34,7 +34,7 @@ def signing_options(command: Any) -> Any:
     """Add the options of whoever signs."""
     for option in reversed(
         (
-            click.argument("names", nargs=-1, required=True, metavar="PLAN|CHANGE..."),
+            click.argument("names", nargs=-1, required=True, metavar="PLAN|RECORD.yaml|CHANGE..."),
             click.option("--inbox", default="", metavar="DIR|s3://...", help="Where approvals arrive."),
             click.option(
                 "--output", default="", type=click.Path(), metavar="FILE", help="Write it as text, too; - prints it."
@@ -54,7 +54,8 @@ def signing_options(command: Any) -> Any:
 def command(names: tuple[str, ...], **options: Any) -> int:
     """Show plans, worst first, ask, and sign that you approve exactly these.
 
-    PLAN is a saved plan file or a folder that `iacgate submit` made; CHANGE is in the inbox. Several plans
+    PLAN is a saved plan file or a folder that `iacgate submit` made; CHANGE is in the inbox; RECORD.yaml is the
+    record of a change by hand, which has no plan. Several plans
     of one change take one signature. Everything is computed from the plans: their digests, their risk,
     where they go. Nothing is signed that could not count, and you are told why.
 
@@ -149,9 +150,9 @@ def _check_signer(change: Change, person: Principal) -> None:
     elif person.kind != "human":
         why = f"{person.id} is a machine, and machines fill no seat"
     elif seats and not set(person.roles) & set(seats):
-        why = f"{change.loaded.plan.name} asks for {', '.join(seats)}, and {person.id} holds none of it"
-    elif seats and change.loaded.plan_file is None and not change.json_only:
-        why = f"{change.loaded.plan.name} is a plan's JSON alone, which nobody can approve here"
+        why = f"{change.name} asks for {', '.join(seats)}, and {person.id} holds none of it"
+    elif seats and change.plan_file is None and not change.by_hand and not change.json_only:
+        why = f"{change.name} is a plan's JSON alone, which nobody can approve here"
     if why:
         raise CannotCount(f"{why}.", hint="Nothing was signed.")
 
@@ -172,14 +173,17 @@ def _show(change: Change) -> None:
     style = terminal.Style(
         colour=console.colour(sys.stderr, "auto"), columns=console.columns(sys.stderr), everything=True
     )
-    click.echo(terminal.render(change.judged, style), err=True)
+    click.echo(change.shown(style), err=True)
     target = change.wanted.target
     place = ", ".join(f"{name} {harmless(value)}" for name, value in target.backend.items()) or "unknown (JSON only)"
     people = {author.principal or f"unknown ({author.said})" for author in change.hands.authors}
     hands = ", ".join(sorted(people)) or "nobody is named"
-    whose = " (says who handed it over)" if change.loaded.said else ""
+    whose = " (says who handed it over)" if change.handed else ""
     click.echo(f"change      {harmless(change.wanted.change)}, {change.wanted.change_type}", err=True)
-    click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
+    if change.by_hand:
+        click.echo(f"stack       {harmless(target.stack) or 'not in stacks.yaml, so production'}, by hand", err=True)
+    else:
+        click.echo(f"state       {place}, workspace {harmless(target.workspace) or 'unknown'}", err=True)
     if target.account:
         click.echo(f"account     {harmless(target.account)}", err=True)
     if change.severity is not change.assessment.severity:
@@ -188,11 +192,17 @@ def _show(change: Change) -> None:
     click.echo(f"written by  {harmless(hands)}{whose}", err=True)
     for line in as_lines(change.circumstances.record):
         click.echo(line, err=True)
-    under = "under the seal" if change.wanted.sealed else "plain: no inbox is named, and no seal was handed over"
-    click.echo(f"signed as   {change.wanted.fingerprint} (its fingerprint, {under})", err=True)
+    click.echo(f"signed as   {change.wanted.fingerprint} ({_signed_as(change)})", err=True)
     inputs = change.inputs()
     for rejects, said in count(inputs.received, change.wanted, change.roster, inputs.now).rejections:
         click.echo(f"rejected by {harmless(rejects)}{f': {harmless(said)}' if said else ''}", err=True)
+
+
+def _signed_as(change: Change) -> str:
+    if change.by_hand:
+        return "the digest of the record"
+    under = "under the seal" if change.wanted.sealed else "plain: no inbox is named, and no seal was handed over"
+    return f"its fingerprint, {under}"
 
 
 def _statement(
@@ -223,7 +233,7 @@ def _about(change: Change) -> Plan:
     """Return what the statement says of one plan."""
     return Plan(
         target=change.wanted.target,
-        serial=change.loaded.plan_file.serial if change.loaded.plan_file else 0,
+        serial=change.plan_file.serial if change.plan_file else 0,
         fingerprint=change.wanted.fingerprint,
         sources=change.wanted.sources,
         assessment=assessment_digest(change.assessment),

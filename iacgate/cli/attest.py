@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "withdrawn": ("iacgate.cli.attest:withdrawn", "Say that a change will not be made."),
     "verified": ("iacgate.cli.attest:verified", "Say that a change that was applied does what it should."),
     "rolled-back": ("iacgate.cli.attest:rolled_back", "Say that a change was taken back, and by which one."),
+    "done": ("iacgate.cli.attesting:done", "Say how a change by hand ended, of which no plan tells."),
     "closed": ("iacgate.cli.attest:closed", "Say that nothing is left to do about a change."),
 }
 
@@ -177,7 +178,11 @@ def override(since: str, until: str, **options: Any) -> None:
     attesting.sign("override", options["about"], override_body(since or now(), until, options["reason"]), 72)
 
 
-def _transition(to: Ending, options: dict[str, Any], by: str = "") -> None:
+def transition(to: Ending, options: Mapping[str, Any], by: str = "") -> None:
+    """Sign where a change went, and deliver it.
+
+    Raises :class:`CannotCount` where whoever signs could not say so.
+    """
     for name in (options["about"], *([by] if by else [])):
         if not is_change(name):
             raise UsageInvalid(f"{name!r} names no change.", hint="Use letters, digits, dots and dashes.")
@@ -191,7 +196,7 @@ def _ending(to: Ending, text: str, example: str) -> click.Command:
     @click.command(to.replace(" ", "-"))
     @attesting_options
     def ending(**options: Any) -> None:
-        _transition(to, options)
+        transition(to, options)
 
     ending.help = f"{text}\n\n\b\nExample:\n  iacgate attest {example}"
     return ending
@@ -219,4 +224,4 @@ def rolled_back(by: str, **options: Any) -> None:
     Example:
       iacgate attest rolled-back chg-17 --by chg-18 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
     """
-    _transition("rolled back", options, by)
+    transition("rolled back", options, by)

@@ -10,10 +10,11 @@ import msgspec
 
 from iacgate import canonical, instants
 from iacgate.change.junit import MAX_REPORT, read_junit
+from iacgate.change.lifecycle import DONE, Done
 from iacgate.change.patternuse import Signed
 from iacgate.change.review import Review, read_review
 from iacgate.change.testrun import run_of
-from iacgate.cli.attest import Attesting, attesting_options
+from iacgate.cli.attest import Attesting, attesting_options, transition
 from iacgate.errors import CannotCount, ReportInvalid, StatementInvalid, UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.clock import now
@@ -79,6 +80,26 @@ def review(*, cause: str, justified: bool, follow_up: str, **options: Any) -> No
     if attesting.person.kind != "human":
         raise CannotCount(f"{attesting.person.id} is a machine, and reviews nothing.", hint="Somebody signs it.")
     attesting.sign("review", options["about"], msgspec.to_builtins(said), _REVIEW_HOURS)
+
+
+@click.command("done")
+@attesting_options
+@click.option("--outcome", required=True, type=click.Choice(DONE), help="How it ended.")
+@click.option("--notes", required=True, metavar="TEXT", help="What was done, and what was seen; it is signed.")
+def done(outcome: Done, notes: str, **options: Any) -> None:
+    """Sign how a change by hand ended, as whoever did it.
+
+    `iacgate settle` puts it on record, and uses the approvals up: to do it once more takes new ones. What has a plan
+    is applied with `iacgate apply`, and nobody's word takes the place of that.
+
+    \b
+    Example:
+      iacgate attest done db-3 --outcome applied --notes "214 rows, as counted before" \\
+        --inbox s3://acme-plans --ledger s3://acme-ledger --as dave --key ~/.ssh/id_ed25519
+    """
+    if options["reason"] or not notes.strip():
+        raise UsageInvalid("What was done is said once, and not with nothing.", hint="--notes TEXT, and no --reason.")
+    transition(outcome, {**options, "reason": notes})
 
 
 @click.command("pattern")

@@ -9,7 +9,7 @@ import msgspec
 
 from iacgate.change.opening import ChangeCalendar
 from iacgate.change.patterns import Pattern
-from iacgate.change.promotion import Promotion
+from iacgate.change.promotion import NOT_COMPARED, Promotion
 from iacgate.change.record import ticket_of
 from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import Check, CheckRun
@@ -34,6 +34,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
     ``decides`` is for the gate, who asks AWS, the forge, the ledger and the systems that know tickets; these only
     where the settings are ``trusted``.
+    ``plan`` is ``None`` for what is done by hand.
     """
 
     policy: Policy
@@ -46,7 +47,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     state: State
     changes: int
     again: bool
-    plan: Plan
+    plan: Plan | None
     patterns: Mapping[str, Pattern]
     change_type: ChangeType
     trusted: bool
@@ -125,7 +126,7 @@ def _check_runs(demanded: DemandedTests, asking: Asking) -> tuple[CheckRun, ...]
 def _standard(known: Circumstances, asking: Asking, files: Mapping[str, bytes], now: str) -> Standard | None:
     """Return what there is of the pattern that the record names; ``None`` where it names none that is there."""
     pattern = asking.patterns.get(known.record.pattern) if known.record and known.record.pattern else None
-    if pattern is None:
+    if pattern is None or asking.plan is None:
         return None
     from iacgate.change.patternfit import fit  # noqa: PLC0415 - only standard changes need it
 
@@ -147,6 +148,8 @@ def _promotion(asking: Asking, now: str) -> Promotion | None:
     text = promotion_of(asking.policy, asking.placed.environment)
     if text is None or not asking.decides:
         return None
+    if asking.plan is None:
+        return NOT_COMPARED
     from iacgate.cli.promoted import promoted  # noqa: PLC0415 - few policies ask for it
 
     return promoted(asking.ledger, text, asking.placed.promotes_from, asking.plan_file, now)

@@ -13,22 +13,24 @@ from typing import Any, Literal
 import click
 
 from iacgate import canonical
-from iacgate.cli.changes import Asked, Change
+from iacgate.cli.byhand import ManualChange, written
+from iacgate.cli.changes import Change
 from iacgate.cli.handed import plans
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.ledgers import Recorder, ledger_options, tool_versions
 from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.loading import Origin
+from iacgate.cli.planned import PlanChange
+from iacgate.cli.proposed import Asked
 from iacgate.cli.pullrequests import ask
 from iacgate.cli.spare import NAME, Spare, second_store_option
 from iacgate.cli.surroundings import Named
-from iacgate.errors import SignatureInvalid, TrustInvalid
+from iacgate.errors import SignatureInvalid, TrustInvalid, UsageInvalid
 from iacgate.evidence.advance import after_decision
 from iacgate.evidence.degraded import Written
 from iacgate.evidence.entry import Actor
 from iacgate.evidence.ledger import Draft, Piece, Receipt
 from iacgate.evidence.recorded import recorded
-from iacgate.evidence.redacted import redacted_plan
 from iacgate.gate import Decision, Inputs, decide
 from iacgate.people.roster import Roster
 from iacgate.render import decision as rendered
@@ -70,7 +72,7 @@ def plan_options(command: Any) -> Any:
 def read_changes(
     names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "sign", "gate"]
 ) -> Iterator[Change]:
-    """Yield the changes that the command line names, judged, one for each plan.
+    """Yield the changes that the command line names, judged, one for each plan, and one for each record by hand.
 
     Raises :class:`TrustInvalid` where the pipeline pins signed settings, and those of the working tree,
     which the change may have written itself, would decide.
@@ -103,12 +105,32 @@ def read_changes(
         believe=purpose == "sign",
     )
     for name in names:
+        found = written(name, options["record"], options["inbox"])
+        if found is not None:
+            yield ManualChange(judge, found, asked)
+            continue
         for loaded in plans(name, options["inbox"], origin, options["change"]):
-            yield Change(judge, loaded, asked, differences_from=Severity.NONE if purpose == "sign" else None)
+            yield PlanChange(judge, loaded, asked, differences_from=Severity.NONE if purpose == "sign" else None)
+
+
+def read_plans(
+    names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "gate"]
+) -> Iterator[PlanChange]:
+    """Yield the changes that the command line names, as :func:`read_changes` does, each of which has a plan.
+
+    Raises :class:`UsageInvalid` for what is done by hand.
+    """
+    for change in read_changes(names, options, purpose):
+        if not isinstance(change, PlanChange):
+            raise UsageInvalid(
+                f"{change.name} is done by hand: there is no plan of it.",
+                hint="Approve and gate its record; who did it says so: `iacgate attest done`.",
+            )
+        yield change
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="PLAN|CHANGE...")
+@click.argument("names", nargs=-1, required=True, metavar="PLAN|RECORD.yaml|CHANGE...")
 @click.option("--inbox", required=True, metavar="DIR|s3://...", help="Where plans and approvals arrive.")
 @click.option(
     "--approval", multiple=True, type=click.Path(), metavar="FILE", help="An approval, or text with approvals in it."
@@ -123,14 +145,16 @@ def command(names: tuple[str, ...], approval: tuple[str, ...], output: str, colo
     """Decide whether a plan may be applied, by the settings in .iacgate and the approvals that arrived.
 
     PLAN is a saved plan file; CHANGE one that was handed over with `iacgate submit`, in the inbox or as a
-    folder. In observe mode (the default of policy.yaml) it decides and blocks nothing. Without --trusted,
-    the settings are those of the working tree, which the change itself may have changed. With --ledger,
-    every decision is recorded, and older settings are refused.
+    folder; RECORD.yaml the record of a change by hand, which has no plan: CHANGE finds it in .iacgate/changes, too.
+    In observe mode (the default of policy.yaml) it decides and blocks nothing. Without --trusted, the settings are
+    those of the working tree, which the change itself may have changed. With --ledger, every decision is recorded,
+    and older settings are refused.
 
     \b
     Examples:
       iacgate gate tfplan --inbox /srv/approvals --base origin/main --trusted origin/main
       iacgate gate chg-17 --inbox /srv/approvals --base origin/main --ledger /srv/ledger
+      iacgate gate .iacgate/changes/db-3.yaml --inbox /srv/approvals --base origin/main
       iacgate gate tfplan --inbox ./inbox --author ann@example.com --approval comments.txt --format json
       iacgate gate tfplan --inbox ./inbox --base origin/main --type emergency --deployer ann-example
       GITHUB_REPOSITORY=acme/shop iacgate gate tfplan --inbox ./inbox --base origin/main --pull-request 17
@@ -159,7 +183,7 @@ def decision_of(change: Change) -> tuple[Inputs, Decision]:
 
 def show(change: Change, decision: Decision, options: dict[str, Any], color: str) -> None:
     """Print a decision for people."""
-    label, colour = change.loaded.plan.name, console.colour(sys.stdout, color)
+    label, colour = change.name, console.colour(sys.stdout, color)
     sys.stdout.write(rendered.as_text(decision, label, _how_to_approve(change, options), colour=colour))
     sys.stdout.flush()
 
@@ -203,8 +227,7 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | Writ
     rejected = {item.digest for item in decision.approvals if item.counts and item.decision == "reject"}
     pieces = recorded(inputs, rendered.as_json(decision), change.settings_files)
     if decision.exit_code == 0:  # what is denied is not applied, and its assessment is among the inputs
-        key = recorder.secret(change.chain)
-        pieces["plan"] = Piece(redacted_plan(change.loaded.text, key, name=change.loaded.plan.name))
+        pieces |= change.pieces(recorder)
     pieces |= {f"rejection {digest}": Piece(arrived[digest].data) for digest in sorted(rejected)}
     times = {digest: item.arrived for digest, item in arrived.items()}
     codes = Counter(item.code for item in decision.approvals)
@@ -233,7 +256,7 @@ def record(change: Change, inputs: Inputs, decision: Decision) -> Receipt | Writ
 
 def _tell_plain(change: Change) -> None:
     """Say where digests are recorded that short secrets could be tried against."""
-    if not change.wanted.sealed:
+    if not change.wanted.sealed and not change.by_hand:
         text = (
             f"{harmless(change.chain)} has no seal in this inbox, so that digests of the plan are recorded as they are."
         )
@@ -263,7 +286,7 @@ def _how_independent(change: Change) -> str:
 
 def _how_to_approve(change: Change, options: dict[str, Any]) -> str:
     """Return the command that an approver types."""
-    said, kind = change.loaded.said, change.wanted.change_type
+    said, kind = change.handed, change.wanted.change_type
     carried = {
         "--inbox": options["inbox"] if is_s3(options["inbox"]) else str(Path(options["inbox"]).absolute()),
         "--trusted": options["trusted"],
@@ -271,6 +294,6 @@ def _how_to_approve(change: Change, options: dict[str, Any]) -> str:
         **({} if said else {"--base": options["base"], "--change": options["change"]}),
         "--ledger": "" if change.pinned or (said and said.ledger) else options["ledger"],
     }
-    words = ["iacgate", "approve", said.change if said else change.loaded.plan.name]
+    words = ["iacgate", "approve", said.change if said else change.name]
     words += [word for name, value in carried.items() if value for word in (name, value)]
     return f"{shlex.join(words)} --as ID --key FILE"

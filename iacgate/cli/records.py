@@ -18,6 +18,27 @@ def place_of(change: str, folder: str) -> Path:
     return (Path(folder) / settings if settings else Path(folder) / SETTINGS) / RECORDS / f"{change}.yaml"
 
 
+def folder_of(record: Path) -> Path:
+    """Return from where a record names the scripts of what is done by hand.
+
+    It is the folder that holds ``.iacgate`` for a record in ``.iacgate/changes``, else the record's own.
+    """
+    folder = record.absolute().parent
+    own = folder.parts[-2:] == (SETTINGS, RECORDS.rstrip("/"))
+    return (folder.parent.parent if own else folder).resolve()
+
+
+def read_record_file(name: str) -> tuple[Record, bytes]:
+    """Return the record in a file that is named, and the file's bytes.
+
+    Raises :class:`RecordInvalid` where it is not there, or not valid.
+    """
+    data = read_regular(Path(name), MAX_RECORD, RecordInvalid)
+    if data is None:
+        raise RecordInvalid(f"{name}: there is no such file.", hint="Name the record, or let `request` write it.")
+    return read_record(data, name), data
+
+
 def record_of(loaded: Loaded, change: str, named: str, text: str) -> Record | None:
     """Return the record of a change; ``None`` where nobody wrote one.
 
@@ -26,10 +47,7 @@ def record_of(loaded: Loaded, change: str, named: str, text: str) -> Record | No
     record says which it is. Raises :class:`RecordInvalid` where the first that is there is not valid.
     """
     if named:
-        data = read_regular(Path(named), MAX_RECORD, RecordInvalid)
-        if data is None:
-            raise RecordInvalid(f"{named}: there is no such file.", hint="Name the record, or let `request` write it.")
-        return read_record(data, named)
+        return read_record_file(named)[0]
     if loaded.record is not None:
         return read_record(loaded.record, f"the record that came with {loaded.plan.name}")
     if change:

@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from iacgate import canonical
+from iacgate.change.manual import severity_of
 from iacgate.change.record import (
     MAX_RECORD,
     QUESTIONS,
@@ -22,11 +23,13 @@ from iacgate.change.record import (
     scaffold,
 )
 from iacgate.cli.judging import Judge, Wanted
+from iacgate.cli.ledgers import PRODUCTION
 from iacgate.cli.loading import Origin, load
-from iacgate.cli.records import place_of
+from iacgate.cli.records import folder_of, place_of
 from iacgate.errors import RecordInvalid, UsageInvalid
 from iacgate.policy.demands import Demand
 from iacgate.policy.environments import Environment, weigh
+from iacgate.policy.stacks import placed_by_hand
 from iacgate.render.plain import harmless
 from iacgate.shell.files import read_regular, replace
 from iacgate.shell.folders import find_settings
@@ -81,7 +84,7 @@ def command(change: str, **options: Any) -> int:
     """
     demand, environment = _demanded(options)
     path = Path(options["output"]) if options["output"] not in ("", "-") else place_of(change, ".")
-    record = _merged(_there(path, change), options)
+    record = _merged(_there(path, change), options, folder_of(path))
     if not options["no_input"] and sys.stdin.isatty():
         record = _asked(record, demand, environment.ticket)
     text = scaffold(record, demand.record)
@@ -105,8 +108,12 @@ def _demanded(options: dict[str, Any]) -> tuple[Demand, Environment]:
     if not config:
         raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one: iacgate init.")
     if not options["plan"]:
-        environment = weigh(read_settings(Path(config)).policy, "")
-        return environment.demand(Severity(options["severity"]), change_type), environment
+        settings, severity = read_settings(Path(config)), Severity(options["severity"])
+        placed = placed_by_hand(settings.stacks, options["stack"])
+        environment = weigh(settings.policy, placed.environment)
+        if options["stack"]:
+            severity = severity_of(Manual(options["stack"], severity, "-"), production=environment.tier == PRODUCTION)
+        return environment.demand(severity, change_type), environment
     judge = Judge(Wanted(config=config))
     for loaded in load(options["plan"], Origin(options["plan_json"], None, "")):
         severity = judge.judge(loaded).severity
@@ -131,8 +138,8 @@ def _there(path: Path, change: str) -> Record:
     return record
 
 
-def _merged(record: Record, options: dict[str, Any]) -> Record:
-    """Return a record with what the command line says."""
+def _merged(record: Record, options: dict[str, Any], folder: Path) -> Record:
+    """Return a record with what the command line says; ``folder`` is from where its scripts are named."""
     said: dict[str, Any] = {}
     for item in options["said"]:
         part, equals, text = item.partition("=")
@@ -148,18 +155,25 @@ def _merged(record: Record, options: dict[str, Any]) -> Record:
         said["emergency"] = Incident(options["incident"], options["invoker"], options["team"], options["solo"])
         said["type"] = "emergency"
     if options["stack"] or options["procedure"] or options["script"]:
-        said["manual"] = _manual(options)
+        said["manual"] = _manual(options, folder)
     if options["change_type"]:
         said["type"] = options["change_type"]
     return msgspec.structs.replace(record, **said)
 
 
-def _manual(options: dict[str, Any]) -> Manual:
+def _manual(options: dict[str, Any], folder: Path) -> Manual:
     if not options["stack"] or not options["procedure"]:
         raise UsageInvalid("A change by hand names its stack and its procedure.", hint="--stack and --procedure FILE.")
     data = read_regular(Path(options["procedure"]), _MAX_PROCEDURE, RecordInvalid) or b""
-    files = {Path(name).name: canonical.digest(read_input(name)) for name in options["script"]}
+    files = {_named(name, folder): canonical.digest(read_input(name)) for name in options["script"]}
     return Manual(options["stack"], Severity(options["severity"]), data.decode("utf-8", "replace").strip(), files)
+
+
+def _named(name: str, folder: Path) -> str:
+    path = Path(name).resolve()
+    if folder not in path.parents:
+        raise UsageInvalid(f"{name} is not below {folder}.", hint="Put the script into the repository of its record.")
+    return path.relative_to(folder).as_posix()
 
 
 def _asked(record: Record, demand: Demand, ticket: str) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from typing import TypeAlias
 
 import click
 
@@ -11,8 +12,9 @@ from iacgate import __version__, canonical
 from iacgate.approval import attestation, envelope
 from iacgate.approval.counting import Received
 from iacgate.approval.quorum import fill
-from iacgate.change.lifecycle import refused, stage, transitions
+from iacgate.change.lifecycle import DONE, Stage, Transition, refused, stage, transitions
 from iacgate.change.review import reviewed
+from iacgate.cli.begun import begun_by_hand
 from iacgate.cli.ledgers import Recorder, ledger_options
 from iacgate.cli.ledgers import Wanted as LedgerWanted
 from iacgate.cli.own import Own
@@ -33,6 +35,8 @@ from iacgate.shell.ci import run_of
 from iacgate.shell.folders import find_settings
 from iacgate.shell.inbox import open_inbox
 
+Details: TypeAlias = Mapping[str, str | int | bool]
+
 
 @click.command()
 @click.argument("changes", nargs=-1, required=True, metavar="CHANGE...")
@@ -44,9 +48,9 @@ from iacgate.shell.inbox import open_inbox
 def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, trusted: str, gate_key: str) -> int:
     """Record what people attested of changes.
 
-    That is how they ended (withdrawn, verified, rolled back, closed), and reviews of emergencies, once their seats are
-    filled. Run it where the gate runs, with the gate's key. What cannot be is said, and left out; what is on record
-    already is passed over.
+    That is how they ended (withdrawn, verified, rolled back, closed), how what was done by hand did (applied, failed),
+    and reviews of emergencies, once their seats are filled. Run it where the gate runs, with the gate's key. What
+    cannot be is said, and left out; what is on record already is passed over.
 
     \b
     Example:
@@ -89,7 +93,7 @@ def _settle(recorder: Recorder, own: Own, roster: Roster, entries: list[Entry], 
         if isinstance(found, Attested):
             said.append(found)
             envelopes[found.digest] = arrived.data
-    settling = _Settling(recorder, own, change, said, envelopes)
+    settling = _Settling(recorder, own, roster, change, said, envelopes)
     return settling.transitions(entries) + settling.review()
 
 
@@ -97,27 +101,57 @@ class _Settling:
     """What was attested of one change at one stack, on its way onto the record."""
 
     def __init__(
-        self, recorder: Recorder, own: Own, change: str, said: list[Attested], envelopes: dict[str, bytes]
+        self,
+        recorder: Recorder,
+        own: Own,
+        roster: Roster,
+        change: str,
+        said: list[Attested],
+        envelopes: dict[str, bytes],
     ) -> None:
+        self.roster = roster
         self.recorder, self.own, self.change, self.said, self.envelopes = recorder, own, change, said, envelopes
         self.label = f"{harmless(change)} at {harmless(label_of(recorder.chain))}"
 
     def transitions(self, entries: list[Entry]) -> int:
         """Record how it ended; return how much that is."""
         on_record = {name for entry in entries for name in entry.references}
-        count, here = 0, stage([step_of(entry) for entry in entries])
+        count, here, entries = 0, stage([step_of(entry) for entry in entries]), list(entries)
         for item, transition in transitions(self.said, self.change):
             if f"{attested.PREFIX}{item.digest}" in on_record:
                 continue
-            why = refused(transition.to, here, transition.by)
-            if why:
+            try:
+                entries.append(self._move(item, transition, here, entries))
+            except UsageInvalid as error:
                 what = f"{transition.to}, says {item.principal}"
-                click.echo(f"Left out: {self.label}: {what}: {harmless(why)}", err=True)
+                click.echo(f"Left out: {self.label}: {what}: {harmless(error.message)}", err=True)
                 continue
-            details = {"to": transition.to, "by": transition.by, "principal": item.principal, "from": here}
-            self._append("transition", details, [item.digest], lambda state, *_: state)
             here, count = transition.to, count + 1
         return count
+
+    def _move(self, item: Attested, transition: Transition, here: Stage, entries: list[Entry]) -> Entry:
+        """Record that a change went from a stage to another one.
+
+        Raises :class:`UsageInvalid`, saying only why, where it cannot.
+        """
+        why = refused(transition.to, here, transition.by)
+        if why:
+            raise UsageInvalid(why)
+        details: Details = {
+            "to": transition.to,
+            "by": transition.by,
+            "principal": item.principal,
+            "from": here,
+        }
+        if transition.to not in DONE:
+            return self._append("transition", details, [item.digest], lambda state, *_: state)
+        by_hand = begun_by_hand(self.recorder.ledger, entries)
+        if item.principal in by_hand.approving:
+            text = "whose own approval counted: another pair of eyes was wanted"
+            click.echo(f"Note: {self.label}: {transition.to}, says {item.principal}, {text}.", err=True)
+        return self._append(
+            "transition", {**details, "decision": by_hand.decided.sequence}, [item.digest], by_hand.advance(self.roster)
+        )
 
     def review(self) -> int:
         """Record that its emergency was reviewed, where all seats are filled; return how much that is."""
@@ -135,7 +169,7 @@ class _Settling:
             click.echo(f"{self.label}: the review still lacks {', '.join(quorum.missing)}.", err=True)
             return 0
         justified = bool(reviewing.justified)
-        details: dict[str, str | bool] = {
+        details: Details = {
             "justified": justified,
             "review": reviewing.digest,
             "environment": environment,
@@ -145,8 +179,12 @@ class _Settling:
         return 1
 
     def _append(
-        self, event: Event, details: Mapping[str, str | bool], statements: list[str], advance: Callable[..., State]
-    ) -> None:
+        self,
+        event: Event,
+        details: Mapping[str, str | int | bool],
+        statements: list[str],
+        advance: Callable[..., State],
+    ) -> Entry:
         arrived = {item.digest: item.arrived for item in self.said}
         found = attested.pieces({name: envelope.respelled(self.envelopes[name]) for name in statements})
         draft = Draft(
@@ -162,3 +200,4 @@ class _Settling:
         )
         receipt = self.recorder.append(draft)
         click.echo(f"{self.label}: {outcome(receipt.entry)}: {receipt.digest}")
+        return receipt.entry

@@ -137,7 +137,13 @@ def _decision(ledger: Ledger, entry: Entry) -> Decision | None:
 
 def _waits(now: Stage, decision: Decision | None) -> tuple[str, ...]:
     """Return what a change waits for, in words."""
+    by_hand = decision is not None and bool(decision.subjects.get("record"))
     match now:
+        case "approved" | "failed" if by_hand:
+            again = ", where it is gated and done again" if now == "failed" else ""
+            return (f"somebody to do it by hand, and iacgate attest done{again}",)
+        case "applied" if by_hand:
+            return ("iacgate attest verified",)
         case "requested" if decision:
             return tuple(reason.text for reason in decision.reasons)
         case "requested":

@@ -9,8 +9,8 @@ import click
 
 from iacgate import canonical
 from iacgate.change.record import scaffold
-from iacgate.cli.changes import Change
-from iacgate.cli.gate import plan_options, read_changes
+from iacgate.cli.gate import plan_options, read_plans
+from iacgate.cli.planned import PlanChange
 from iacgate.errors import UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.shell.inputs import read_input
@@ -42,7 +42,7 @@ def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
     if output.name and output.suffix != ".zip":
         raise UsageInvalid(f"{output}: its name has to end in .zip.", hint="So that `approve` knows what it is.")
     plans = []
-    for change in read_changes(names, options, "submit"):
+    for change in read_plans(names, options, "submit"):
         plan = _contents(change)
         plans.append(plan)
         if options["inbox"]:
@@ -53,12 +53,12 @@ def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
         click.echo(f"{harmless(str(output))}: {len(plans)} {'plan' if len(plans) == 1 else 'plans'}")
 
 
-def _name(change: Change) -> str:
+def _name(change: PlanChange) -> str:
     """Return the name of a plan in the inbox: the same one for the same plan file, because its seal stays."""
     return change.wanted.subjects["plan-file"][:20]
 
 
-def _contents(change: Change) -> dict[str, bytes]:
+def _contents(change: PlanChange) -> dict[str, bytes]:
     """Return a plan with what is said of it."""
     if change.loaded.plan_file is None or change.loaded.said is not None:
         raise UsageInvalid(

@@ -75,7 +75,7 @@ def look_around(
     """
     if said:
         return Around(tree=said.tree, place=said.place, sources=said.sources), None
-    repository = _repository(loaded.folder)
+    repository = repository_of(loaded.folder)
     if repository is None:
         return Around(), None
     file = loaded.plan_file
@@ -85,7 +85,11 @@ def look_around(
     return Around(repository.tree, repository.commit, repository.folder, places, sources, differing), repository
 
 
-def _repository(folder: str) -> Repository | None:
+def repository_of(folder: str) -> Repository | None:
+    """Return the repository of a folder, ``None`` where it is in none.
+
+    Raises :class:`UsageInvalid` where its working tree has what no commit has.
+    """
     if root_of(Path(folder)) is None:
         return None
     repository = Repository(Path(folder), "HEAD")

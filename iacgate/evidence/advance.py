@@ -121,6 +121,20 @@ def after_failure(state: State, change: str, fingerprint: str, seen: Seen | None
     return msgspec.structs.replace(state, seen=seen, intent=None, attempt=attempt, used={**state.used, **other})
 
 
+def after_done(state: State, used: Mapping[str, str], emergency: Emergency | None = None) -> State:
+    """Return the state after somebody said how a change by hand ended: its approvals count for nothing further.
+
+    ``used`` has until when each could have counted; ``emergency`` is what the change is, where it is one. Neither the
+    Terraform state nor the commit that was applied last is another one by that.
+
+    Raises :class:`ApplyRefused` where one of the approvals was used up meanwhile, or it was an emergency before.
+    """
+    if any(statement in state.used for statement in used):
+        raise ApplyRefused("The approvals were used up meanwhile.", hint="Gate it again, and have it approved.")
+    emergencies = begun(state.emergencies, emergency, retry=False) if emergency else state.emergencies
+    return msgspec.structs.replace(state, used={**state.used, **used}, emergencies=emergencies)
+
+
 def after_review(state: State, reviewing: Reviewing) -> State:
     """Return the state after all seats of a review were filled, which its caller has counted."""
     return msgspec.structs.replace(state, emergencies=settled(state.emergencies, reviewing))

@@ -9,12 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from iacgate.change.emergency import pruned
+from iacgate.change.lifecycle import DONE
 from iacgate.change.patternuse import left
 from iacgate.evidence.entry import Entry, State
 
 _RESULTS = ("applied", "failed", "interrupted")
 _EMERGENCIES = ("intended", "reviewed", "degraded")
 """Events by which emergencies change. What exactly follows from a mark, :mod:`iacgate.evidence.marks` says."""
+
+
+def done_by_hand(entry: Entry) -> bool:
+    """Return whether an entry says how a change by hand ended: like an apply, it uses approvals up."""
+    return entry.event == "transition" and entry.details.get("to") in DONE
 
 
 def broken(before: State, entry: Entry) -> Iterator[str]:
@@ -27,7 +33,7 @@ def broken(before: State, entry: Entry) -> Iterator[str]:
     kept = {digest: until for digest, until in before.used.items() if until > entry.time}
     if any(after.used.get(digest, "") < until for digest, until in kept.items()):
         yield "it forgets which approvals were used up"
-    if entry.event not in (*_RESULTS, "degraded") and set(after.used) - set(before.used):
+    if entry.event not in (*_RESULTS, "degraded") and not done_by_hand(entry) and set(after.used) - set(before.used):
         yield "it uses approvals up, and is no apply"
     if after.settings != (entry.settings if entry.event == "settings" else before.settings):
         yield "it forgets which settings were the newest"
@@ -47,15 +53,17 @@ def _rejections(before: State, entry: Entry) -> Iterator[str]:
 
 def _emergencies(before: State, entry: Entry) -> Iterator[str]:
     """Yield where an emergency is forgotten, or changes without an apply or a review of its own."""
+    begins = entry.event == "intended" or done_by_hand(entry)
     was = {item.change: item for item in pruned(before.emergencies, entry.time)}
     now = {item.change: item for item in entry.state.emergencies}
     if len(now) != len(entry.state.emergencies):
         yield "it names an emergency twice"
     changed = [name for name in was.keys() | now.keys() if was.get(name) != now.get(name)]
-    if any(name != entry.change for name in changed) or (changed and entry.event not in _EMERGENCIES):
+    changes = begins or entry.event in _EMERGENCIES
+    if any(name != entry.change for name in changed) or (changed and not changes):
         yield "it forgets an emergency, or says that there was another one"
     old, new = was.get(entry.change), now.get(entry.change)
-    if entry.event == "intended" and new is not None and new != old and (new.reviewed or (old and old.reviewed)):
+    if begins and new is not None and new != old and (new.reviewed or (old and old.reviewed)):
         yield "it begins an emergency that was reviewed"
     if entry.event == "reviewed" and (old is None or new is None or old.reviewed or not new.reviewed):
         yield "it says that an emergency was reviewed, and that is none that waits for it"

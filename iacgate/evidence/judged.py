@@ -13,8 +13,10 @@ from iacgate.change.record import ticket_of
 from iacgate.change.testing import Asked as Tested
 from iacgate.errors import EvidenceInvalid, IacgateError
 from iacgate.evidence import attested
+from iacgate.evidence.byhand import Passed, by_hand_problems
 from iacgate.evidence.degraded import Degraded
 from iacgate.evidence.entry import Entry, State
+from iacgate.evidence.follows import done_by_hand
 from iacgate.evidence.recorded import (
     DECISION,
     INPUTS,
@@ -155,6 +157,8 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
         yield "its decision was made without the ledger, and the recorded policy does not name that"
     if not same:
         yield "its decision demanded something else than the recorded policy does"
+    if wanted.by_hand:
+        yield from by_hand_problems(inputs, environment, files)
     found, place = inputs.circumstances, wanted.target.environment
     if not _same_tests(found.tests, tests_of(policy, place, wanted.severity), wanted.subjects.get("tree", "")):
         yield "its decision asked for other tests than the recorded policy does"
@@ -252,49 +256,58 @@ class Judged:
     """
 
     def __init__(self) -> None:
-        self._newest: dict[str, tuple[Entry, tuple[str, ...]]] = {}
-        self._begun: tuple[Entry, tuple[str, ...]] | None = None
+        self._newest: dict[str, tuple[Entry, Passed]] = {}
+        self._begun: tuple[Entry, Passed] | None = None
 
-    def note(self, entry: Entry, counted: tuple[str, ...] = ()) -> None:
-        """Take an entry into account; ``counted`` are the statements that counted for a decision."""
+    def note(self, entry: Entry, passed: Passed | None = None) -> None:
+        """Take an entry into account; ``passed`` is what counted for a decision, ``None`` where nobody looked."""
         if entry.event == "decided":
             slim = msgspec.structs.replace(entry, references={}, state=State(), tool={})
-            self._newest[entry.change] = slim, counted
+            self._newest[entry.change] = slim, passed or Passed()
         elif entry.event == "intended":
             self._begun = self._newest.pop(entry.change, None)
+        elif done_by_hand(entry):
+            self._newest.pop(entry.change, None)
 
-    def problems(self, entry: Entry, before: State, counted: tuple[str, ...]) -> Iterator[str]:
-        """Yield what does not hold of an apply, and take the entry into account."""
+    def problems(self, entry: Entry, before: State, passed: Passed) -> Iterator[str]:
+        """Yield what does not hold of an apply, or of what was done by hand, and take the entry into account."""
         if entry.event == "intended":
             yield from self._begins(entry, before)
+        if done_by_hand(entry):
+            yield from self._done(entry, before)
         if entry.event == "applied" and self._begun:
-            decided, statements = self._begun
-            if not set(statements) <= set(entry.state.used):
+            decided, passed_then = self._begun
+            if not set(passed_then.statements) <= set(entry.state.used):
                 yield "it was applied, and its approvals are not used up"
             applied = entry.state.applied
             if applied is None or (applied.commit, applied.tree) != (decided.commit, decided.tree):
                 yield "it says that another commit was applied than was decided on"
-        self.note(entry, counted)
+        self.note(entry, passed)
+
+    def _done(self, entry: Entry, before: State) -> Iterator[str]:
+        decided, passed = self._newest.get(entry.change, (None, Passed()))
+        if decided is None or decided.details.get("exitCode") != 0 or entry.details.get("decision") != decided.sequence:
+            yield "it says that a change was made by hand, and no decision before it let it pass"
+            return
+        if passed.by_hand is False:
+            yield "it says that a change was made by hand, and there was a plan to apply"
+        if set(passed.statements) & set(before.used):
+            yield "it says that a change was made by hand, by approvals that were used up"
+        if not set(passed.statements) <= set(entry.state.used):
+            yield "it says that a change was made by hand, and its approvals are not used up"
+        if passed.emergency and entry.change not in {item.change for item in entry.state.emergencies}:
+            yield "it says that an emergency was made by hand, and nobody is to review it"
 
     def _begins(self, entry: Entry, before: State) -> Iterator[str]:
-        decided, statements = self._newest.get(entry.change, (None, ()))
+        decided, passed = self._newest.get(entry.change, (None, Passed()))
         if decided is None or decided.details.get("exitCode") != 0 or entry.details.get("decision") != decided.sequence:
             yield "it begins to apply what no decision before it let pass"
             return
         if (entry.commit, entry.tree) != (decided.commit, decided.tree):
             yield "it begins to apply another commit than was decided on"
-        if set(statements) & set(before.used):
+        if passed.by_hand:
+            yield "it begins to apply what was decided to be done by hand"
+        if set(passed.statements) & set(before.used):
             yield "it begins to apply by approvals that were used up"
         if decided.details.get("allowed") is True and any(item.change == entry.change for item in before.rejections):
             yield "it begins to apply what somebody rejects"
-
-
-def counted_of(pieces: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Return the statements of the approvals that counted for a recorded decision."""
-    try:
-        approvals = strictjson.decode(pieces[DECISION])["decision"]["approvals"]
-        return tuple(
-            str(item["statement"]) for item in approvals if item["code"] == "counts" and item["decision"] == "approve"
-        )
-    except (KeyError, TypeError, ValueError, RecursionError):
-        return ()  # what is no decision is reported where it is made again

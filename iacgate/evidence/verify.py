@@ -23,11 +23,12 @@ from typing import Final
 import msgspec
 
 from iacgate.errors import EvidenceInvalid, IacgateError
+from iacgate.evidence.byhand import passed_of
 from iacgate.evidence.chain import Slot, backdated, slots
 from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.follows import broken
 from iacgate.evidence.history import NoEntry, chains_in, read_chain
-from iacgate.evidence.judged import Judged, Replayer, counted_of
+from iacgate.evidence.judged import Judged, Replayer
 from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_key, stack_of
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.marks import Marks
@@ -205,7 +206,7 @@ class Verifier:
         self._decisions += entry.event == "decided"
         for what in (
             *self._replayer.problems(entry, pieces, before),
-            *judged.problems(entry, before, counted_of(pieces)),
+            *judged.problems(entry, before, passed_of(pieces)),
             *marks.problems(entry, pieces, self._ledger.keys, before),
         ):
             report(what)

@@ -20,6 +20,7 @@ It reads like the policy:
 13. No emergency of the stack waits too long for its review; an emergency has a name of its own, and whoever acts
     alone in one may.
 14. A standard change follows a pattern that its board signed, within its limits, and none of these had a hand in it.
+15. What is done by hand, where there is no plan, is what its record says, and no plan has such a record.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -41,6 +42,7 @@ from iacgate.change.promotion import Promotion
 from iacgate.change.record import MissingPart, Record, missing_parts
 from iacgate.change.testing import TestVerdict, checked
 from iacgate.change.tickets import Ticket
+from iacgate.gate.byhand import by_hand_reasons
 from iacgate.gate.emergency import emergency_reasons, warnings_of
 from iacgate.gate.inputs import Inputs
 from iacgate.gate.reasons import (
@@ -168,6 +170,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *content_was_promoted(inputs),  # 12
         *emergency_reasons(inputs, roster),  # 13
         *standard_reasons(inputs, roster),  # 14
+        *by_hand_reasons(inputs),  # 15
     )
     return Decision(
         allowed=not reasons,
@@ -187,7 +190,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         missing=missing,
         approvals=counted.verdicts,
         deployer=deployer.id if deployer else "",
-        not_bound=() if inputs.plan_file else NOT_IN_JSON,
+        not_bound=() if inputs.plan_file or wanted.by_hand else NOT_IN_JSON,
         now=inputs.now,
         trusted=inputs.trusted,
         record=circumstances.record,

@@ -34,6 +34,8 @@ class Missing(msgspec.Struct, frozen=True):
 
 def plan_is_whole(inputs: Inputs) -> Iterator[Reason]:
     """Yield where the plan is not one that anybody can decide about."""
+    if inputs.wanted.by_hand:  # there is none, and what there is instead is bound by its record
+        return
     plan = inputs.assessment.plan
     if plan.errored:
         yield Reason("plan-errored", DENIED_BY_RISK, "The plan stopped with an error: mend it and plan again.")
@@ -61,9 +63,9 @@ def authors_are_known(inputs: Inputs) -> Iterator[Reason]:
         text = "No commit since the base touches what the plan was made from: name whoever asked for it with --author."
         yield Reason("authors-unknown", DENIED_BY_APPROVALS, text)
     if inputs.uncommitted:
-        text = (
-            f"Nobody committed these sources of the plan so: {_some(inputs.uncommitted)}. Commit them and plan again."
-        )
+        of_what, again = ("of the change", "gate") if inputs.wanted.by_hand else ("of the plan", "plan")
+        some = _some(inputs.uncommitted)
+        text = f"Nobody committed these sources {of_what} so: {some}. Commit them and {again} again."
         yield Reason("sources-uncommitted", DENIED_BY_APPROVALS, text)
     for author in inputs.authors:
         if not author.principal:

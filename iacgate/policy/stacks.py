@@ -143,6 +143,14 @@ def by_backend(stacks: Stacks, backend_type: str, config: Mapping[str, Any], wor
     return None
 
 
+def placed_by_hand(stacks: Stacks | None, named: str) -> Placed:
+    """Return where a change by hand belongs, by the stack that its record names: one that nobody knows is nowhere."""
+    said = next((stack for stack in stacks.stacks if stack.name == named), None) if stacks else None
+    if said is None:
+        return Placed("", "", "the stack that its record names is not in stacks.yaml")
+    return Placed(said.name, said.environment, "named by its record", said.account)
+
+
 def place(
     stacks: Stacks, named: str, backend: tuple[str, Mapping[str, Any], str] | None, file: str = "stacks.yaml"
 ) -> Placed:

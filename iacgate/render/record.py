@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from iacgate.change.record import Record
+from iacgate.change.record import Manual, Record
 from iacgate.render.plain import harmless
 from iacgate.vocabulary import RECORD_PARTS
 
@@ -29,6 +29,12 @@ def as_lines(record: Record | None) -> Iterator[str]:
         alone = ", who says that nobody else can be reached" if record.emergency.solo else ""
         yield f"  emergency       {harmless(who + alone)}"
     if record.manual:
-        yield f"  by hand         {harmless(record.manual.procedure)}"
-        for name, digest in record.manual.files.items():
-            yield f"    {harmless(name)}  sha256 {digest}"
+        yield f"  by hand         at the stack {harmless(record.manual.stack)}, severity {record.manual.severity}"
+        yield from procedure_lines(record.manual)
+
+
+def procedure_lines(manual: Manual) -> Iterator[str]:
+    """Yield what is done by hand, line by line, each marked as somebody's words, and the scripts that are run."""
+    yield from (f"    | {harmless(line)}" for line in manual.procedure.splitlines())
+    for name, digest in manual.files.items():
+        yield f"    runs {harmless(name)}  sha256 {digest}"

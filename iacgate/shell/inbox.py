@@ -130,6 +130,10 @@ class Inbox:
         self.store.create(f"{place}/{SAID}", plan[SAID])
         return f"{self.store.name}/{place}"
 
+    def has_plans(self, change: str) -> bool:
+        """Return whether plans of a change were handed over, also where somebody took them away since."""
+        return bool(self.store.listing(f"plans/{change}/"))
+
     def fetch_plans(self, change: str, folder: Path, only: str = "") -> bool:
         """Lay out the plans of a change in an empty folder, or the one of a name; return whether there are any.
 

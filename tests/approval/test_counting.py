@@ -353,6 +353,24 @@ def test_no_change_of_what_is_approved_leaves_an_approval_counting(field: str, t
     assert not found.counts
 
 
+BY_HAND = {"tree": "d" * 40, "record": "e" * 64}
+
+
+@given(st.booleans(), st.sampled_from(["exact", "fingerprint"]), st.sampled_from([{}, {"tree": "d" * 40}, SUBJECTS]))
+def test_no_approval_of_a_plan_counts_for_what_is_done_by_hand_nor_the_other_way_round(
+    of_plan: bool,
+    binding: str,
+    plan_has: dict[str, str],
+) -> None:
+    plan_has = {"plan-json": "b" * 64, **plan_has}
+    said, wanted = (plan_has, BY_HAND) if of_plan else (BY_HAND, plan_has)
+    asked = msgspec.structs.replace(WANTED, subjects=wanted, record="e" * 64, binding=binding)  # all else is the same
+    (found,) = count([signed("ann", subjects=said, record="e" * 64)], asked, ROSTER, NOW).verdicts
+    assert (found.code, found.why) == ("binding", "it is for another kind of change: by a plan, or by hand")
+    same = msgspec.structs.replace(asked, subjects=said)
+    assert count([signed("ann", subjects=said, record="e" * 64)], same, ROSTER, NOW).verdicts[0].counts
+
+
 def replaced(wanted: Wanted, field: str, value: Any) -> Wanted:
     return msgspec.structs.replace(wanted, **{field: value})
 

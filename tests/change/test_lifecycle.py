@@ -46,6 +46,10 @@ APPLIED, DONE = step("applied"), step("applied", done=True)
         ([DONE, step("transition", to="rolled back")], "rolled back"),
         ([DONE, step("transition", to="elsewhere")], "verified"),
         ([step("repaired"), step("bypassed")], "draft"),
+        ([ALLOWED, step("transition", to="applied")], "applied"),
+        ([ALLOWED, step("transition", to="failed"), ALLOWED], "failed"),
+        ([ALLOWED, step("transition", to="failed"), ALLOWED, step("transition", to="applied")], "applied"),
+        ([ALLOWED, step("transition", to="applied"), step("transition", to="verified")], "verified"),
     ],
 )
 def test_where_it_stands(steps: list[Step], expected: Stage) -> None:
@@ -56,8 +60,8 @@ STEPS = [ALLOWED, DENIED, INTENDED, FAILED, APPLIED, DONE, *(step("transition", 
 
 
 @given(st.lists(st.sampled_from(STEPS)))
-def test_nothing_but_an_apply_makes_it_applied(steps: list[Step]) -> None:
-    if not any(item.event == "applied" for item in steps):
+def test_nothing_but_an_apply_or_who_did_it_by_hand_makes_it_applied(steps: list[Step]) -> None:
+    if not any("applied" in (item.event, item.to) for item in steps):
         assert stage(steps) != "applied"
         assert stage([item for item in steps if item.event != "transition"]) != "verified"
 
@@ -72,6 +76,7 @@ def test_people_bring_it_only_where_it_can_go(to: Ending, now: Stage) -> None:
         ("verified", "applied"),
         *(("closed", stage_) for stage_ in ("applied", "verified", "failed", "rolled back")),
         *(("rolled back", stage_) for stage_ in ("applied", "verified", "failed", "closed")),
+        *((outcome, stage_) for outcome in ("applied", "failed") for stage_ in ("approved", "failed")),
     }
     assert (refused(to, now, "chg-2") == "") is ((to, now) in possible)
 

@@ -90,6 +90,13 @@ def test_taking_a_part_away_never_makes_a_record_whole(part: str, data: st.DataO
         (f"id: c\ndescription: {'x' * 5000}\n", "line 2"),
         (f"id: c\n{'# x' * 30_000}\n", "more than 64 KiB"),
         ("id: c\ntype: standard\npattern: p\nmanual: {stack: s, severity: low, procedure: x}\n", "fits no pattern"),
+        *(
+            (
+                f"id: c\nmanual: {{stack: s, severity: low, procedure: x, files: {{'{name}': {'a' * 64}}}}}\n",
+                "is no path",
+            )
+            for name in ("../x.sql", "/etc/x.sql", "a//x.sql", "a/./x.sql", "a\\x.sql", "")
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(text: str, expected: str) -> None:
@@ -132,7 +139,7 @@ def test_a_scaffold_reads_back_as_what_it_was_made_from(one: str, other: str, so
         Record(id="c", description=one, ticket=other, schedule=WHOLE["schedule"]),
         Record(id="c", type="emergency", justification=one, emergency=emergency),
         Record(id="c", type="standard", pattern=one),
-        Record(id="c", manual=Manual(one, Severity.HIGH, other, {one: "a" * 64})),
+        Record(id="c", manual=Manual(one, Severity.HIGH, other, {"sql/it's: one.sql": "a" * 64})),
     ):
         assert read(scaffold(record, [])) == record
 

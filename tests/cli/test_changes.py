@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from iacgate.cli.changes import _rewrites_state
+from iacgate.cli.planned import _rewrites_state
 from iacgate.vocabulary import Severity
 
 

@@ -282,6 +282,7 @@ class Verifier:
         self.findings: list[str] = []
         self.entries = 0
         self.genesis = ""
+        self.decisions: dict[tuple[str, str], dict[str, Any]] = {}
         self.settings: dict[int, str] = {}
 
     def found(self, where: str, what: str) -> None:
@@ -412,10 +413,30 @@ class Verifier:
             if entry["event"] == "settings" and pieces.get("settings"):
                 people = people_in(settings_files(pieces["settings"], held))
                 gates.add(people or [])
-            for what in said_by(entry, pieces, before, gates, marks):
+            for what in self.said_or_decided(entry, pieces, before, gates, marks):
                 self.found(key, what)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             self.found(key, f"what it refers to is not of the form: {error}")
+
+    def said_or_decided(
+        self,
+        entry: dict[str, Any],
+        pieces: dict[str, bytes],
+        before: dict[str, Any],
+        gates: Gates,
+        marks: dict[str, Any],
+    ) -> Iterator[str]:
+        """Yield what does not hold of what an entry refers to, by its event."""
+        here = entry["stack"], entry["change"]
+        if entry["event"] in ("transition", "reviewed"):
+            yield from signed_about(entry, pieces)
+        if by_hand(entry):
+            yield from done(self.decisions.get(here), entry, before)
+        if entry["event"] == "degraded":
+            yield from marked(entry, pieces, before, gates, marks)
+        if entry["event"] == "decided":
+            yield from decided(entry, pieces, before, self.genesis)
+            self.decisions[here] = read_json(pieces["decision"])["decision"]
 
     def piece(self, key: str, name: str, reference: dict[str, Any]) -> bytes:
         data = self.read(f"evidence/sha256/{reference['digest']}")
@@ -457,7 +478,7 @@ def follows(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it changes which keys hold no entry"
     if any(until > entry["time"] and after["used"].get(one, "") < until for one, until in before["used"].items()):  # 2
         yield "it forgets which approvals were used up"
-    if event not in (*ENDS, "degraded") and after["used"].keys() - before["used"].keys():
+    if event not in (*ENDS, "degraded") and not by_hand(entry) and after["used"].keys() - before["used"].keys():
         yield "it uses approvals up, and is no apply"
     if after["settings"] != (entry["settings"] if event == "settings" else before["settings"]):  # 3
         yield "it forgets which settings were the newest"
@@ -483,10 +504,10 @@ def emergencies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
     changed = {name for name in was.keys() | after.keys() if was.get(name) != after.get(name)}
     if len(after) != len(entry["state"]["emergencies"]) or changed - {entry["change"]}:
         yield "it forgets an emergency, or changes another one"
-    if changed and entry["event"] not in ("intended", "reviewed", "degraded"):
+    if changed and entry["event"] not in ("intended", "reviewed", "degraded") and not by_hand(entry):
         yield "it changes an emergency, and neither begins nor reviews one"
     mine, old = after.get(entry["change"], {}), was.get(entry["change"], {})
-    if entry["event"] == "intended" and changed and (mine.get("reviewed") or old.get("reviewed")):
+    if entry["event"] != "reviewed" and changed and (mine.get("reviewed") or old.get("reviewed")):
         yield "it begins an emergency that was reviewed"
     if entry["event"] == "reviewed" and (not old or old["reviewed"] or not mine.get("reviewed")):
         yield "it reviews no emergency that waits for it"
@@ -539,28 +560,36 @@ def place_of(said: dict[str, Any] | None) -> tuple[int, str] | None:
     return (said["sequence"], said["change"]) if said else None
 
 
+def by_hand(entry: dict[str, Any]) -> bool:
+    """Return whether an entry says how something ended that was done by hand."""
+    return entry["event"] == "transition" and entry["details"].get("to") in ("applied", "failed")
+
+
+def done(decision: dict[str, Any] | None, entry: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
+    """Yield where something was done by hand that has a plan, or by approvals that are not used up, or were before."""
+    said = decision or {"subjects": {}, "approvals": [], "change_type": ""}
+    counted = {one["statement"] for one in said["approvals"] if (one["code"], one["decision"]) == ("counts", "approve")}
+    if not said["subjects"].get("record"):
+        yield "it says that something was done by hand, and there was a plan to apply"
+    if counted & before["used"].keys() or counted - entry["state"]["used"].keys():
+        yield "it says that something was done by hand, and its approvals are not used up, or were before"
+    mine = [one for one in entry["state"]["emergencies"] if one["change"] == entry["change"]]
+    if said["change_type"] == "emergency" and not mine:
+        yield "it says that an emergency was done by hand, and nobody is to review it"
+
+
 def allowed(newest: dict[str, tuple[int, bool]], entry: dict[str, Any]) -> Iterator[str]:
     """Yield where an apply begins that the newest decision about its change did not let pass; keep ``newest``."""
     change, details = entry["change"], entry["details"]
     if entry["event"] == "intended" and newest.pop(change, None) != (details.get("decision"), True):
         yield "it begins to apply what no decision before it let pass"
+    if by_hand(entry) and newest.pop(change, None) != (details.get("decision"), True):
+        yield "it says that something was done by hand, which no decision before it let pass"
     if entry["event"] == "decided":
         newest[change] = entry["sequence"], details.get("exitCode") == 0
 
 
 # Decisions and approvals
-
-
-def said_by(
-    entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, Any], gates: Gates, marks: dict[str, Any]
-) -> Iterator[str]:
-    """Yield what does not hold of what an entry refers to, by its event."""
-    if entry["event"] in ("transition", "reviewed"):
-        yield from signed_about(entry, pieces)
-    if entry["event"] == "decided":
-        yield from decided(entry, pieces, before, entry["ledger"])
-    if entry["event"] == "degraded":
-        yield from marked(entry, pieces, before, gates, marks)
 
 
 def settings_files(data: bytes, wanted: str) -> dict[str, bytes]:
@@ -588,7 +617,7 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
     document, inputs = read_json(pieces["decision"]), read_json(pieces["inputs"])
     decision, wanted, details = document["decision"], inputs["wanted"], entry["details"]
     files = settings_files(pieces["settings"], entry["settings"]["digest"])
-    reasons = decision["reasons"]
+    reasons, record = decision["reasons"], wanted["subjects"].get("record", "")
     blocks = bool(reasons) and inputs["mode"] == "enforce"
     code = min((one["exit_code"] for one in reasons), default=0) if blocks else 0
     holds = {
@@ -602,6 +631,7 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
         "whether the ledger was there": bool(inputs["circumstances"]["lost"]) is ("lost" in entry),
         "time": decision["now"] == inputs["now"] and abs(seconds(inputs["now"]) - seconds(entry["time"])) <= 900,
         "seats": seats_add_up(decision, inputs),
+        "record": {wanted["fingerprint"], wanted["record"]} == {record} or not record,
     }
     for what in (name for name, same in holds.items() if not same):
         yield f"its decision, the inputs and the entry do not agree: {what}"
