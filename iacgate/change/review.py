@@ -132,7 +132,7 @@ def _reviewer(emergency: Emergency, item: Attested) -> tuple[Review, Reviewer] |
         return not_counted(f"{item.principal} is a machine")
     if item.principal in emergency.involved:
         return not_counted(f"{item.principal} invoked or approved the emergency")
-    if item.arrived <= emergency.latest:
+    if item.arrived < emergency.latest:  # of one second, nobody knows which was first
         return not_counted(f"it arrived at {item.arrived}, and the emergency was begun at {emergency.latest}")
     return said, Reviewer(item.principal, tuple(sorted(item.roles)), item.digest)
 

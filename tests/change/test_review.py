@@ -77,7 +77,7 @@ def test_nobody_reviewed_is_no_review() -> None:
         (said("ann"), "invoked or approved"),
         (said("bob"), "invoked or approved"),
         (said("cleo", human=False), "is a machine"),
-        (said("cleo", arrived=BEGUN), "the emergency was begun at"),
+        (said("cleo", arrived=later(BEGUN, hours=-1)), "the emergency was begun at"),
         (said("cleo", change="chg-2"), "is about chg-2"),
         (said("cleo", body=b"{}"), "not of the form"),
         (said("cleo", cause=" \t"), "not of the form"),

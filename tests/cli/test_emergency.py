@@ -104,7 +104,7 @@ def test_an_emergency_takes_one_independent_signature_and_is_reviewed_afterwards
 
 def test_one_who_says_that_it_was_not_justified_decides(life: Deployed, iacgate: Run) -> None:
     named = recorded(life, iacgate)
-    assert approve(life, "ann", *named).returncode == 0 or life.stack.iacgate("gate", *named)
+    life.stack.iacgate("gate", *named)
     assert approve(life, "ann", *named).returncode == 0
     assert life.stack.iacgate("apply", *named).returncode == 0
     assert review(life, iacgate, "bob", "--not-justified").returncode == 0
