@@ -20,6 +20,7 @@ from iacgate.errors import SettingsInvalid
 from iacgate.gate import Circumstances, Decision, Inputs, decide
 from iacgate.gate.schedule import schedule_at
 from iacgate.policy.demands import DEFAULTS, demanded
+from iacgate.policy.emergencies import EmergencyText, SoloText
 from iacgate.policy.schedules import ScheduleText
 from iacgate.render.decision import as_text
 from iacgate.risk.assessment import Assessment
@@ -569,6 +570,20 @@ def test_what_is_done_by_hand_needs_no_plan_and_is_bound_by_its_record() -> None
 )
 def test_what_is_done_by_hand_is_nothing_but_what_its_record_says(other: Inputs) -> None:
     assert held_against(other) == ["by-hand-unbound"]
+
+
+def test_nobody_acts_alone_by_hand() -> None:
+    incident = Incident(incident="INC-7", invoker="ann", solo=True)
+    alone = msgspec.structs.replace(MANUAL, type="emergency", justification="It is down", emergency=incident)
+    found = Circumstances(record=alone, emergency=EmergencyText(solo=SoloText(role="infra")), emergencies=())
+    digests: dict[str, Any] = {"subjects": {"record": alone.digest}, "fingerprint": alone.digest}
+    wanted = msgspec.structs.replace(WANTED, record=alone.digest, change_type="emergency", **digests)
+    given_inputs = inputs(wanted=wanted, plan_file=False, circumstances=found)
+    assert "solo" in held_against(given_inputs)
+    by_plan = msgspec.structs.replace(alone, manual=None)
+    planned = msgspec.structs.replace(found, record=by_plan)
+    whole = msgspec.structs.replace(WANTED, record=by_plan.digest, change_type="emergency")
+    assert "solo" not in held_against(inputs(wanted=whole, circumstances=planned))
 
 
 def test_no_plan_has_the_record_of_something_by_hand() -> None:

@@ -76,6 +76,8 @@ def emergency_reasons(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
 
 def _alone(inputs: Inputs, roster: Roster, reviews: tuple[OpenReview, ...]) -> tuple[str, ...]:
     found = inputs.circumstances
+    if inputs.wanted.by_hand:
+        return ("what is done by hand begins without us, so that nobody would be told first",)
     record = found.record
     person = roster.find(record.emergency.invoker) if record and record.emergency else None
     alone = Alone(
