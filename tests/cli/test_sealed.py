@@ -264,7 +264,7 @@ def test_a_statement_under_a_seal_holds_no_plain_digest(key: bytes) -> None:
     assessment = under(seal, JUDGED)
     subjects = subjects_of(LOADED, assessment, Around(tree="d" * 40))
     wanted = msgspec.structs.replace(WANTED, subjects=subjects, fingerprint=assessment.plan.fingerprint)
-    change: Any = SimpleNamespace(wanted=wanted, assessment=assessment, loaded=LOADED)
+    change: Any = SimpleNamespace(wanted=wanted, assessment=assessment, plan_file=LOADED.plan_file)
     payload = encode(make_statement([subjects], predicate("ann", plans=(_about(change),))))
     assert [seal.of(digest).encode() in payload for digest in PLAIN] == [True] * 3
     assert not any(digest[:16].encode() in payload for digest in PLAIN)
