@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from iacgate.change.record import read_record
+from iacgate.change.record import missing_parts, read_record
 from iacgate.cli.init import POLICY, STACKS
 from iacgate.policy import testing
 from iacgate.policy.demands import DemandText
@@ -15,6 +15,8 @@ from iacgate.policy.environments import Environment, Policy, Rego, read_policy
 from iacgate.policy.schedules import ScheduleText
 from iacgate.policy.stacks import Stack
 from iacgate.policy.tickets import TicketCheckText
+from iacgate.vocabulary import RECORD_PARTS
+from tests.conftest import ROOT
 
 OF_POLICY = (
     *(Policy, Environment, Rego, DemandText, ScheduleText, testing.TestsText, testing.CheckText, testing.PromotionText),
@@ -43,5 +45,9 @@ def test_what_is_commented_out_is_valid_as_well() -> None:
     assert policy.board
 
 
-def test_a_record_is_read_by_what_the_page_says() -> None:
-    assert read_record(b"id: chg-1\n", "x").id == "chg-1"
+def test_the_records_of_the_page_are_valid() -> None:
+    page = (ROOT / "docs" / "change-record.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```yaml\n(id: .*?)^```$", page, re.DOTALL | re.MULTILINE)
+    records = [read_record(block.encode(), "change-record.md") for block in blocks]
+    assert {record.type for record in records} >= {"normal", "emergency"}
+    assert missing_parts(records[0], RECORD_PARTS, "OPS-[0-9]+") == ()
