@@ -1,4 +1,4 @@
-"""The words that every room speaks: severities, certainties, actions, types of change.
+"""The words that every room speaks: severities, certainties, verdicts on undoing, actions, types of change.
 
 The closed set of actions follows Terraform's plan JSON documentation and, for
 ``forget`` in its three forms, the releases that introduced them (Terraform 1.7,
@@ -53,6 +53,48 @@ RECORD_PARTS: Final[tuple[RecordPart, ...]] = get_args(RecordPart)
 
 TicketSystem: TypeAlias = Literal["jira", "servicenow", "github"]
 """A system that knows tickets."""
+
+
+class Verdict(enum.StrEnum):
+    """Whether, and how, one change can be undone; ordered by :attr:`rank`.
+
+    ``UNKNOWN`` is a verdict: what decides is not known, or nobody knows what undoing does to the type.
+    """
+
+    REVERSIBLE = "reversible"
+    NEW_IDENTITY = "re-creatable-with-new-identity"
+    DATA_RESTORE = "reversible-with-data-restore"
+    UNKNOWN = "unknown"
+    IRREVERSIBLE = "irreversible"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order, 0 for reversible to 4 for irreversible."""
+        return _VERDICT_RANKS[self]
+
+
+_VERDICT_RANKS: Final = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+
+class Readiness(enum.StrEnum):
+    """How far it is shown that a whole plan can be undone; ordered by :attr:`rank`.
+
+    ``PAPER`` says that nothing known speaks against it; the other two that the way back was planned with the real
+    program, ``APPROXIMATE`` where some values were not known and stood in for.
+    """
+
+    NOT_READY = "not-ready"
+    PAPER = "ready-on-paper"
+    APPROXIMATE = "rehearsed-approximately"
+    REHEARSED = "rehearsed"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order, 0 for not ready to 3 for rehearsed."""
+        return _READINESS_RANKS[self]
+
+
+_READINESS_RANKS: Final = {readiness: rank for rank, readiness in enumerate(Readiness)}
 
 
 class Certainty(enum.StrEnum):

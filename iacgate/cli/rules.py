@@ -10,6 +10,7 @@ from iacgate.errors import UsageInvalid
 from iacgate.render.plain import fit, harmless
 from iacgate.risk.packs import Pack
 from iacgate.risk.sources import RuleSource, failing_examples
+from iacgate.shell.knowledge import ROLLBACK, read_collection, read_collections
 from iacgate.shell.rules import read_pack, read_packs, sources_folder
 from iacgate.shell.shipped import shipped_packs
 
@@ -76,28 +77,57 @@ def show_rule(rule_id: str, folder: Path | None) -> None:
 @command.command("test")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 def test_rules(folder: Path | None) -> int:
-    """Run the examples of every rule in a folder; without one, of the rules that ship.
+    """Run the examples of every rule in a folder; without one, of all that ships.
 
-    FOLDER is one pack (it holds a pack.yaml), or holds packs.
+    FOLDER is one pack (it holds a pack.yaml), or holds packs. In a folder called rollback, and below one, stands what
+    is known of undoing: docs/rollback.md has its form.
 
     \b
     Examples:
       iacgate rules test
       iacgate rules test ./my-rules
     """
-    found = _packs(folder or sources_folder())
-    wrong = [line for _, sources in found for source in sources for line in failing_examples(source)]
-    for line in wrong:
-        click.echo(harmless(line), err=True)
-    rules = sum(len(sources) for _, sources in found)
-    examples = sum(_examples(source) for _, sources in found for source in sources)
-    click.echo(fit(f"{rules} rules, {examples} examples, {len(wrong)} wrong.", 120))
+    place = folder or sources_folder()
+    if not place.is_dir():
+        raise UsageInvalid(f"{place}: there is no such folder.", hint="Name a folder with a pack.yaml in it.")
+    wrong = 0
+    if not _is_about_undoing(place):
+        wrong += _test_rules(place)
+    if _is_about_undoing(place) or (place / ROLLBACK).is_dir():
+        wrong += _test_knowledge(place if _is_about_undoing(place) else place / ROLLBACK)
     return FAILED if wrong else 0
 
 
+def _is_about_undoing(place: Path) -> bool:
+    return ROLLBACK in (place.resolve().name, place.resolve().parent.name)
+
+
+def _test_rules(place: Path) -> int:
+    found = _packs(place)
+    wrong = [line for _, sources in found for source in sources for line in failing_examples(source)]
+    rules = sum(len(sources) for _, sources in found)
+    return _tell(wrong, f"{rules} rules", sum(_examples(source) for _, sources in found for source in sources))
+
+
+def _test_knowledge(place: Path) -> int:
+    from iacgate.rollback import sources as entries  # noqa: PLC0415 - for this command only
+
+    one = (place / "pack.yaml").is_file()
+    found = [source for _, items in ([read_collection(place)] if one else read_collections(place)) for source in items]
+    wrong = [line for source in found for line in entries.failing_examples(source)]
+    wrong += [f"{source.file}: no example reaches {part}" for source in found for part in entries.untried(source)]
+    return _tell(wrong, f"{len(found)} entries about undoing", sum(len(source.examples) for source in found))
+
+
+def _tell(wrong: list[str], what: str, examples: int) -> int:
+    """Print what is wrong and how much was tried, and return how much is wrong."""
+    for line in wrong:
+        click.echo(harmless(line), err=True)
+    click.echo(fit(f"{what}, {examples} examples, {len(wrong)} wrong.", 120))
+    return len(wrong)
+
+
 def _packs(folder: Path) -> list[tuple[Pack, list[RuleSource]]]:
-    if not folder.is_dir():
-        raise UsageInvalid(f"{folder}: there is no such folder.", hint="Name a folder with a pack.yaml in it.")
     return [read_pack(folder)] if (folder / "pack.yaml").is_file() else read_packs(folder)
 
 

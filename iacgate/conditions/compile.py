@@ -206,7 +206,7 @@ class Element:
 
 
 class Changed:
-    """The value at a path is not the same before and after."""
+    """The value at a path is not the same before and after; with ``[*]`` in it, the list of its values."""
 
     def __init__(self, ref: Ref) -> None:
         self._ref = ref
@@ -222,7 +222,11 @@ class Changed:
 
     def locate(self, subject: Subject) -> list[tuple[str, Value]]:
         """Return the path with its new value."""
-        return [(".".join(self._ref.steps), self._after(subject))]
+        return (
+            self._ref.locate(subject)
+            if EVERY in self._ref.steps
+            else [(".".join(self._ref.steps), self._after(subject))]
+        )
 
 
 class Lowered:
@@ -279,9 +283,14 @@ def compile_condition(spec: Any, roots: frozenset[str], where: str, depth: int =
     if keys in ({"all"}, {"any"}, {"not"}, {"some", "that"}, {"every", "that"}):
         return _compound(spec, roots, where, depth)
     if keys == {"changed"}:
-        return Changed(_no_star(parse_path(spec["changed"], where), where))
+        return Changed(parse_path(spec["changed"], where))
     if keys == {"lowered"}:
         return Lowered(parse_path(spec["lowered"], where))
+    if keys in ({"raised"}, {"version_raised"}):
+        from iacgate.conditions.raised import Raised  # noqa: PLC0415 - no rule asks for it, only what is known of undoing
+
+        operator = next(iter(keys))
+        return Raised(parse_path(spec[operator], where), version=operator == "version_raised")
     if keys == {"exposes"}:
         from iacgate.conditions.exposure import Exposes  # noqa: PLC0415 - few plans open networks
 
@@ -321,9 +330,3 @@ def _element(spec: dict[str, Any], roots: frozenset[str], where: str, depth: int
     every = "every" in spec
     ref = parse_ref(spec["every" if every else "some"], roots, where)
     return Element(ref, compile_condition(spec["that"], roots | {"item"}, where, depth + 1), every=every)
-
-
-def _no_star(ref: Ref, where: str) -> Ref:
-    if EVERY in ref.steps:
-        raise PackInvalid(f"{where}: `changed` compares one path, not `[*]`.", hint="Name the list itself.")
-    return ref

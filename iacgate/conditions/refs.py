@@ -202,10 +202,10 @@ def _each(value: Value, steps: tuple[str, ...], path: str, *, spread: bool) -> I
 
 
 def sides(ref: Ref) -> tuple[Callable[[Subject], Value], Callable[[Subject], Value]]:
-    """Return how to read the same path before and after the change."""
+    """Return how to read the same path before and after the change; with ``[*]`` in it, the list of its values."""
     before = Ref(text=ref.text, root="before", steps=ref.steps)
     after = Ref(text=ref.text, root="after", steps=ref.steps)
-    return before.one, after.one
+    return (before.values, after.values) if EVERY in ref.steps else (before.one, after.one)
 
 
 def all_reads(parts: Iterable[Reads]) -> Reads:

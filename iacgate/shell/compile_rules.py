@@ -1,4 +1,4 @@
-"""``make rules``: compile the packs in ``rules/`` into the file that ships, and write their pages."""
+"""``make rules``: compile the packs in ``rules/`` into the files that ship, and write their pages."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from typing import Final
 
 from iacgate.render import rulepage
 from iacgate.risk.packs import encode_packs
+from iacgate.rollback.knowledge import encode_knowledge
+from iacgate.shell import knowledge
+from iacgate.shell.knowledge import ROLLBACK, read_collections
 from iacgate.shell.rules import read_packs, sources_folder
 from iacgate.shell.shipped import COMPILED
 
@@ -18,6 +21,11 @@ def compiled() -> bytes:
     return encode_packs(pack for pack, _ in read_packs(sources_folder()))
 
 
+def compiled_knowledge() -> bytes:
+    """Return what the compiled file about rolling back must hold."""
+    return encode_knowledge(collection for collection, _ in read_collections(sources_folder() / ROLLBACK))
+
+
 def pages() -> dict[str, str]:
     """Return what the pages must hold, by the names of their files."""
     packs = read_packs(sources_folder())
@@ -27,6 +35,7 @@ def pages() -> dict[str, str]:
 
 if __name__ == "__main__":
     Path(COMPILED).write_bytes(compiled())
+    Path(knowledge.COMPILED).write_bytes(compiled_knowledge())
     folder = sources_folder().parent / PAGES
     folder.mkdir(parents=True, exist_ok=True)
     for file, page in pages().items():

@@ -116,7 +116,6 @@ def test_what_decided_is_located() -> None:
         {"value": "after.x", "present": "yes"},
         {"some": "after.x"},
         {"some": "after.x", "that": {"value": "nowhere.x", "equals": 1}},
-        {"changed": "x[*]"},
         {"exposes": {}},
         {"exposes": {"sources": []}},
         {"exposes": {"sources": ["a"], "to_ports": ["x"]}},

@@ -1,0 +1,102 @@
+"""What conditions about undoing can see besides the object: the provider's configuration, and what it refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from iacgate.conditions.refs import Subject
+from iacgate.conditions.values import UNKNOWN, Value
+from iacgate.plan.model import ResourceChange
+from iacgate.plan.reader import Plan
+from iacgate.plan.redaction import Redactor, before_of
+
+_MAX_DEPTH: Final = 30
+_SHORTEST: Final = 3
+"""Characters of the shortest name by which one object refers to another."""
+
+_NAMES: Final = ("id", "arn", "name", "self_link", "resource_id")
+"""Attributes by which an object is referred to."""
+
+
+class ProviderConstants:
+    """The constants of provider configurations, as the plan's configuration has them.
+
+    Providers such as azurerm decide in their configuration what a deletion does. What is not a constant there is
+    unknown, and so is what two configurations of one provider say otherwise, where the plan does not tell which one.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any]) -> None:
+        found = configuration.get("provider_config")
+        self._configs: dict[str, list[Value]] = {}
+        for item in found.values() if isinstance(found, dict) else ():
+            if isinstance(item, dict):
+                constants = _constants(item.get("expressions") or {})
+                name = str(item.get("full_name") or item.get("name") or "")
+                self._configs.setdefault(_short(name), []).append(constants)
+
+    def of(self, provider: str) -> Value:
+        """Return the constants of a provider's configuration; an empty object where it has none."""
+        found = self._configs.get(_short(provider), [{}])
+        return found[0] if all(item == found[0] for item in found) else UNKNOWN
+
+
+def _short(provider: str) -> str:
+    """Return a provider's name without registry and namespace."""
+    return provider.rpartition("/")[2]
+
+
+def _constants(node: Any, depth: int = 0) -> Value:
+    """Return what an expression of the plan's configuration says, without its wrappers."""
+    if depth > _MAX_DEPTH:
+        return UNKNOWN
+    if isinstance(node, list):
+        return [_constants(item, depth + 1) for item in node]
+    if not isinstance(node, dict):
+        return UNKNOWN
+    if "constant_value" in node:
+        return node["constant_value"]
+    if "references" in node:
+        return UNKNOWN
+    return {name: _constants(item, depth + 1) for name, item in node.items()}
+
+
+class Related:
+    """The objects that an object refers to by an id or a name, by type; as they are before the change."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._by_type: dict[str, list[Value]] | None = None
+
+    def of(self, change: ResourceChange, wanted: frozenset[str], redactor: Redactor) -> Subject:
+        """Return the objects of the wanted types that a change refers to; unknown where none is found."""
+        own = frozenset(_strings(before_of(change.body, redactor, self._plan.name)))
+        found: Subject = {}
+        for name in wanted:
+            others = [item for item in self._objects(wanted, redactor).get(name, ()) if own & set(_named(item))]
+            found[name] = others or UNKNOWN
+        return found
+
+    def _objects(self, wanted: frozenset[str], redactor: Redactor) -> dict[str, list[Value]]:
+        if self._by_type is None:
+            self._by_type = {}
+        missing = wanted - self._by_type.keys()
+        if missing:
+            self._by_type |= {name: [] for name in missing}
+            for change in self._plan.resource_changes():
+                if change.type in missing and change.mode == "managed":
+                    self._by_type[change.type].append(before_of(change.body, redactor, self._plan.name))
+        return self._by_type
+
+
+def _named(item: Value) -> Iterator[str]:
+    for name in _NAMES:
+        value = item.get(name) if isinstance(item, dict) else None
+        if isinstance(value, str) and len(value) >= _SHORTEST:
+            yield value
+
+
+def _strings(value: Value) -> Iterator[str]:
+    for item in value.values() if isinstance(value, dict) else ():
+        if isinstance(item, str) and len(item) >= _SHORTEST:
+            yield item

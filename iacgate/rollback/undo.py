@@ -1,0 +1,184 @@
+"""Whether and how one change can be undone.
+
+| forward | inverse | judged on |
+|---|---|---|
+| create | delete | ``after``: it is deleted with what this plan writes |
+| update | update back | both, where the way back is another one |
+| delete, replace | create | ``before``: a deletion reads what the state says |
+| forget, import, move | import, remove, move | a block beside the previous configuration mends it |
+
+A value that is sensitive or computed at apply makes a condition unknown, and the verdict with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from iacgate.conditions.refs import Reads, Subject, all_reads
+from iacgate.conditions.values import UNKNOWN, Value
+from iacgate.plan import redaction
+from iacgate.plan.model import ChangeBody, ResourceChange
+from iacgate.plan.reader import Plan
+from iacgate.plan.redaction import Redactor
+from iacgate.rollback.destruction import of_creation, of_destruction
+from iacgate.rollback.findings import Found
+from iacgate.rollback.knowledge import Entry, Knowledge
+from iacgate.rollback.oneway import of_way
+from iacgate.rollback.overlays import add_overlay
+from iacgate.rollback.secrets import needed
+from iacgate.rollback.subjects import ProviderConstants, Related
+from iacgate.rollback.verdict import Because, Check, Inverse, Undo
+from iacgate.vocabulary import Action, Verdict
+
+_MAX_REMEMBERED: Final = 20_000
+
+_INVERSES: Final[dict[Action, Inverse]] = {
+    Action.CREATE: "delete",
+    Action.UPDATE: "update",
+    Action.DELETE: "create",
+    Action.REPLACE: "delete-create",
+    Action.FORGET: "import",
+    Action.FORGET_AND_CREATE: "delete",
+}
+_UNSTATED: Final = "Say in the record, under `undo`, what undoing it means: what is known of its type does not tell."
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What is found of one change: the answer, and the checks that do not hold."""
+
+    undo: Undo
+    checks: tuple[Check, ...]
+
+
+class Undoing:
+    """Judges the changes of one plan.
+
+    ``stateless`` tells whether a type is known to hold no data, where nothing else is known of it.
+    """
+
+    def __init__(self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], bool]) -> None:
+        self._plan = plan
+        self._knowledge = knowledge
+        self._stateless = stateless
+        self._constants = ProviderConstants(plan.configuration)
+        self._related = Related(plan)
+        self._remembered: dict[tuple[object, ...], Found] = {}
+
+    def judge(self, change: ResourceChange, redactor: Redactor) -> Judged | None:
+        """Return what undoing a change means; ``None`` where it changes nothing.
+
+        Raises :class:`iacgate.errors.PlanUnreadable` where the change cannot be read.
+        """
+        if change.mode != "managed" or not change.matters:
+            return None
+        known = self._found(change, redactor)
+        found = Found([*known.reasons], [*known.checks], known.point, known.steps)
+        overlay = add_overlay(change, found)
+        if change.deferred:
+            found.say(Verdict.UNKNOWN, Because("it is deferred: what will be done is not decided yet"))
+        address = redactor.clean(change.address)
+        undo = Undo(
+            address=address,
+            type=change.type,
+            action=change.action,
+            verdict=found.verdict,
+            inverse=_inverse(change),
+            reasons=found.by_weight(),
+            deposed=change.deposed,
+            previous_address=redactor.clean(change.previous_address) if change.moved else "",
+            overlay=overlay,
+            point=found.point,
+            steps=found.steps,
+        )
+        return Judged(undo, tuple(msgspec.structs.replace(check, address=address) for check in found.checks))
+
+    def _found(self, change: ResourceChange, redactor: Redactor) -> Found:
+        """Return what is found of a change: the same for all of which the same is true."""
+        entries = self._knowledge.about(change.type)
+        where = f"{self._plan.name}: {ascii(change.address)}"
+        reads = _reads(entries)
+        body = redaction.narrowed(change.body, reads, where) if entries else change.body
+        secret = self._needs(change, where)
+        known = redaction.texts(body) if entries else ()
+        key = (change.action, change.type, change.provider, secret, *known)
+        related = frozenset(name for entry in entries for name in entry.related)
+        found = None if related else self._remembered.get(key)
+        if found is None:
+            found = Found()
+            subject = self._subject(change, body, entries, redactor)
+            if related:
+                subject["related"] = self._related.of(change, related, redactor)
+            self._judge(change, entries, subject, redactor, found)
+            if secret:
+                text = f"undoing it needs values that no plan shows: {', '.join(map(redactor.clean, secret))}"
+                found.say(Verdict.UNKNOWN, Because(text))
+            if not related and len(self._remembered) < _MAX_REMEMBERED:
+                self._remembered[key] = found
+        return found
+
+    def _needs(self, change: ResourceChange, where: str) -> tuple[str, ...]:
+        """Return the attributes whose value undoing needs and no plan shows."""
+        if change.action is Action.UPDATE:
+            return needed(change.body, where, made_anew=False)
+        return needed(change.body, where, made_anew=True) if change.action.destroys else ()
+
+    def _subject(
+        self, change: ResourceChange, body: ChangeBody, entries: tuple[Entry, ...], redactor: Redactor
+    ) -> Subject:
+        if not entries:
+            return {}
+        where = f"{self._plan.name}: {ascii(change.address)}"
+        before: Value = redaction.before_of(body, redactor, where)
+        after: Value = redaction.after_of(body, redactor, where)
+        if before is None and change.action not in (Action.CREATE,):
+            before = UNKNOWN
+        if after is None and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE):
+            after = UNKNOWN
+        facts = {"action": str(change.action), "type": change.type, "provider": change.provider}
+        subject: Subject = {"before": before, "after": after, "change": facts, "config": {}, "related": {}}
+        if any(entry.uses_config for entry in entries):
+            subject["config"] = self._constants.of(change.provider)
+        return subject
+
+    def _judge(
+        self, change: ResourceChange, entries: tuple[Entry, ...], subject: Subject, redactor: Redactor, found: Found
+    ) -> None:
+        action = change.action
+        later = {**subject, "before": subject.get("after"), "after": None} if entries else {}
+        if action.destroys:
+            for entry in entries:
+                protected = later if action is Action.REPLACE else {}
+                of_destruction(entry, subject, redactor, found, protected=protected)
+            if not any(entry.text.destroyed for entry in entries):
+                self._unknown_type(change.type, found)
+        if action in (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE):
+            for entry in entries:
+                of_creation(entry, later, redactor, found)
+        of_way(entries, action, subject, redactor, found)
+        if action is Action.FORGET_AND_CREATE:
+            found.say(
+                Verdict.UNKNOWN,
+                Because("the old object stays without a place in the state; nobody tells which one counts"),
+            )
+
+    def _unknown_type(self, name: str, found: Found) -> None:
+        if self._stateless(name):
+            found.say(Verdict.REVERSIBLE, Because("its type is known to hold no data: it is made anew"))
+            return
+        found.say(Verdict.UNKNOWN, Because("nothing is known of what a deletion of its type loses"))
+        found.check("RB024", "high", "nothing is known of what a deletion of its type loses", _UNSTATED)
+
+
+def _reads(entries: tuple[Entry, ...]) -> Reads:
+    return all_reads(entry.reads for entry in entries)
+
+
+def _inverse(change: ResourceChange) -> Inverse:
+    if change.imported:
+        return "remove"
+    if change.action in _INVERSES:
+        return _INVERSES[change.action]
+    return "move" if change.moved else "none"

@@ -1,0 +1,88 @@
+"""What becomes of undoing: the answer for one change, the checks, and the whole."""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from iacgate.vocabulary import Action, Readiness, Verdict
+
+Level: TypeAlias = Literal["block", "high", "medium"]
+"""How much a check weighs: with ``block`` the plan is not ready; ``high`` wants an answer in the change's record."""
+
+LEVELS: Final[tuple[Level, ...]] = ("block", "high", "medium")
+
+Inverse: TypeAlias = Literal["delete", "create", "update", "delete-create", "import", "remove", "move", "none"]
+"""What undoing does to the object; ``remove`` takes it out of the state and leaves it be."""
+
+
+class Because(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One reason for a verdict: a sentence, and the value that decided with its path where there is one.
+
+    ``entry`` names what is known of the type, ``confidence`` where that is from; with ``memory`` nobody checked it.
+    """
+
+    text: str
+    path: str = ""
+    value: str = ""
+    entry: str = ""
+    confidence: tuple[str, ...] = ()
+
+
+class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Whether and how one change can be undone.
+
+    ``overlay`` says that the previous configuration alone would do harm, and that a block beside it mends that.
+    ``point`` is from what the data is restored, ``steps`` how; both empty where no data is lost.
+    """
+
+    address: str
+    type: str
+    action: Action
+    verdict: Verdict
+    inverse: Inverse
+    reasons: tuple[Because, ...] = ()
+    deposed: str = ""
+    previous_address: str = ""
+    overlay: bool = False
+    point: str = ""
+    steps: tuple[str, ...] = ()
+
+
+class Check(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One readiness check that does not hold: which, how much it weighs, where, why, and what to do."""
+
+    id: str
+    level: Level
+    text: str
+    hint: str
+    address: str = ""
+
+
+class NotChecked(msgspec.Struct, frozen=True):
+    """A check that could not be made, and why; that is no pass."""
+
+    id: str
+    why: str
+
+
+class RollbackReport(msgspec.Struct, frozen=True):
+    """Whether a plan can be undone: the total, each change that does something, the checks that do not hold.
+
+    ``approximate`` are the addresses at which a rehearsal had to make values up; ``knowledge`` is the digest of what
+    is known of the types.
+    """
+
+    readiness: Readiness
+    verdict: Verdict
+    undos: tuple[Undo, ...]
+    checks: tuple[Check, ...]
+    not_checked: tuple[NotChecked, ...]
+    approximate: tuple[str, ...]
+    knowledge: str
+
+
+def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """Return the worst verdict; what changes nothing is reversible."""
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.REVERSIBLE)
