@@ -55,7 +55,7 @@ TicketSystem: TypeAlias = Literal["jira", "servicenow", "github"]
 """A system that knows tickets."""
 
 
-class Verdict(enum.StrEnum):
+class Reversibility(enum.StrEnum):
     """Whether, and how, one change can be undone; ordered by :attr:`rank`.
 
     ``UNKNOWN`` is a verdict: what decides is not known, or nobody knows what undoing does to the type.
@@ -70,10 +70,10 @@ class Verdict(enum.StrEnum):
     @property
     def rank(self) -> int:
         """Position in the order, 0 for reversible to 4 for irreversible."""
-        return _VERDICT_RANKS[self]
+        return _REVERSIBILITY_RANKS[self]
 
 
-_VERDICT_RANKS: Final = {verdict: rank for rank, verdict in enumerate(Verdict)}
+_REVERSIBILITY_RANKS: Final = {verdict: rank for rank, verdict in enumerate(Reversibility)}
 
 
 class Readiness(enum.StrEnum):

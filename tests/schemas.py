@@ -20,14 +20,19 @@ from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
 from iacgate.policy.stacks import Stacks
 from iacgate.render import json as render_json
+from iacgate.render import undoing
 from iacgate.render.applied import AppliedDocument
 from iacgate.render.decision import Document
 from iacgate.render.entries import Table
+from iacgate.render.undoing import UndoingDocument
 from iacgate.render.verification import Verification
 from iacgate.risk.assessment import Assessment
 from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
 from iacgate.risk.suppressions import Suppressions
+from iacgate.rollback.knowledge import EntryText
+from iacgate.rollback.sources import Example as KnowledgeExample
+from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell.submissions import Said
 from tests.schemawords import WORDS
 
@@ -42,9 +47,28 @@ def preview_schema() -> dict[str, Any]:
         del definitions["AssessedChange"]["properties"][name]
     del definitions["Difference"]
     version = {"const": render_json.SCHEMA, "description": "The name and version of this schema."}
+    (_, report), more = _schema(RollbackReport)
+    schema["properties"] = {"schema": version, **schema["properties"], "rollback": report}
+    schema["required"] = ["schema", *schema["required"], "rollback"]
+    return _document("The assessment of one plan, and whether it can be undone", schema, {**definitions, **more})
+
+
+def rollback_schema() -> dict[str, Any]:
+    """Return the schema of what ``rollback check --format json`` prints for one plan."""
+    (_, schema), definitions = _schema(UndoingDocument)
+    version = {"const": undoing.SCHEMA, "description": "The name and version of this schema."}
     schema["properties"] = {"schema": version, **schema["properties"]}
     schema["required"] = ["schema", *schema["required"]]
-    return _document("The assessment of one plan", schema, definitions)
+    return _document("Whether a plan can be undone", schema, definitions)
+
+
+def knowledge_schema() -> dict[str, Any]:
+    """Return the schema of an entry of what is known of undoing."""
+    (_, schema), definitions = _schema(EntryText)
+    (_, example), more = _schema(KnowledgeExample)
+    schema["properties"]["examples"] = {"type": "array", "items": example, "minItems": 1}
+    schema["required"] = [*schema["required"], "examples"]
+    return _document("What is known of undoing changes of some types", schema, {**definitions, **more})
 
 
 def rule_schema() -> dict[str, Any]:
@@ -111,6 +135,8 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "people.schema.json": people_schema,
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
     "preview.schema.json": preview_schema,
+    "knowledge.schema.json": knowledge_schema,
+    "rollback.schema.json": rollback_schema,
     "record.schema.json": _plain("iacgate: the record of a change", Record),
     "rule.schema.json": rule_schema,
     "stacks.schema.json": _plain("iacgate: stacks.yaml", Stacks),

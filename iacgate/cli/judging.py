@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,6 +21,8 @@ from iacgate.vocabulary import Severity
 
 if TYPE_CHECKING:
     from iacgate.cli.own import Own
+    from iacgate.plan.model import ResourceChange
+    from iacgate.plan.redaction import Redactor
     from iacgate.plan.source.snapshot import Snapshot
 
 
@@ -50,15 +53,25 @@ class Judge:
         self._rules: dict[frozenset[str] | None, RuleSet] = {}
         self._all = self._ruleset(None)
 
-    def judge(self, loaded: Loaded, *, differences_from: Severity | None = None) -> Assessment:
+    def stateless(self, loaded: Loaded) -> Callable[[str], bool]:
+        """Return what tells of a type whether the rules that judge a plan know it as one that holds no data."""
+        return self._for(loaded).stateless
+
+    def judge(
+        self,
+        loaded: Loaded,
+        *,
+        differences_from: Severity | None = None,
+        watch: Callable[[ResourceChange, Redactor], None] | None = None,
+    ) -> Assessment:
         """Return the assessment of one plan, as the settings weigh it.
 
-        The attributes that change are kept from a severity on, for display.
+        The attributes that change are kept from a severity on, for display. ``watch`` is shown every change.
 
         Raises what reading, judging and asking policies raise.
         """
         asked = self.own.ask(loaded) if self.own else []
-        rules = self._ruleset(self.own.judging(loaded)) if self.own else self._all
+        rules = self._for(loaded)
         beside, previous = self._beside(loaded), self._previous(loaded)
         if previous is not None and beside is None and loaded.plan_file is None:
             raise UsageInvalid(
@@ -73,8 +86,14 @@ class Judge:
             policies=[item.identity for item in asked],
         )
         with Progress(sys.stderr, loaded.plan.name) as progress:
-            assessment = assess(loaded.plan, rules, context, differences_from=differences_from, progress=progress.step)
+            more = {"watch": watch} if watch else {}
+            assessment = assess(
+                loaded.plan, rules, context, differences_from=differences_from, progress=progress.step, **more
+            )
         return self.own.adjust(assessment, loaded, self._all) if self.own else assessment
+
+    def _for(self, loaded: Loaded) -> RuleSet:
+        return self._ruleset(self.own.judging(loaded)) if self.own else self._all
 
     def _ruleset(self, judging: frozenset[str] | None) -> RuleSet:
         """Return the team's own rules and those that ship, of which a policy may name the packs that judge."""

@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "preview": ("iacgate.cli.preview", "Say what a plan will do, how risky each change is, and why."),
     "gate": ("iacgate.cli.gate", "Decide whether a plan may be applied, by policy and approvals."),
     "apply": ("iacgate.cli.apply", "Gate a plan once more, apply exactly this one, and record how it ended."),
+    "rollback": ("iacgate.cli.rollback", "Say whether and how a plan can be undone, before it is applied."),
     "request": ("iacgate.cli.request", "Write the record of a change: what, why, how tested, how taken back."),
     "submit": ("iacgate.cli.submit", "Hand a plan over to those who approve and gate it."),
     "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),
@@ -57,9 +58,9 @@ def cli() -> None:
       iacgate rules list
 
     Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 4 evidence not stored or not valid,
-    10 denied by risk, 11 by missing approvals, 13 outside its schedule, 14 its record lacks something,
-    15 settings not trusted, 20 apply failed, 21 applied and not on record yet, 22 applied and something is left to do,
-    130 interrupted.
+    10 denied by risk, 11 by missing approvals, 12 not ready to be undone, 13 outside its schedule,
+    14 its record lacks something, 15 settings not trusted, 20 apply failed, 21 applied and not on record yet,
+    22 applied and something is left to do, 130 interrupted.
     """
 
 

@@ -1,4 +1,4 @@
-"""``iacgate preview``: what a plan will do, how risky each change is, and why."""
+"""``iacgate preview``: what a plan will do, how risky each change is, why, and whether it can be undone."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import click
 
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Origin, load
+from iacgate.cli.undoing import judge_with_undoing
 from iacgate.errors import IacgateError, UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.risk.assessment import Assessment
+from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell import console
 from iacgate.vocabulary import Severity
 
@@ -92,8 +94,10 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     for index, name in enumerate(plans or ("",)):
         try:
             for loaded in load(name, origin):
-                assessment = judge.judge(loaded, differences_from=Severity.MEDIUM if output == "text" else None)
-                _write(assessment, output=output, everything=everything, color=color, first=index == 0)
+                assessment, report = judge_with_undoing(
+                    judge, loaded, differences_from=Severity.MEDIUM if output == "text" else None
+                )
+                _write(assessment, report, output=output, everything=everything, color=color, first=index == 0)
                 if ledger:
                     from iacgate.cli.reviews import show_reviews  # noqa: PLC0415 - few ask for it
 
@@ -109,15 +113,17 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     return DENIED if fail_on and worst.rank >= Severity(fail_on).rank else 0
 
 
-def _write(assessment: Assessment, *, output: str, everything: bool, color: str, first: bool) -> None:
+def _write(
+    assessment: Assessment, report: RollbackReport, *, output: str, everything: bool, color: str, first: bool
+) -> None:
     if output == "json":
         from iacgate.render import json  # noqa: PLC0415 - one format is rendered in a run
 
-        sys.stdout.buffer.write(json.render(assessment))
+        sys.stdout.buffer.write(json.render(assessment, report))
     else:
         from iacgate.render import terminal  # noqa: PLC0415 - one format is rendered in a run
 
         style = terminal.Style(
             colour=console.colour(sys.stdout, color), columns=console.columns(sys.stdout), everything=everything
         )
-        sys.stdout.write(("" if first else "\n") + terminal.render(assessment, style))
+        sys.stdout.write(("" if first else "\n") + terminal.render(assessment, style, report))

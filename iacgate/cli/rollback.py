@@ -8,7 +8,9 @@ import click
 
 from iacgate.cli.lazy import LazyGroup
 
-_COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "check": ("iacgate.cli.rollbackcheck", "Say of each change whether it can be undone, and why."),
+}
 """Name of a command: its module, imported only when it is called, and its one line of help."""
 
 

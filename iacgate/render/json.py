@@ -1,4 +1,4 @@
-"""The assessment as JSON, as ``docs/schemas/preview.schema.json`` describes it."""
+"""The assessment, and whether the plan can be undone, as JSON, as ``docs/schemas/preview.schema.json`` describes it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from iacgate.render.plain import harmless_json
 from iacgate.risk.assessment import Assessment
+from iacgate.rollback.verdict import RollbackReport
 
 SCHEMA: Final = "iacgate.preview/1"
 
@@ -15,6 +16,8 @@ SCHEMA: Final = "iacgate.preview/1"
 _encoder: Final = msgspec.json.Encoder()
 
 
-def render(assessment: Assessment) -> bytes:
+def render(assessment: Assessment, report: RollbackReport) -> bytes:
     """Return one line of JSON, in which a terminal or a CI log finds nothing to obey."""
-    return harmless_json(b'{"schema":"%s",' % SCHEMA.encode() + _encoder.encode(assessment)[1:]) + b"\n"
+    head = b'{"schema":"%s",' % SCHEMA.encode()
+    rollback = b',"rollback":' + _encoder.encode(report) + b"}"
+    return harmless_json(head + _encoder.encode(assessment)[1:-1] + rollback) + b"\n"

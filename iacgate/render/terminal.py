@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, TypeAlias
 
 import msgspec
 
 from iacgate.plan.model import Counts
+from iacgate.render import undoing
 from iacgate.render.plain import fit, harmless, width
 from iacgate.risk.assessment import AssessedChange, Assessment, Finding, SettingsUsed, Suppressed, SuppressionUse
-from iacgate.vocabulary import Action, Certainty, Severity
+from iacgate.rollback.verdict import RollbackReport, Undo
+from iacgate.vocabulary import Action, Certainty, Reversibility, Severity
+
+Undos: TypeAlias = "Mapping[tuple[str, str], Undo]"
+"""What undoing means, by address and deposed key."""
 
 MAX_QUIET: Final = 20
 """So many changes without findings are listed; the rest is counted."""
@@ -47,13 +52,19 @@ class Style(msgspec.Struct, frozen=True):
     everything: bool = False
 
 
-def render(assessment: Assessment, style: Style) -> str:
-    """Return the whole report; every line begins with a text of ours."""
-    return "\n".join(_lines(assessment, style)) + "\n"
+def render(assessment: Assessment, style: Style, report: RollbackReport | None = None) -> str:
+    """Return the whole report; every line begins with a text of ours.
+
+    ``report`` adds to each change what undoing it means, and the total.
+    """
+    undos = {(undo.address, undo.deposed): undo for undo in report.undos} if report else {}
+    total = [undoing.total_line(report)] if report else []
+    return "\n".join(_lines(assessment, style, undos, total)) + "\n"
 
 
-def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
+def _lines(assessment: Assessment, style: Style, undos: Undos, total: list[str]) -> Iterator[str]:
     yield from _head(assessment, style)
+    yield from total
     yield from _plan_findings(assessment, style)
     loud = [change for change in assessment.changes if _counting(change.findings)]
     quiet = [change for change in assessment.changes if not change.findings]
@@ -62,10 +73,12 @@ def _lines(assessment: Assessment, style: Style) -> Iterator[str]:
     pad = min(_ADDRESS, max((width(_address(change)) for change in loud), default=0))
     for change in loud:
         yield from _change(change, pad, style)
-    yield from _quiet("Without findings", quiet, style)
+        if undo := undos.get((change.address, change.deposed)):
+            yield _cut(f"{_INDENT}{undoing.one_line(undo)}", style)
+    yield from _quiet("Without findings", quiet, style, undos)
     if style.everything:
         accepted = [change for change in assessment.changes if change.findings and not _counting(change.findings)]
-        yield from _quiet("With suppressed findings only", accepted, style)
+        yield from _quiet("With suppressed findings only", accepted, style, undos)
     yield from _suppressed(assessment, style)
     yield from _unknowns(assessment)
     yield from _foot(assessment)
@@ -143,18 +156,21 @@ def _differences(change: AssessedChange, style: Style) -> Iterator[str]:
         yield f"{_INDENT}~ ... and at least {change.more_differences} more"
 
 
-def _quiet(title: str, changes: list[AssessedChange], style: Style) -> Iterator[str]:
+def _quiet(title: str, changes: list[AssessedChange], style: Style, undos: Undos) -> Iterator[str]:
     if not changes:
         return
     yield ""
     yield f"{title} ({len(changes)}):"
     left_out = []
     for number, change in enumerate(changes):
-        if number >= MAX_QUIET and not style.everything and "delete" not in change.actions:
-            left_out.append(change)  # what is destroyed is always listed
+        undo = undos.get((change.address, change.deposed))
+        simple = undo is None or undo.verdict is Reversibility.REVERSIBLE
+        if number >= MAX_QUIET and not style.everything and "delete" not in change.actions and simple:
+            left_out.append(change)  # what is destroyed, or cannot simply be undone, is always listed
             continue
         moved = f"  (moved from {harmless(change.previous_address)})" if change.previous_address else ""
-        yield _cut(f"{'':8} {_symbol(change):>3} {harmless(change.address)}{moved}", style)
+        undone = f"  {undoing.one_line(undo)}" if undo and (style.everything or not simple) else ""
+        yield _cut(f"{'':8} {_symbol(change):>3} {harmless(change.address)}{moved}{undone}", style)
         if style.everything:
             yield from _differences(change, style)
     if left_out:

@@ -14,6 +14,7 @@ from iacgate.plan import strict
 from iacgate.plan.configured import configured_attributes
 from iacgate.plan.fingerprint import fingerprint
 from iacgate.plan.graph import Graph
+from iacgate.plan.model import ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.risk.assessment import (
@@ -37,6 +38,11 @@ def _silent(done: int, total: int) -> None:
     del done, total
 
 
+def _unwatched(change: ResourceChange, redactor: Redactor) -> None:
+    """Tell nobody."""
+    del change, redactor
+
+
 def assess(
     plan: Plan,
     rules: RuleSet,
@@ -44,18 +50,19 @@ def assess(
     *,
     differences_from: Severity | None = None,
     progress: Callable[[int, int], None] = _silent,
+    watch: Callable[[ResourceChange, Redactor], None] = _unwatched,
 ) -> Assessment:
     """Return all findings of a plan.
 
     ``context`` has what is known besides the plan's JSON. ``differences_from`` keeps the changed
     attributes of changes of that severity and above (``None``: of none). ``progress`` is told
-    how many of the changes are judged.
+    how many of the changes are judged; ``watch`` is shown every change that matters, and who knows the plan's secrets.
     Raises :class:`iacgate.errors.PlanUnreadable` where any part of the plan cannot be judged.
     """
     try:
         if context.snapshot is not None:
             plan.add_sources(context.snapshot)
-        return _assess(plan, rules, context, differences_from=differences_from, progress=progress)
+        return _assess(plan, rules, context, differences_from=differences_from, progress=progress, watch=watch)
     except RecursionError as error:  # values are walked recursively, and some are deeper than any walk
         raise strict.unreadable(error, plan.name) from error
 
@@ -67,14 +74,18 @@ def _assess(
     *,
     differences_from: Severity | None,
     progress: Callable[[int, int], None],
+    watch: Callable[[ResourceChange, Redactor], None],
 ) -> Assessment:
     found = survey(plan)
     graph = Graph(plan.configuration, found.instances)
     configured = configured_attributes(plan.configuration)
-    judge = Judge(rules, Redactor(found.secrets), graph, configured, plan.name, context, differences_from)
+    redactor = Redactor(found.secrets)
+    judge = Judge(rules, redactor, graph, configured, plan.name, context, differences_from)
     changes, total = [], len(found.changes)
     while found.changes:  # each is dropped when it is judged: a plan can hold very many
-        changes.append(judge.change(found.changes.pop()))
+        change = found.changes.pop()
+        watch(change, redactor)
+        changes.append(judge.change(change))
         progress(len(changes), total)
     findings = [
         finding

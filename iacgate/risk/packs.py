@@ -9,7 +9,7 @@ from iacgate import canonical
 from iacgate.conditions.refs import Reads, all_reads
 from iacgate.errors import PackInvalid
 from iacgate.risk.rule import Match, Rule, RuleText
-from iacgate.vocabulary import Action
+from iacgate.vocabulary import Action, Severity
 
 COMPILED_FORMAT: Final = 1
 OTHERS: Final = "*"
@@ -102,6 +102,16 @@ class RuleSet:
             )
             self._known[resource_type] = known
         return known
+
+    def stateless(self, resource_type: str) -> bool:
+        """Return whether the type is known, and no rule finds its destruction worse than medium.
+
+        What is lost with such an object is made anew from the configuration.
+        """
+        about = [
+            rule for rule in self._about(resource_type) if rule.text.match.types and _about_destroying(rule.text.match)
+        ]
+        return bool(about) and all(rule.severity.rank <= Severity.MEDIUM.rank for rule in about)
 
     def leaves_out(self, resource_type: str) -> str:
         """Return the pack that would have judged the type, where none that judges knows it; empty for none."""

@@ -17,7 +17,7 @@ from iacgate import canonical
 from iacgate.conditions.compile import Condition, compile_condition
 from iacgate.conditions.refs import Reads, all_reads
 from iacgate.errors import PackInvalid
-from iacgate.vocabulary import Severity, Verdict
+from iacgate.vocabulary import Reversibility, Severity
 
 COMPILED_FORMAT: Final = 1
 
@@ -71,7 +71,7 @@ class Destroyed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     """
 
     effect: Effect
-    verdict: Verdict
+    verdict: Reversibility
     why: str
     references: list[str]
     confidence: list[Confidence]
@@ -89,7 +89,7 @@ class OneWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
 
     id: str
     outcome: Outcome
-    verdict: Verdict
+    verdict: Reversibility
     severity: Severity
     why: str
     references: list[str]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from iacgate.conditions.refs import Subject
-from iacgate.conditions.values import Answer
-from iacgate.plan.redaction import Redactor
+import msgspec
+
 from iacgate.rollback.destruction import of_destruction
-from iacgate.rollback.findings import Found, because
-from iacgate.rollback.knowledge import Entry, OneWay, Outcome
+from iacgate.rollback.findings import Case, Found
+from iacgate.rollback.knowledge import OneWay, Outcome
 from iacgate.rollback.verdict import Level
-from iacgate.vocabulary import Action, Verdict
+from iacgate.vocabulary import Action, Reversibility
 
 _CHECKS: Final[dict[Outcome, tuple[str, Level, str]]] = {
     "reverse-replaces": ("RB003", "block", "undoing it destroys the object and makes a new one"),
@@ -35,33 +34,36 @@ _WIRE: Final = {
 _HINT: Final = "Say in the record of the change, under `undo`, what is done if it must be taken back."
 
 
-def of_way(entries: tuple[Entry, ...], action: Action, subject: Subject, redactor: Redactor, found: Found) -> None:
+_TEXTS: Final = {name: text for name, (_, _, text) in _CHECKS.items()}
+
+
+def of_way(cases: tuple[Case, ...], action: Action, found: Found) -> None:
     """Add what is known of the way back of a change, from all that is known of its type."""
-    for entry in entries:
-        for item, condition in entry.one_way:
-            if not any(action in _WIRE[name] for name in item.actions):
+    for case in cases:
+        for item, condition in case.entry.one_way:
+            answer = case.ask(condition) if condition else True
+            if answer is False or not any(action in _WIRE[name] for name in item.actions):
                 continue
-            answer: Answer = True if condition is None else condition.answer(subject)
-            if answer is False:
-                continue
-            reason = because(item.why, condition, subject, redactor, f"{entry.id}/{item.id}", list(item.confidence))
-            found.say(item.verdict if answer else Verdict.UNKNOWN, reason)
-            _check(entries, item, subject, redactor, found, certain=answer is True)
+            text = (
+                _TEXTS[item.outcome] if answer else f"what decides is not known; it may be that {_TEXTS[item.outcome]}"
+            )
+            reason = case.because(text, condition, item)
+            found.say(item.verdict if answer else Reversibility.UNKNOWN, reason)
+            found.replaces = found.replaces or item.outcome == "reverse-replaces"
+            _check(cases, item, text, found, certain=answer is True)
 
 
-def _check(
-    entries: tuple[Entry, ...], item: OneWay, subject: Subject, redactor: Redactor, found: Found, *, certain: bool
-) -> None:
-    name, level, text = _CHECKS[item.outcome]
-    if item.outcome == "reverse-replaces" and not _loses_data(entries, subject, redactor):
+def _check(cases: tuple[Case, ...], item: OneWay, text: str, found: Found, *, certain: bool) -> None:
+    name, level, _ = _CHECKS[item.outcome]
+    if item.outcome == "reverse-replaces" and not _loses_data(cases):
         name, level = "RB019", "medium"
-    text = text if certain else f"what decides is not known; it may be that {text}"
     found.check(name, "high" if level == "block" and not certain else level, text, _HINT)
 
 
-def _loses_data(entries: tuple[Entry, ...], subject: Subject, redactor: Redactor) -> bool:
+def _loses_data(cases: tuple[Case, ...]) -> bool:
     """Return whether destroying the object as the plan leaves it loses anything."""
-    later, lost = {**subject, "before": subject.get("after"), "after": None}, Found()
-    for entry in entries:
-        of_destruction(entry, later, redactor, lost, protected={})
-    return lost.verdict.rank > Verdict.NEW_IDENTITY.rank
+    lost = Found()
+    for case in cases:
+        later = {**case.subject, "before": case.subject.get("after"), "after": None}
+        of_destruction(msgspec.structs.replace(case, subject=later), lost, protected={})
+    return lost.verdict.rank > Reversibility.NEW_IDENTITY.rank

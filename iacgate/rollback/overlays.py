@@ -15,7 +15,7 @@ from iacgate.plan import strict
 from iacgate.plan.model import ResourceChange
 from iacgate.rollback.findings import Found
 from iacgate.rollback.verdict import Because
-from iacgate.vocabulary import Action, Verdict
+from iacgate.vocabulary import Action, Reversibility
 
 _HINT: Final = "`iacgate rollback plan` writes the block that the previous configuration needs."
 _BY_HAND: Final = "Find the id that it is imported with, and write it into the record, under `undo`."
@@ -25,18 +25,19 @@ def add_overlay(change: ResourceChange, found: Found) -> bool:
     """Add why undoing a change needs a block beside the previous configuration, and return whether it does."""
     said = len(found.reasons)
     if change.moved:
-        found.say(Verdict.REVERSIBLE, Because("its address changes: undoing moves it back"))
+        found.say(Reversibility.REVERSIBLE, Because("its address changes: undoing moves it back"))
     if change.imported:
         found.say(
-            Verdict.REVERSIBLE, Because("it is imported: undoing takes it out of the state and does not delete it")
+            Reversibility.REVERSIBLE,
+            Because("it is imported: undoing takes it out of the state and does not delete it"),
         )
     forgotten = change.action in (Action.FORGET, Action.FORGET_AND_CREATE)
     if forgotten and not import_id(change):
-        found.say(Verdict.UNKNOWN, Because("it is forgotten, and nothing tells the id that it is imported with"))
+        found.say(Reversibility.UNKNOWN, Because("it is forgotten, and nothing tells the id that it is imported with"))
         found.check("RB009", "high", "undoing it needs an import, and its id is not known", _BY_HAND)
         return True
     if forgotten:
-        found.say(Verdict.REVERSIBLE, Because("it is forgotten and stays: undoing imports it again"))
+        found.say(Reversibility.REVERSIBLE, Because("it is forgotten and stays: undoing imports it again"))
     if len(found.reasons) == said:
         return False
     found.check("RB009", "medium", "the previous configuration alone would do harm", _HINT)

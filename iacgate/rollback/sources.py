@@ -17,10 +17,10 @@ from iacgate.errors import PackInvalid
 from iacgate.plan.model import ChangeBody
 from iacgate.plan.redaction import Redactor, after_of, before_of
 from iacgate.rollback.destruction import of_creation, of_destruction
-from iacgate.rollback.findings import Found
+from iacgate.rollback.findings import Case, Found
 from iacgate.rollback.knowledge import Entry, EntryText, check_entry
 from iacgate.rollback.oneway import of_way
-from iacgate.vocabulary import Action, Verdict
+from iacgate.vocabulary import Action, Reversibility
 
 HINT: Final = "See docs/rollback.md for the form of an entry."
 Tried = Literal["create", "update", "delete", "replace"]
@@ -35,7 +35,7 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
     name: str
     action: Tried
-    verdict: Verdict
+    verdict: Reversibility
     before: Any = None
     after: Any = None
     after_unknown: Any = None
@@ -94,12 +94,13 @@ def judge_example(entry: Entry, example: Example) -> Found:
     """Return what an entry says of an example, as it would say it of the same change in a plan."""
     found, redactor = Found(), Redactor()
     subject = _subject(example)
+    case = Case(entry, subject, redactor)
     later = {**subject, "before": subject["after"], "after": None}
     if example.action in ("delete", "replace"):
-        of_destruction(entry, subject, redactor, found, protected=later if example.action == "replace" else {})
+        of_destruction(case, found, protected=later if example.action == "replace" else {})
     if example.action in ("create", "replace"):
-        of_creation(entry, later, redactor, found)
-    of_way((entry,), Action(example.action), subject, redactor, found)
+        of_creation(Case(entry, later, redactor), found)
+    of_way((case,), Action(example.action), found)
     return found
 
 

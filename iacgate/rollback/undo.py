@@ -24,14 +24,14 @@ from iacgate.plan.model import ChangeBody, ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.rollback.destruction import of_creation, of_destruction
-from iacgate.rollback.findings import Found
+from iacgate.rollback.findings import Case, Found
 from iacgate.rollback.knowledge import Entry, Knowledge
 from iacgate.rollback.oneway import of_way
 from iacgate.rollback.overlays import add_overlay
 from iacgate.rollback.secrets import needed
 from iacgate.rollback.subjects import ProviderConstants, Related
 from iacgate.rollback.verdict import Because, Check, Inverse, Undo
-from iacgate.vocabulary import Action, Verdict
+from iacgate.vocabulary import Action, Reversibility
 
 _MAX_REMEMBERED: Final = 20_000
 
@@ -75,17 +75,17 @@ class Undoing:
         if change.mode != "managed" or not change.matters:
             return None
         known = self._found(change, redactor)
-        found = Found([*known.reasons], [*known.checks], known.point, known.steps)
+        found = msgspec.structs.replace(known, reasons=[*known.reasons], checks=[*known.checks])
         overlay = add_overlay(change, found)
         if change.deferred:
-            found.say(Verdict.UNKNOWN, Because("it is deferred: what will be done is not decided yet"))
+            found.say(Reversibility.UNKNOWN, Because("it is deferred: what will be done is not decided yet"))
         address = redactor.clean(change.address)
         undo = Undo(
             address=address,
             type=change.type,
             action=change.action,
             verdict=found.verdict,
-            inverse=_inverse(change),
+            inverse=_inverse(change, found),
             reasons=found.by_weight(),
             deposed=change.deposed,
             previous_address=redactor.clean(change.previous_address) if change.moved else "",
@@ -114,7 +114,7 @@ class Undoing:
             self._judge(change, entries, subject, redactor, found)
             if secret:
                 text = f"undoing it needs values that no plan shows: {', '.join(map(redactor.clean, secret))}"
-                found.say(Verdict.UNKNOWN, Because(text))
+                found.say(Reversibility.UNKNOWN, Because(text))
             if not related and len(self._remembered) < _MAX_REMEMBERED:
                 self._remembered[key] = found
         return found
@@ -147,28 +147,26 @@ class Undoing:
         self, change: ResourceChange, entries: tuple[Entry, ...], subject: Subject, redactor: Redactor, found: Found
     ) -> None:
         action = change.action
+        cases = tuple(Case(entry, subject, redactor) for entry in entries)
         later = {**subject, "before": subject.get("after"), "after": None} if entries else {}
         if action.destroys:
-            for entry in entries:
-                protected = later if action is Action.REPLACE else {}
-                of_destruction(entry, subject, redactor, found, protected=protected)
+            for case in cases:
+                of_destruction(case, found, protected=later if action is Action.REPLACE else {})
             if not any(entry.text.destroyed for entry in entries):
                 self._unknown_type(change.type, found)
         if action in (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE):
-            for entry in entries:
-                of_creation(entry, later, redactor, found)
-        of_way(entries, action, subject, redactor, found)
+            for case in cases:
+                of_creation(msgspec.structs.replace(case, subject=later), found)
+        of_way(cases, action, found)
         if action is Action.FORGET_AND_CREATE:
-            found.say(
-                Verdict.UNKNOWN,
-                Because("the old object stays without a place in the state; nobody tells which one counts"),
-            )
+            text = "the old object stays without a place in the state; nobody tells which one counts"
+            found.say(Reversibility.UNKNOWN, Because(text))
 
     def _unknown_type(self, name: str, found: Found) -> None:
         if self._stateless(name):
-            found.say(Verdict.REVERSIBLE, Because("its type is known to hold no data: it is made anew"))
+            found.say(Reversibility.REVERSIBLE, Because("its type is known to hold no data: it is made anew"))
             return
-        found.say(Verdict.UNKNOWN, Because("nothing is known of what a deletion of its type loses"))
+        found.say(Reversibility.UNKNOWN, Because("nothing is known of what a deletion of its type loses"))
         found.check("RB024", "high", "nothing is known of what a deletion of its type loses", _UNSTATED)
 
 
@@ -176,9 +174,11 @@ def _reads(entries: tuple[Entry, ...]) -> Reads:
     return all_reads(entry.reads for entry in entries)
 
 
-def _inverse(change: ResourceChange) -> Inverse:
+def _inverse(change: ResourceChange, found: Found) -> Inverse:
     if change.imported:
         return "remove"
+    if change.action is Action.UPDATE and found.replaces:
+        return "delete-create"
     if change.action in _INVERSES:
         return _INVERSES[change.action]
     return "move" if change.moved else "none"

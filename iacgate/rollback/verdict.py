@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from iacgate.vocabulary import Action, Readiness, Verdict
+from iacgate.vocabulary import Action, Readiness, Reversibility
 
 Level: TypeAlias = Literal["block", "high", "medium"]
 """How much a check weighs: with ``block`` the plan is not ready; ``high`` wants an answer in the change's record."""
@@ -18,15 +18,16 @@ Inverse: TypeAlias = Literal["delete", "create", "update", "delete-create", "imp
 
 
 class Because(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One reason for a verdict: a sentence, and the value that decided with its path where there is one.
+    """One reason for a verdict: a sentence, and the values that decided.
 
-    ``entry`` names what is known of the type, ``confidence`` where that is from; with ``memory`` nobody checked it.
+    ``values`` are a few of them, each ``path = value``. ``entry`` names what is known of the type, ``why`` is what it
+    says, ``confidence`` where that is from; with ``memory`` nobody checked it.
     """
 
     text: str
-    path: str = ""
-    value: str = ""
+    values: tuple[str, ...] = ()
     entry: str = ""
+    why: str = ""
     confidence: tuple[str, ...] = ()
 
 
@@ -40,7 +41,7 @@ class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
     address: str
     type: str
     action: Action
-    verdict: Verdict
+    verdict: Reversibility
     inverse: Inverse
     reasons: tuple[Because, ...] = ()
     deposed: str = ""
@@ -75,7 +76,7 @@ class RollbackReport(msgspec.Struct, frozen=True):
     """
 
     readiness: Readiness
-    verdict: Verdict
+    verdict: Reversibility
     undos: tuple[Undo, ...]
     checks: tuple[Check, ...]
     not_checked: tuple[NotChecked, ...]
@@ -83,6 +84,6 @@ class RollbackReport(msgspec.Struct, frozen=True):
     knowledge: str
 
 
-def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
+def worst(verdicts: tuple[Reversibility, ...]) -> Reversibility:
     """Return the worst verdict; what changes nothing is reversible."""
-    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.REVERSIBLE)
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Reversibility.REVERSIBLE)

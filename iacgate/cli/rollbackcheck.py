@@ -1,0 +1,88 @@
+"""``iacgate rollback check``: can this plan be undone?"""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import click
+
+from iacgate.cli.judging import Judge, Wanted
+from iacgate.cli.loading import Loaded, Origin, load
+from iacgate.cli.undoing import undoing_of
+from iacgate.errors import UsageInvalid
+from iacgate.render.undoing import UndoingDocument, as_json, as_text
+from iacgate.rollback.checks import Previous
+from iacgate.rollback.verdict import RollbackReport
+from iacgate.shell import console
+from iacgate.vocabulary import Readiness
+
+NOT_READY: Final = 12
+
+
+@click.command()
+@click.argument("plans", nargs=-1, required=True, metavar="PLAN...")
+@click.option("--previous", metavar="REF", help="The commit that was applied last: to it, undoing goes back.")
+@click.option("--source", type=click.Path(), metavar="DIR", help="The stack's folder.  [default: beside PLAN]")
+@click.option("--plan-json", type=click.Path(), metavar="FILE", help="The plan file's JSON, held against it.")
+@click.option("--chdir", type=click.Path(), metavar="DIR", help="The stack's initialised folder, for `show -json`.")
+@click.option("--program", default="", metavar="PATH", help="The terraform or tofu to start.  [default: from PATH]")
+@click.option("--config", type=click.Path(), metavar="DIR", help="The .iacgate folder.  [default: the nearest above]")
+@click.option("--no-config", is_flag=True, help="Use no .iacgate folder.")
+@click.option("--all", "everything", is_flag=True, help="List every change, those that can simply be undone too.")
+@click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
+def command(  # noqa: PLR0913, PLR0917 - one argument for each option
+    plans: tuple[str, ...],
+    previous: str | None,
+    source: str | None,
+    plan_json: str | None,
+    chdir: str | None,
+    program: str,
+    config: str | None,
+    no_config: bool,  # noqa: FBT001 - click passes flags so
+    everything: bool,  # noqa: FBT001 - click passes flags so
+    output: str,
+    color: str,
+) -> int:
+    """Say of each change of a plan whether it can be undone, why, and what must be seen to before.
+
+    PLAN is a saved plan file, or its JSON, which tells less. Exits 12 where a plan is not ready: something cannot
+    be undone, or nobody knows, or there is no way back to the previous configuration.
+
+    \b
+    Examples:
+      iacgate rollback check tfplan --previous HEAD~1
+      iacgate rollback check plan.json --format json
+    """
+    if plan_json and len(plans) != 1:
+        raise UsageInvalid("--plan-json belongs to exactly one PLAN.", hint="Name the saved plan file, too.")
+    judge = Judge(Wanted(config or "", no_config, source=source or ""))
+    worst = 0
+    for name in plans:
+        for loaded in load(name, Origin(plan_json, chdir, program)):
+            report = undoing_of(judge, loaded, _previous(previous, source or loaded.folder), None, None)
+            _write(loaded, report, output=output, color=color, everything=everything)
+            worst = max(worst, NOT_READY if report.readiness is Readiness.NOT_READY else 0)
+    return worst
+
+
+def _previous(ref: str | None, folder: str) -> Previous | None:
+    if ref is None:
+        return None
+    if not ref:
+        raise UsageInvalid("--previous names no commit.", hint="Is the variable that should name it empty?")
+    from iacgate.shell.previous import previous_at  # noqa: PLC0415 - starting programs is rare
+
+    return previous_at(folder, ref)
+
+
+def _write(loaded: Loaded, report: RollbackReport, *, output: str, color: str, everything: bool) -> None:
+    document = UndoingDocument(loaded.plan.name, loaded.sha256 or loaded.plan.sha256, report)
+    if output == "json":
+        sys.stdout.buffer.write(as_json(document))
+        sys.stdout.flush()
+        return
+    colour = console.colour(sys.stdout, color)
+    sys.stdout.write(as_text(document, colour=colour, columns=console.columns(sys.stdout), everything=everything))
+    sys.stdout.flush()

@@ -1,0 +1,31 @@
+"""The configuration to which undoing goes back, as a commit has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from iacgate.rollback.checks import Previous
+from iacgate.shell.git import Repository
+from iacgate.shell.sources import sources_at
+
+LOCK: Final = ".terraform.lock.hcl"
+MAX_LOCK: Final = 1 << 20
+
+
+def previous_at(folder: str, ref: str, planned: str = "HEAD") -> Previous:
+    """Return the configuration of the stack in a folder as a commit has it.
+
+    ``planned`` is the commit from which the plan was made; a previous one is among its ancestors.
+    Raises :class:`iacgate.errors.UsageInvalid` where git does not know one of them.
+    """
+    repository = Repository(Path(folder), ref)
+    now = Repository(Path(folder), planned)
+    missing = now.ask("rev-list", "--count", "--end-of-options", repository.commit, f"^{now.commit}", "--")
+    locks = dict(repository.files(".", (LOCK,), MAX_LOCK))
+    return Previous(
+        commit=repository.commit,
+        ancestor=int(missing) == 0,
+        snapshot=sources_at(folder, ref),
+        lock=locks.get(LOCK),
+    )
