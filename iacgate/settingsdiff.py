@@ -16,7 +16,7 @@ from iacgate.policy.demands import Demand
 from iacgate.policy.environments import ALWAYS, Environment, Policy, read_policy
 from iacgate.policy.stacks import Stack, read_stacks
 from iacgate.risk.suppressions import Suppression, read_suppressions
-from iacgate.vocabulary import CHANGE_TYPES, RECORD_PARTS, ChangeType, Severity
+from iacgate.vocabulary import CHANGE_TYPES, READINESS_DEMANDS, RECORD_PARTS, ChangeType, Severity
 
 _NAMED = ("people.yaml", "policy.yaml", "stacks.yaml", "suppressions.yaml")
 
@@ -176,6 +176,10 @@ def _demand(where: str, asked: Demand, asks: Demand) -> Iterator[str]:
     if asks.signed_commits != asked.signed_commits:
         word = "every commit must be signed" if asks.signed_commits else "commits need no signature"
         yield f"{_mark(asked.signed_commits)} {where}: {word}"
+    if asks.readiness != asked.readiness:
+        looser = READINESS_DEMANDS.index(asks.readiness) < READINESS_DEMANDS.index(asked.readiness)
+        was, now = asked.readiness or "nothing", asks.readiness or "nothing"
+        yield f"{_mark(looser)} {where}: readiness to be undone is {now} instead of {was}"
     for part in RECORD_PARTS:
         if (part in asked.record) != (part in asks.record):
             word = "must say" if part in asks.record else "need not say"

@@ -51,6 +51,17 @@ RecordPart: TypeAlias = Literal[
 RECORD_PARTS: Final[tuple[RecordPart, ...]] = get_args(RecordPart)
 
 
+ReadinessDemand: TypeAlias = Literal["", "answered", "ready-on-paper", "rehearsed-approximately", "rehearsed"]
+"""How ready a plan must be to be undone; empty for any.
+
+``answered`` wants the record of the change to answer for everything that cannot be undone, or is not known to be; what
+comes after it wants that nothing is irreversible, and a rehearsal.
+"""
+
+READINESS_DEMANDS: Final[tuple[ReadinessDemand, ...]] = get_args(ReadinessDemand)
+"""From nothing to most."""
+
+
 TicketSystem: TypeAlias = Literal["jira", "servicenow", "github"]
 """A system that knows tickets."""
 

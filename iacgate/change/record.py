@@ -14,13 +14,16 @@ import msgspec
 
 from iacgate import canonical, instants, strictyaml
 from iacgate.errors import RecordInvalid
-from iacgate.vocabulary import RECORD_PARTS, ChangeType, RecordPart, Severity
+from iacgate.vocabulary import RECORD_PARTS, ChangeType, RecordPart, Reversibility, Severity
 
 MAX_RECORD: Final = 64 << 10
 """Bytes of a record."""
 
 MAX_SCRIPTS: Final = 50
 """Scripts that one change by hand can name."""
+
+MAX_ANSWERS: Final = 200
+"""Changes and checks that one record can answer for."""
 
 HINT: Final = "See docs/change-record.md for the form of a record, or let `iacgate request` write it."
 
@@ -82,11 +85,24 @@ class Manual(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = {}
 
 
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is answered for undoing one change: why it may be done although it cannot simply be undone.
+
+    ``verdict`` is what undoing it means, said by whoever knows better than what is known of its type, and signed with
+    the record; ``recovery_point`` names the snapshot or backup from which its data would be restored.
+    """
+
+    why: Annotated[str, msgspec.Meta(min_length=1, max_length=4_000)]
+    verdict: Reversibility | None = None
+    recovery_point: Name = ""
+
+
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """The record of one change.
 
     ``pattern`` names the standard pattern of a standard change, ``emergency`` the incident of an emergency,
-    ``manual`` what is done by hand, where no plan comes with the change.
+    ``manual`` what is done by hand, where no plan comes with the change. ``undo`` answers for what cannot simply be
+    undone, by the address of a resource or the id of a check; ``undoes`` names the change that this one takes back.
     """
 
     id: Id
@@ -103,6 +119,10 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     pattern: Name = ""
     emergency: Incident | None = None
     manual: Manual | None = None
+    undo: Annotated[
+        dict[Annotated[str, msgspec.Meta(max_length=1_000)], Answer], msgspec.Meta(max_length=MAX_ANSWERS)
+    ] = {}
+    undoes: Name = ""
 
     @property
     def digest(self) -> str:
@@ -142,6 +162,9 @@ def _wrong(record: Record) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("type",), "a standard change names its `pattern`, and nothing else does"
     if record.manual and record.type == "standard":
         yield ("type",), "a change by hand fits no pattern"
+    for place, answer in record.undo.items():
+        if not _says_something(answer.why):
+            yield ("undo", place), f"{place!r} is answered for with nothing: say why it may be done all the same"
     for name in record.manual.files if record.manual else ():
         if not _is_path(name):
             yield ("manual",), f"{name!r} is no path of a script below its folder"
@@ -226,6 +249,11 @@ def scaffold(record: Record, demanded: Iterable[str]) -> str:
         lines += [f"emergency: {_flow(record.emergency)}"]
     if record.manual:
         lines += [f"manual: {_flow(record.manual)}"]
+    if record.undoes:
+        lines += [f"undoes: {strictyaml.quoted(record.undoes)}"]
+    if record.undo:
+        lines += ["undo:"]
+        lines += [f"  {strictyaml.quoted(place)}: {_flow(answer)}" for place, answer in record.undo.items()]
     return "\n".join(lines) + "\n"
 
 

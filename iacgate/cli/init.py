@@ -19,7 +19,10 @@ environments:
     tier: prod
     demands:                  # whose seats, and what the change's record must say; docs/change-record.md
       medium: {seats: {infra: 1}, record: [description, justification]}
-      high: {seats: {infra: 1, security: 1}, record: [impact, testing_plan, rollback_plan]}
+      high:                   # readiness: what cannot be undone is answered for in the record; docs/rollback.md
+        seats: {infra: 1, security: 1}
+        record: [impact, testing_plan, rollback_plan]
+        readiness: answered
         # valid_hours: 72, binding: exact (one plan file only), signed_commits: true
       critical:               # a board; a severity never asks for less than those below it
         seats: {infra: 1, security: 1, operations: 1, business: 1}

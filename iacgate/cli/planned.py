@@ -18,15 +18,20 @@ from iacgate.cli.records import record_of
 from iacgate.cli.sealed import Found, Sought, look_into, subjects_of
 from iacgate.cli.spare import Spare
 from iacgate.cli.surroundings import Around, Named, look_around
+from iacgate.cli.undoing import watching
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Attempt
 from iacgate.evidence.ledger import Piece
 from iacgate.evidence.redacted import redacted_plan
+from iacgate.gate import Circumstances
 from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
 from iacgate.policy.stacks import Placed
 from iacgate.render import terminal
 from iacgate.risk.assessment import Assessment
+from iacgate.rollback.checks import Ground, Previous
+from iacgate.rollback.report import slim
+from iacgate.shell.previous import previous_at
 from iacgate.shell.submissions import Said
 from iacgate.vocabulary import ChangeType, Severity
 
@@ -36,12 +41,31 @@ class PlanChange(Change):
 
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, differences_from: Severity | None) -> None:
         self.loaded, self.plan, self.plan_file, self.handed = loaded, loaded.plan, loaded.plan_file, loaded.said
-        proposed = _proposed(judge, loaded, asked, judge.judge(loaded, differences_from=differences_from))
-        super().__init__(own_of(judge, asked), proposed, asked)
+        own = own_of(judge, asked)
+        self._watch = watching(judge, loaded) if own.settings.policy.asks_for_readiness or differences_from else None
+        watch = self._watch.look if self._watch else None
+        judged = judge.judge(loaded, differences_from=differences_from, watch=watch)
+        self._base = asked.named.base
+        super().__init__(own, _proposed(judge, loaded, asked, judged), asked)
 
     def shown(self, style: terminal.Style) -> str:
-        """Return the plan, worst first."""
-        return terminal.render(self.judged, style)
+        """Return the plan, worst first, and what undoing each change means."""
+        report = self._watch.report(Ground(self.plan_file)) if self._watch else None
+        return terminal.render(self.judged, style, report)
+
+    def _circumstances(self, moment: str) -> Circumstances:
+        found = super()._circumstances(moment)
+        if self._watch is None or not self.demand.readiness:
+            return found
+        report = self._watch.report(Ground(self.plan_file, self._previous()))
+        return msgspec.structs.replace(found, rollback=slim(report))
+
+    def _previous(self) -> Previous:
+        """Return the configuration to which undoing goes back: what was applied last, else the base that is named."""
+        commit = self._state.base or self._base
+        if not commit or self.repository is None:
+            return Previous("", None)
+        return previous_at(str(self.repository.place), commit, self.repository.commit)
 
     def pieces(self, recorder: Recorder | Spare) -> dict[str, Piece]:
         """Return the redacted plan."""

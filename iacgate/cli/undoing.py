@@ -8,12 +8,18 @@ from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.checks import Ground, Previous
-from iacgate.rollback.report import Rehearsed, Watch
+from iacgate.rollback.rehearsed import Rehearsed
+from iacgate.rollback.report import Watch
 from iacgate.shell.knowledge import shipped_knowledge
 from iacgate.vocabulary import Severity
 
 if TYPE_CHECKING:
     from iacgate.rollback.verdict import Check, NotChecked, RollbackReport
+
+
+def watching(judge: Judge, loaded: Loaded) -> Watch:
+    """Return what looks at each change of a plan while that is judged."""
+    return Watch(loaded.plan, shipped_knowledge(), judge.stateless(loaded))
 
 
 def judge_with_undoing(
@@ -23,7 +29,7 @@ def judge_with_undoing(
 
     Raises what reading and judging raise.
     """
-    watch = Watch(loaded.plan, shipped_knowledge(), judge.stateless(loaded))
+    watch = watching(judge, loaded)
     assessment = judge.judge(loaded, differences_from=differences_from, watch=watch.look)
     return assessment, watch.report(Ground(loaded.plan_file, previous))
 
@@ -39,6 +45,6 @@ def undoing_of(
 
     Raises what reading and judging raise.
     """
-    watch = Watch(loaded.plan, shipped_knowledge(), judge.stateless(loaded))
+    watch = watching(judge, loaded)
     judge.judge(loaded, watch=watch.look)
     return watch.report(Ground(loaded.plan_file, previous), rehearsed, live)

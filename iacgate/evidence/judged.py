@@ -165,6 +165,8 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
     yield from _by_pattern(inputs, policy, files)
     if (found.promotion is None) is not (promotion_of(policy, place) is None):
         yield "its decision asked whether it was promoted, and the recorded policy does not, or the other way round"
+    if inputs.demand.readiness and not wanted.by_hand and found.rollback is None and not found.lost:
+        yield "its decision demanded that the plan can be undone, and nobody asked whether it can"
     yield from _by_tickets(inputs, ticket_checks(policy, place))
     yield from _by_calendars(inputs, schedules(policy, wanted.target.environment), files)
 

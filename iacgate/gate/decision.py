@@ -20,7 +20,8 @@ It reads like the policy:
 13. No emergency of the stack waits too long for its review; an emergency has a name of its own, and whoever acts
     alone in one may.
 14. A standard change follows a pattern that its board signed, within its limits, and none of these had a hand in it.
-15. What is done by hand, where there is no plan, is what its record says, and no plan has such a record.
+15. It can be undone as far as its severity demands, and its record answers for the rest.
+16. What is done by hand, where there is no plan, is what its record says, and no plan has such a record.
 
 Every reason against is reported, not only the first. In observe mode the decision is the same,
 and blocks nothing.
@@ -67,10 +68,12 @@ from iacgate.gate.record import (
     ticket_warnings,
     type_is_recorded,
 )
+from iacgate.gate.rollback import can_be_undone
 from iacgate.gate.schedule import timing
 from iacgate.gate.standard import standard_reasons
 from iacgate.people.attested import Attested
 from iacgate.people.roster import Roster
+from iacgate.rollback.verdict import RollbackReport
 from iacgate.vocabulary import ChangeType, Severity
 
 NOT_IN_JSON: Final = ("backend", "workspace", "state lineage", "sources", "lock file", "variables")
@@ -98,7 +101,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     ``record`` is what is written of the change, ``lacking`` what that does not say; ``attestations`` are what else
     people and machines signed about it, ``exceptions`` what would have denied it if nobody had overridden that.
     ``tickets`` is what the systems say that must know its ticket. ``tests`` are the tests that are required, and what
-    became of each; ``warnings`` deny nothing.
+    became of each; ``warnings`` deny nothing. ``rollback`` says whether the plan can be undone, where that is demanded.
     """
 
     allowed: bool
@@ -130,6 +133,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     promotion: Promotion | None
     warnings: tuple[str, ...]
     pattern: str
+    rollback: RollbackReport | None
 
     @property
     def exit_code(self) -> int:
@@ -170,7 +174,8 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         *content_was_promoted(inputs),  # 12
         *emergency_reasons(inputs, roster),  # 13
         *standard_reasons(inputs, roster),  # 14
-        *by_hand_reasons(inputs),  # 15
+        *can_be_undone(inputs, attested),  # 15
+        *by_hand_reasons(inputs),  # 16
     )
     return Decision(
         allowed=not reasons,
@@ -202,6 +207,7 @@ def decide(inputs: Inputs, roster: Roster) -> Decision:
         promotion=circumstances.promotion,
         warnings=(*warnings_of(inputs), *ticket_warnings(inputs)),
         pattern=circumstances.standard.pattern.name if circumstances.standard else "",
+        rollback=circumstances.rollback,
     )
 
 

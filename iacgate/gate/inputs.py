@@ -21,6 +21,7 @@ from iacgate.change.tickets import Ticket
 from iacgate.policy.demands import Demand
 from iacgate.policy.emergencies import EmergencyText
 from iacgate.risk.assessment import Assessment
+from iacgate.rollback.verdict import RollbackReport
 from iacgate.vocabulary import Severity
 
 
@@ -49,7 +50,8 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     where nobody asks. ``emergency`` is what the policy says of emergencies, ``emergencies`` are those of the stack,
     ``None`` where no ledger tells; ``again`` says that this is what is left of one that failed, ``changes`` how many
     the plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where
-    there is no such pattern. ``lost`` is what went wrong where the
+    there is no such pattern. ``rollback`` says whether the plan can be undone, ``None`` where nobody demands that, or
+    there is no plan. ``lost`` is what went wrong where the
     ledger could not be reached, so that nothing of what it says is known; empty where it was reached, or none is named.
     """
 
@@ -67,6 +69,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     again: bool = False
     changes: int = 0
     standard: Standard | None = None
+    rollback: RollbackReport | None = None
     lost: str = ""
 
 

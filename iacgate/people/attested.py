@@ -6,9 +6,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-About: TypeAlias = Literal["tests", "override", "review", "pattern", "transition"]
+About: TypeAlias = Literal["tests", "override", "review", "pattern", "transition", "rehearsal"]
 """What an attestation says: that tests ran; that a closed window does not hold; what became of an emergency; that a
-pattern is approved; that a change is withdrawn, closed or rolled back."""
+pattern is approved; that a change is withdrawn, closed or rolled back; how the way back of a plan was rehearsed."""
 
 
 class Attested(msgspec.Struct, frozen=True):

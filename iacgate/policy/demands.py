@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
-from iacgate.vocabulary import RECORD_PARTS, RecordPart, Severity
+from iacgate.vocabulary import READINESS_DEMANDS, RECORD_PARTS, ReadinessDemand, RecordPart, Severity
 
 Role = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
 Seats = Annotated[int, msgspec.Meta(ge=1, le=20)]
@@ -21,7 +21,8 @@ class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``policy.yaml`` says of one severity.
 
     What it leaves out (``None``) is the default: 168 hours, ``fingerprint``, no signed commits; for a type of
-    change that is not normal, what is demanded of a normal one. ``record`` is what the change's record must say.
+    change that is not normal, what is demanded of a normal one. ``record`` is what the change's record must say,
+    ``readiness`` how ready the plan must be to be undone.
     """
 
     seats: dict[Role, Seats] = {}
@@ -29,6 +30,7 @@ class DemandText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     binding: Binding | None = None
     signed_commits: bool | None = None
     record: list[RecordPart] | None = None
+    readiness: ReadinessDemand | None = None
 
 
 class TypeText(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +47,7 @@ class Demand(msgspec.Struct, frozen=True):
     """What is demanded: seats by role, hours for which an approval holds, and what it is bound to.
 
     With ``signed_commits``, every commit that made the change is signed by somebody known. ``record`` names what the
-    record of the change must say.
+    record of the change must say, ``readiness`` how ready the plan must be to be undone.
     """
 
     seats: Mapping[str, int]
@@ -53,6 +55,7 @@ class Demand(msgspec.Struct, frozen=True):
     binding: Binding
     signed_commits: bool = False
     record: tuple[RecordPart, ...] = ()
+    readiness: ReadinessDemand = ""
 
 
 NOTHING: Final = Demand({}, DEFAULT_HOURS, "fingerprint")
@@ -72,9 +75,10 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
     """
     up_to = [demand for level, demand in demands.items() if level.rank <= severity.rank]
     record = in_order(part for demand in up_to for part in demand.record or ())
+    readiness = strictest_readiness(demand.readiness or "" for demand in up_to)
     asked = [demand for demand in up_to if demand.seats]
     if not asked:
-        return msgspec.structs.replace(NOTHING, record=record)
+        return msgspec.structs.replace(NOTHING, record=record, readiness=readiness)
     seats: dict[str, int] = {}
     for demand in asked:
         for role, count in demand.seats.items():
@@ -85,7 +89,13 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
         binding="exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint",
         signed_commits=any(demand.signed_commits for demand in asked),
         record=record,
+        readiness=readiness,
     )
+
+
+def strictest_readiness(demands: Iterable[ReadinessDemand]) -> ReadinessDemand:
+    """Return the demand that asks for most; of none, empty."""
+    return max(demands, key=READINESS_DEMANDS.index, default="")
 
 
 def in_order(parts: Iterable[RecordPart]) -> tuple[RecordPart, ...]:
@@ -104,5 +114,6 @@ def for_type(normal: Mapping[Severity, DemandText], own: Mapping[Severity, Deman
             binding=base.binding if text.binding is None else text.binding,
             signed_commits=base.signed_commits if text.signed_commits is None else text.signed_commits,
             record=list(base.record) if text.record is None else text.record,
+            readiness=base.readiness if text.readiness is None else text.readiness,
         )
     return found

@@ -20,6 +20,7 @@ from iacgate.policy.demands import (
     demanded,
     for_type,
     in_order,
+    strictest_readiness,
 )
 from iacgate.policy.emergencies import EmergencyText, strictest
 from iacgate.policy.emergencies import wrongs as wrongs_of_emergencies
@@ -83,7 +84,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if change_type == "emergency" and own is None and self.emergency:
             base, text = demanded(normal, severity), self.emergency
             seats = dict(text.seats) if base.seats else {}
-            return msgspec.structs.replace(base, seats=seats, valid_hours=text.valid_hours, record=())
+            return msgspec.structs.replace(base, seats=seats, valid_hours=text.valid_hours, record=(), readiness="")
         if change_type == "standard" and own is None and severity.rank <= Severity.MEDIUM.rank:
             # its pattern was signed before; none is for anything worse
             return msgspec.structs.replace(demanded(normal, severity), seats={}, record=())
@@ -116,6 +117,16 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trust: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(TRUST))
     ledger: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     board: dict[Role, Seats] = msgspec.field(default_factory=lambda: dict(DEFAULTS[Severity.CRITICAL].seats))
+
+    @property
+    def asks_for_readiness(self) -> bool:
+        """Whether any severity demands anywhere that a plan can be undone."""
+        return any(
+            demand.readiness
+            for environment in self.environments.values()
+            for demands in (environment.demands, *(item.demands for item in environment.change_types.values()))
+            for demand in demands.values()
+        )
 
     def asked(self, name: str) -> list[Environment]:
         """Return the environment of that name; where nobody says which one it is, every production."""
@@ -166,7 +177,7 @@ def _wrong(environment: Environment) -> Iterator[_Wrong]:
             ("packs",), "it names no rule pack", "Leave it out for all, or name terraform, which always judges."
         )
     for severity, demand in environment.demands.items():
-        if not demand.seats and not demand.record:
+        if not demand.seats and not demand.record and not demand.readiness:
             text = f"{severity} asks for nobody"
             yield _Wrong(("demands", severity), text, "Name at least one seat, or leave the severity out.")
     for change_type, entry in environment.change_types.items():
@@ -283,14 +294,15 @@ def _strictest(environments: list[Environment], change_type: ChangeType) -> dict
     found: dict[Severity, DemandText] = {}
     for severity in Severity:
         every = (environment.demand(severity, change_type) for environment in environments)
-        asked = [demand for demand in every if demand.seats or demand.record]
+        asked = [demand for demand in every if demand.seats or demand.record or demand.readiness]
         if asked:
             seats = {role: max(demand.seats.get(role, 0) for demand in asked) for item in asked for role in item.seats}
             hours = min(demand.valid_hours for demand in asked)
             binding: Binding = "exact" if any(demand.binding == "exact" for demand in asked) else "fingerprint"
             signed = any(demand.signed_commits for demand in asked)
             record = in_order(part for demand in asked for part in demand.record)
-            found[severity] = DemandText(seats, hours, binding, signed, list(record))
+            ready = strictest_readiness(demand.readiness for demand in asked)
+            found[severity] = DemandText(seats, hours, binding, signed, list(record), ready)
         elif change_type != "normal":
             found[severity] = DemandText({})
     return found

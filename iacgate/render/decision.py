@@ -13,6 +13,7 @@ from iacgate.approval.statement import Target
 from iacgate.gate import Decision
 from iacgate.render.plain import harmless, harmless_json
 from iacgate.render.record import as_lines
+from iacgate.render.undoing import total_line
 
 SCHEMA: Final = "iacgate.decision/1"
 
@@ -59,6 +60,7 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     for empty in decision.missing:
         could = ", ".join(empty.could) or "nobody"
         yield f"  {empty.role:12} empty; could be filled by {harmless(could)}"
+    yield from _undoing(decision)
     yield from _before(decision)
     yield from _arrived(decision)
     if decision.missing and command:
@@ -80,6 +82,13 @@ def _before(decision: Decision) -> Iterator[str]:
         yield f"  test {harmless(test.test):16} {word}{said}{', by hand' if test.by_hand else ''}"
     if decision.promotion:
         yield f"  promotion: {harmless(decision.promotion.why)}"
+
+
+def _undoing(decision: Decision) -> Iterator[str]:
+    """Yield whether it can be undone, where that is demanded."""
+    if decision.rollback:
+        yield ""
+        yield total_line(decision.rollback)
 
 
 def _arrived(decision: Decision) -> Iterator[str]:

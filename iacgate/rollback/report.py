@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -12,19 +12,12 @@ from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.rollback.checks import Ground, plan_checks
 from iacgate.rollback.knowledge import Knowledge
+from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.undo import Judged, Undoing
 from iacgate.rollback.verdict import Check, NotChecked, RollbackReport, Undo, worst
 from iacgate.vocabulary import Readiness, Reversibility
 
 _NO_WAY_BACK: Final = (Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN)
-
-
-class Rehearsed(msgspec.Struct, frozen=True):
-    """What a rehearsal of exactly this plan found; ``approximate`` are the addresses where it made values up."""
-
-    outcome: Literal["matches", "differs", "failed"]
-    approximate: tuple[str, ...] = ()
-    why: str = ""
 
 
 class Watch:
@@ -101,3 +94,17 @@ def _readiness(undos: tuple[Undo, ...], checks: list[Check], rehearsed: Rehearse
     if rehearsed is None or rehearsed.outcome != "matches":
         return Readiness.PAPER
     return Readiness.APPROXIMATE if rehearsed.approximate else Readiness.REHEARSED
+
+
+def slim(report: RollbackReport) -> RollbackReport:
+    """Return a report as it is recorded: without what can simply be undone, and without long explanations."""
+    undos = tuple(
+        msgspec.structs.replace(
+            undo,
+            reasons=tuple(msgspec.structs.replace(because, why="") for because in undo.reasons),
+            steps=(),
+        )
+        for undo in report.undos
+        if undo.verdict is not Reversibility.REVERSIBLE
+    )
+    return msgspec.structs.replace(report, undos=undos)
