@@ -100,7 +100,8 @@ def _lost(case: Case, text: Destroyed, found: Found) -> None:
         found.say(text.verdict, case.because(what, condition))
         found.check("RB019", "medium", what, "See what refers to it.")
     else:
-        found.say(text.verdict, case.because("nothing of it is lost", condition))
+        lost = "nobody knows what is lost" if text.verdict is Reversibility.UNKNOWN else "nothing of it is lost"
+        found.say(text.verdict, case.because(lost, condition))
 
 
 def _too_late(case: Case, protected: Subject, found: Found) -> None:

@@ -10,9 +10,9 @@ from msgspec import UNSET, Raw, UnsetType
 from iacgate.plan import strict
 from iacgate.plan.model import ChangeBody
 
-_VERSION: Final = "_wo_version"
+_VERSIONS: Final = ("_wo_version", "_wo_revision")
 """How providers name what says that a write-only argument changed, which is itself never stored (Terraform, "Use
-write-only arguments")."""
+write-only arguments"; hashicorp/kubernetes has revisions)."""
 
 MAX_NAMES: Final = 5
 
@@ -41,7 +41,7 @@ def _may_be_masked(mask: Raw | UnsetType) -> bool:
 
 
 def _names_write_only(raw: Raw | UnsetType) -> bool:
-    return raw is not UNSET and _VERSION.encode() in bytes(raw)
+    return raw is not UNSET and any(ending.encode() in bytes(raw) for ending in _VERSIONS)
 
 
 def _object(raw: Raw | UnsetType, where: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _object(raw: Raw | UnsetType, where: str) -> dict[str, Any]:
 
 def _write_only(before: dict[str, Any]) -> Iterator[str]:
     for name, value in before.items():
-        if name.endswith(_VERSION) and value is not None:
+        if name.endswith(_VERSIONS) and value is not None:
             yield name
 
 

@@ -97,6 +97,13 @@ def _named(item: Value) -> Iterator[str]:
 
 
 def _strings(value: Value) -> Iterator[str]:
-    for item in value.values() if isinstance(value, dict) else ():
-        if isinstance(item, str) and len(item) >= _SHORTEST:
+    """Yield the texts anywhere in an object: a reference may stand in a nested block."""
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack += item.values()
+        elif isinstance(item, list):
+            stack += item
+        elif isinstance(item, str) and len(item) >= _SHORTEST:
             yield item
