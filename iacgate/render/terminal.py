@@ -169,7 +169,7 @@ def _quiet(title: str, changes: list[AssessedChange], style: Style, undos: Undos
             left_out.append(change)  # what is destroyed, or cannot simply be undone, is always listed
             continue
         moved = f"  (moved from {harmless(change.previous_address)})" if change.previous_address else ""
-        undone = f"  {undoing.one_line(undo)}" if undo and (style.everything or not simple) else ""
+        undone = f"  {undoing.one_line(undo)}" if undo and not simple else ""
         yield _cut(f"{'':8} {_symbol(change):>3} {harmless(change.address)}{moved}{undone}", style)
         if style.everything:
             yield from _differences(change, style)
