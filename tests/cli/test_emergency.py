@@ -178,6 +178,18 @@ def test_who_acts_alone_needs_settings_that_were_signed_and_somebody_who_is_told
     assert independent(life) == (0, "")
 
 
+def test_a_record_that_asks_for_one_signature_counts_as_alone_whoever_signs(life: Deployed, iacgate: Run) -> None:
+    life.stack.settings(policy=EMERGENCY.replace("seats: {infra: 1}", "seats: {infra: 1, security: 2}", 1))
+    life.stack.commit(HIGH.replace("INPUT", "changed"))
+    life.stack.plan()
+    named = recorded(life, iacgate, "fix-1", "--solo")
+    assert reasons(life, *named) == (11, ["seat-missing"]), "one seat, and not three"
+    assert approve(life, "ann", *named).returncode == 0
+    done = life.stack.iacgate("apply", *named)
+    assert (done.returncode, b"nobody could be told" in done.stderr) == (11, True), done.stderr
+    assert "intended" not in life.events()
+
+
 def test_where_the_policy_lets_nobody_act_alone_nobody_does(life: Deployed, iacgate: Run) -> None:
     life.stack.settings(policy=POLICY.replace("tier: prod", "tier: prod, emergency: {seats: {infra: 1}}"))
     life.stack.commit(HIGH.replace("INPUT", "changed"))
