@@ -114,7 +114,10 @@ def transitions(attested: Iterable[Attested], change: str) -> tuple[tuple[Attest
 
 
 def ended(attested: Iterable[Attested], change: str) -> str:
-    """Return who ended a change and how, so that it is not applied any more; empty where nobody did."""
+    """Return who ended a change and how, so that it is not applied any more; empty where nobody did.
+
+    It stays ended when what was signed, or its key, expires.
+    """
     for item, said in transitions(attested, change):
         if said.to in ("withdrawn", "closed", "rolled back"):
             because = f" ({item.reason})" if item.reason else ""

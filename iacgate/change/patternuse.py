@@ -139,7 +139,8 @@ def signers(name: str, file_digest: str, until: str, attested: Iterable[Attested
 
 
 def _counts(item: Attested, name: str, now: str) -> bool:
-    return item.kind == KIND and item.about == name and item.human and item.arrived <= now <= item.expires
+    holds = not item.lapsed and item.arrived <= now <= item.expires
+    return item.kind == KIND and item.about == name and item.human and holds
 
 
 def _body(item: Attested) -> Signed | None:

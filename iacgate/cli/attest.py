@@ -119,8 +119,9 @@ class Attesting:
         signing = Signing(dict(self._options), self.person.id, self.roster)
         data = signing.seal(attestation.encode(kind, predicate))
         found = attestation.verify(Received(data, now()), self.roster, predicate.ledger, now())
-        if found is None or isinstance(found, NotCounted):
-            raise CannotCount(f"This would not count: {found.why if found else 'it is none'}.", hint="Not delivered.")
+        why = "it is none" if found is None else found.why if isinstance(found, NotCounted) else found.lapsed
+        if why:
+            raise CannotCount(f"This would not count: {why}.", hint="Not delivered.")
         return data
 
     def _ledger(self) -> str:

@@ -120,14 +120,20 @@ class _Settling:
         for item, transition in transitions(self.said, self.change):
             if f"{attested.PREFIX}{item.digest}" in on_record:
                 continue
+            if item.lapsed:  # it still denies, and nobody can verify that it was good when it was recorded
+                self._left_out(transition, item, item.lapsed)
+                continue
             try:
                 entries.append(self._move(item, transition, here, entries))
             except UsageInvalid as error:
-                what = f"{transition.to}, says {item.principal}"
-                click.echo(f"Left out: {self.label}: {what}: {harmless(error.message)}", err=True)
+                self._left_out(transition, item, error.message)
                 continue
             here, count = transition.to, count + 1
         return count
+
+    def _left_out(self, transition: Transition, item: Attested, why: str) -> None:
+        what = f"{transition.to}, says {item.principal}"
+        click.echo(f"Left out: {self.label}: {what}: {harmless(why)}", err=True)
 
     def _move(self, item: Attested, transition: Transition, here: Stage, entries: list[Entry]) -> Entry:
         """Record that a change went from a stage to another one.

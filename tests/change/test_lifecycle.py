@@ -106,6 +106,7 @@ def test_what_ends_a_change_is_said_by_a_human_about_it() -> None:
     assert ended([attested("withdrawn", reason="not needed")], "chg-1") == (
         "ann says that it is withdrawn (not needed)"
     )
+    assert ended([attested("withdrawn", lapsed="it has expired")], "chg-1") != "", "nobody wants it because of that"
     assert ended([attested("verified")], "chg-1") == ""
     for other in (
         attested("withdrawn", about="chg-2"),
