@@ -140,7 +140,7 @@ def _standard(known: Circumstances, asking: Asking, files: Mapping[str, bytes], 
         fit=fit(pattern, asking.plan, asking.plan_file, asking.severity, environment, now),
         signatures=tuple(data for name, data in sorted(files.items()) if name.startswith(below)),
         board=dict(asking.policy.board),
-        uses=uses,
+        uses=uses if asking.ledger else None,
     )
 
 

@@ -28,14 +28,14 @@ class Standard(msgspec.Struct, frozen=True, kw_only=True):
     """What there is of the pattern of a standard change.
 
     ``fit`` is how the plan fits it; ``signatures`` are the envelopes of those who approved it, ``board`` the seats that
-    they must fill, ``uses`` what was begun by it before at this stack.
+    they must fill, ``uses`` what was begun by it before at this stack, ``None`` where no ledger tells.
     """
 
     pattern: Pattern
     fit: Fit
     signatures: tuple[bytes, ...]
     board: dict[str, int]
-    uses: tuple[Use, ...]
+    uses: tuple[Use, ...] | None
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,6 +86,15 @@ def test_a_pattern_that_the_board_signed_is_used_within_its_limits(life: Deploye
     assert independent(life) == (0, "")
 
 
+def test_without_a_ledger_nobody_knows_how_often_a_pattern_was_used(life: Deployed, iacgate: Run) -> None:
+    for person in ("ann", "bob"):
+        assert sign(life, iacgate, person).returncode == 0
+    named = change(life, iacgate, "note-2", NOTE.replace("TEXT", "note two"))
+    code, codes, text = reasons(life, *named[: -len(life.ledger)])
+    assert (code, codes) == (11, ["pattern-limit"])
+    assert "no ledger tells how often it was used: name it with --ledger" in text
+
+
 def test_one_step_outside_is_a_normal_change_and_the_output_says_what_left(life: Deployed, iacgate: Run) -> None:
     for person in ("ann", "bob"):
         assert sign(life, iacgate, person).returncode == 0
