@@ -10,9 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from iacgate.change.emergency import Emergency
 from iacgate.evidence.entry import State
 from iacgate.evidence.folderstore import FolderStore
 from iacgate.evidence.ledger import Draft, Ledger
+from iacgate.shell.clock import now
 from iacgate.shell.gatekey import SshGate
 from tests.cli.test_apply import Deployed, deployed  # noqa: F401 - a fixture
 from tests.cli.test_gate import HIGH, POLICY, stack  # noqa: F401 - a fixture
@@ -188,6 +190,20 @@ def test_a_record_that_asks_for_one_signature_counts_as_alone_whoever_signs(life
     done = life.stack.iacgate("apply", *named)
     assert (done.returncode, b"nobody could be told" in done.stderr) == (11, True), done.stderr
     assert "intended" not in life.events()
+
+
+def test_what_the_same_person_did_alone_in_another_stack_counts_here(life: Deployed, iacgate: Run) -> None:
+    named = recorded(life, iacgate, "fix-1", "--solo")
+    assert reasons(life, *named) == (11, ["seat-missing"])
+    for name, person in (("elsewhere", "ann"), ("other", "dave")):
+        moment = now()
+        there = Emergency(
+            change="old", incident="INC-1", invoker=person, solo=True, time=moment, latest=moment, sequence=1
+        )
+        ledger = Ledger(FolderStore(life.place, clock=now), signer=SshGate(life.gate_key))
+        state = State(emergencies=(there,))
+        ledger.append(Draft(event="decided", stack=name, change="old", advance=lambda *_, state=state: state))
+        assert ("solo" in reasons(life, *named)[1]) is (person == "dave")
 
 
 def test_where_the_policy_lets_nobody_act_alone_nobody_does(life: Deployed, iacgate: Run) -> None:
