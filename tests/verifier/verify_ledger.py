@@ -284,6 +284,8 @@ class Verifier:
         self.genesis = ""
         self.decisions: dict[tuple[str, str], dict[str, Any]] = {}
         self.settings: dict[int, str] = {}
+        self.proofs: dict[str, tuple[str, str, str]] = {}
+        self.promoted: list[tuple[dict[str, Any], tuple[str, str, str, list[str]]]] = []
 
     def found(self, where: str, what: str) -> None:
         self.findings.append(f"{where}: {what}".encode("unicode_escape").decode())
@@ -310,6 +312,10 @@ class Verifier:
                 chains.setdefault(stack, []).append(key)
         for stack in sorted(chains):  # the ledger's own first: it has the settings, and further gates
             self.walk(stack, sorted(chains[stack], reverse=True), gates)
+        for entry, (proof, change, time, stacks) in self.promoted:  # the chain that it comes from was read, too
+            stack, *what = self.proofs.get(proof, ("", "", ""))
+            if what != [change, time] or time > entry["time"] or stack not in stacks:
+                self.found(f"{entry['stack']}/{entry['sequence']}", "it was promoted, and no entry proves that")
         if not self.entries:
             self.found("log/", "there is no entry, and so nothing is proven")
 
@@ -372,6 +378,8 @@ class Verifier:
             for what in (*follows(state, entry), *allowed(newest, entry)):
                 self.found(key, what)
             self.look_into(entry, key, state, gates, marks)
+            if entry["event"] == "applied" and whole(entry):
+                self.proofs[digest(data)] = entry["stack"], entry["change"], entry["time"]
             state, previous, sequence, instant = after, digest(data), entry["sequence"], entry["time"]
             self.entries += 1
         self.skip(pending, state["skipped"])
@@ -437,6 +445,8 @@ class Verifier:
         if entry["event"] == "decided":
             yield from decided(entry, pieces, before, self.genesis)
             self.decisions[here] = read_json(pieces["decision"])["decision"]
+            stacks = settings_files(pieces["settings"], entry["settings"]["digest"]).get("stacks.yaml", b"")
+            self.promoted += [(entry, proof) for proof in rests_on(self.decisions[here], stacks)]
 
     def piece(self, key: str, name: str, reference: dict[str, Any]) -> bytes:
         data = self.read(f"evidence/sha256/{reference['digest']}")
@@ -554,6 +564,22 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it says that the Terraform state is another, and has not looked at it"
     if not ends and after["attempt"] != before["attempt"]:
         yield "it says that an apply failed, or forgets one, and is the end of none"
+
+
+def whole(entry: dict[str, Any]) -> bool:
+    """Return whether an apply left nothing to do."""
+    return (entry["details"].get("freshPlan"), entry["details"].get("whole")) == ("empty", True)
+
+
+def rests_on(decision: dict[str, Any], stacks: bytes) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Yield which entry has to prove that something was promoted, of which change and time, and in which stacks.
+
+    Without a reader of YAML, these are all that ``stacks.yaml`` names anything to be promoted from.
+    """
+    said = decision["promotion"]
+    if said and said["ok"] and not decision["subjects"].get("record"):
+        named = re.findall(r"""["']?promotes_from["']?\s*:\s*["']?([^\s"',}]+)""", stacks.decode())
+        yield said["entry"], said["change"], said["time"], named
 
 
 def place_of(said: dict[str, Any] | None) -> tuple[int, str] | None:
