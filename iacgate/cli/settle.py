@@ -12,7 +12,7 @@ from iacgate import __version__, canonical
 from iacgate.approval import attestation, envelope
 from iacgate.approval.counting import Received
 from iacgate.approval.quorum import fill
-from iacgate.change.lifecycle import DONE, Stage, Transition, refused, stage, transitions
+from iacgate.change.lifecycle import DONE, Transition, refused, stage, transitions
 from iacgate.change.review import reviewed
 from iacgate.cli.begun import begun_by_hand
 from iacgate.cli.ledgers import Recorder, ledger_options
@@ -116,7 +116,7 @@ class _Settling:
     def transitions(self, entries: list[Entry]) -> int:
         """Record how it ended; return how much that is."""
         on_record = {name for entry in entries for name in entry.references}
-        count, here, entries = 0, stage([step_of(entry) for entry in entries]), list(entries)
+        count, entries = 0, list(entries)
         for item, transition in transitions(self.said, self.change):
             if f"{attested.PREFIX}{item.digest}" in on_record:
                 continue
@@ -124,30 +124,31 @@ class _Settling:
                 self._left_out(transition, item, item.lapsed)
                 continue
             try:
-                entries.append(self._move(item, transition, here, entries))
+                entries.append(self._move(item, transition, entries))
             except UsageInvalid as error:
                 self._left_out(transition, item, error.message)
                 continue
-            here, count = transition.to, count + 1
+            count += 1
         return count
 
     def _left_out(self, transition: Transition, item: Attested, why: str) -> None:
         what = f"{transition.to}, says {item.principal}"
         click.echo(f"Left out: {self.label}: {what}: {harmless(why)}", err=True)
 
-    def _move(self, item: Attested, transition: Transition, here: Stage, entries: list[Entry]) -> Entry:
-        """Record that a change went from a stage to another one.
+    def _move(self, item: Attested, transition: Transition, entries: list[Entry]) -> Entry:
+        """Record that a change went from the stage in which it is to another one.
 
         Raises :class:`UsageInvalid`, saying only why, where it cannot.
         """
-        why = refused(transition.to, here, transition.by)
+        steps = [step_of(entry) for entry in entries]
+        why = refused(transition, item.arrived, steps)
         if why:
             raise UsageInvalid(why)
         details: Details = {
             "to": transition.to,
             "by": transition.by,
             "principal": item.principal,
-            "from": here,
+            "from": stage(steps),
         }
         if transition.to not in DONE:
             return self._append("transition", details, [item.digest], lambda state, *_: state)

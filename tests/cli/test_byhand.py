@@ -268,9 +268,35 @@ def test_done_once_is_done_and_a_failure_takes_new_approvals(shop: Shop) -> None
     for person in ("ann", "bob"):
         shop.approve(person)
     assert shop.reasons() == (0, [])
+    shop.attest(*DONE)
     shop.settle()
     assert shop.standing()[0] == "applied"
     assert shop.settle().stdout == b"Nothing new was attested.\n"
+    assert shop.problems() == ([], [])
+
+
+def test_what_was_said_before_it_was_allowed_is_not_recorded_as_what_followed(shop: Shop) -> None:
+    shop.request()
+    assert shop.reasons()[0] == 11
+    shop.attest(*DONE)
+    assert b"Left out" in shop.settle().stderr
+    shop.attest("verified", "dave")
+    for path in (shop.inbox / "approvals" / "db-1").iterdir():  # they came three minutes ago
+        os.utime(path, (path.stat().st_mtime - 180,) * 2)
+    for person in ("ann", "bob"):
+        shop.approve(person)
+    assert shop.reasons() == (0, [])
+    assert b", before it was approved at " in shop.settle().stderr
+    assert shop.standing()[0] == "approved", "nobody has done it yet"
+    shop.attest(*DONE)
+    assert shop.reasons() == (0, []), "to ask once more takes nothing back"
+    shop.settle()
+    assert shop.standing()[0] == "applied"
+    assert b"verified, says dave: it was said at " in shop.settle().stderr
+    assert shop.standing()[0] == "applied"
+    shop.attest("verified", "dave")
+    shop.settle()
+    assert shop.standing()[0] == "verified"
     assert shop.problems() == ([], [])
 
 
