@@ -81,7 +81,8 @@ def read_review(body: bytes) -> Review:
         return msgspec.convert(strictjson.decode(body), Review)
     except (ValueError, RecursionError) as error:
         raise StatementInvalid(
-            "The review is not of the form.", hint="Say cause, justified (true or false) and follow_up: all of them."
+            "The review is not of the form.",
+            hint="Say cause, justified (true or false) and follow_up: all of them, with 1,500 characters at most each.",
         ) from error
 
 

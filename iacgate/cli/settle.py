@@ -34,6 +34,7 @@ from iacgate.render.plain import harmless
 from iacgate.shell.ci import run_of
 from iacgate.shell.folders import find_settings
 from iacgate.shell.inbox import open_inbox
+from iacgate.shell.submissions import is_change
 
 Details: TypeAlias = Mapping[str, str | int | bool]
 
@@ -61,6 +62,9 @@ def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, tru
         raise UsageInvalid(
             f"{own.settings.folder} has no people.yaml.", hint="Without people nobody can sign anything."
         )
+    for change in changes:
+        if not is_change(change):
+            raise UsageInvalid(f"{change!r} names no change.", hint="Use letters, digits, dots and dashes.")
     wanted = LedgerWanted(name, gate_key, record=True)
     count = 0
     for change in changes:

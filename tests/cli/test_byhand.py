@@ -300,6 +300,29 @@ def test_what_was_said_before_it_was_allowed_is_not_recorded_as_what_followed(sh
     assert shop.problems() == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (("review", "../../x", "--cause", "a", "--justified", "--follow-up", "b"), b"names no change"),
+        (("review", "db-1", "--cause", "a" * 1501, "--justified", "--follow-up", "b"), b"1,500 characters at most"),
+        (("review", "db-1", "--cause", "a\udcff", "--justified", "--follow-up", "b"), b"no text in UTF-8"),
+        (("withdrawn", "db-1", "--reason", "a" * 513), b"--reason has 513 characters, 512 at most"),
+    ],
+)
+def test_what_cannot_be_attested_is_said(shop: Shop, more: tuple[str, ...], what: bytes) -> None:
+    signing = ("--as", "ann", "--key", str(shop.keys / "ann"), "--inbox", str(shop.inbox))
+    done = shop.run("attest", *more, *signing, cwd=shop.root)
+    assert (done.returncode, what in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "../..", "a/b"])
+def test_only_changes_are_settled(shop: Shop, name: str) -> None:
+    shop.request()
+    shop.reasons()
+    done = shop.run("settle", name, "--inbox", str(shop.inbox), "--ledger", str(shop.place), cwd=shop.root)
+    assert (done.returncode, b"names no change" in done.stderr) == (2, True), done.stderr
+
+
 def test_an_emergency_by_hand_waits_for_its_review(shop: Shop) -> None:
     shop.request("--incident", "INC-7", "--invoker", "dave")
     assert shop.approve("ann").returncode == 0
