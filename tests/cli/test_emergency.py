@@ -18,6 +18,7 @@ from iacgate.shell.clock import now
 from iacgate.shell.gatekey import SshGate
 from tests.cli.test_apply import Deployed, deployed  # noqa: F401 - a fixture
 from tests.cli.test_gate import HIGH, POLICY, stack  # noqa: F401 - a fixture
+from tests.cli.test_standard import begin_uncounted
 from tests.cli.test_status import independent
 from tests.conftest import Run
 
@@ -102,6 +103,16 @@ def test_an_emergency_takes_one_independent_signature_and_is_reviewed_afterwards
     assert b"The review of the emergency" not in life.stack.iacgate("gate", "--change", "next", *life.ledger).stdout
     assert life.verified().problems == ()
     assert independent(life) == (0, "")
+
+
+def test_an_emergency_that_a_gate_does_not_keep_is_found_by_both(life: Deployed, iacgate: Run) -> None:
+    named = recorded(life, iacgate)
+    life.stack.iacgate("gate", *named)
+    assert approve(life, "ann", *named).returncode == 0
+    assert reasons(life, *named)[0] == 0
+    begin_uncounted(life)
+    assert "it begins an emergency, and nobody is to review it" in [item.what for item in life.verified().problems]
+    assert "it begins an emergency, and nobody is to review it" in independent(life)[1]
 
 
 def test_one_who_says_that_it_was_not_justified_decides(life: Deployed, iacgate: Run) -> None:

@@ -117,6 +117,7 @@ def lie_about_promotion(life: Deployed, place: Path, forged: dict[str, str]) -> 
     entry = next(item.entry for item in of_change(ledger, "to-prod")[::-1] if item.entry.details["allowed"])
     pieces = {name: ledger.evidence(entry.references[name].digest, 1 << 24) for name in ("inputs", "settings")}
     inputs = read_inputs(pieces["inputs"])
+    assert inputs.circumstances.promotion is not None
     promotion = msgspec.structs.replace(inputs.circumstances.promotion, **forged)
     inputs = msgspec.structs.replace(
         inputs, circumstances=msgspec.structs.replace(inputs.circumstances, promotion=promotion)

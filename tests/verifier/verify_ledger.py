@@ -440,6 +440,8 @@ class Verifier:
             yield from signed_about(entry, pieces)
         if by_hand(entry):
             yield from done(self.decisions.get(here), entry, before)
+        if entry["event"] == "intended":
+            yield from counted(self.decisions.get(here), entry)
         if entry["event"] == "degraded":
             yield from marked(entry, pieces, before, gates, marks)
         if entry["event"] == "decided":
@@ -602,6 +604,19 @@ def done(decision: dict[str, Any] | None, entry: dict[str, Any], before: dict[st
     mine = [one for one in entry["state"]["emergencies"] if one["change"] == entry["change"]]
     if said["change_type"] == "emergency" and not mine:
         yield "it says that an emergency was done by hand, and nobody is to review it"
+
+
+def counted(decision: dict[str, Any] | None, entry: dict[str, Any]) -> Iterator[str]:
+    """Yield where an emergency, or the use of a pattern, begins that was allowed, and the state does not have it."""
+    if decision is None or not decision["allowed"]:
+        return
+    if decision["change_type"] == "emergency" and entry["change"] not in [
+        one["change"] for one in entry["state"]["emergencies"]
+    ]:
+        yield "it begins an emergency, and nobody is to review it"
+    uses = entry["state"]["uses"].get(decision["pattern"], [])
+    if decision["change_type"] == "standard" and [one["change"] for one in uses[-1:]] != [entry["change"]]:
+        yield "it uses a pattern, and does not count that"
 
 
 def allowed(newest: dict[str, tuple[int, bool]], entry: dict[str, Any]) -> Iterator[str]:
