@@ -323,6 +323,17 @@ def test_only_changes_are_settled(shop: Shop, name: str) -> None:
     assert (done.returncode, b"names no change" in done.stderr) == (2, True), done.stderr
 
 
+def test_a_draft_in_a_file_of_another_name_is_no_draft_of_the_change_that_it_names(shop: Shop) -> None:
+    shop.request()
+    (shop.root / ".iacgate" / "changes" / "copy.yaml").write_text((shop.root / RECORD).read_text())
+    shop.commit("a copy")
+    shop.reasons()
+    done = shop.run("status", "--ledger", str(shop.place), "--format", "json", cwd=shop.root)
+    found = {item["change"]: (item["stage"], item["waits"]) for item in json.loads(done.stdout)["changes"]}
+    assert found.keys() == {"db-1", "copy"}
+    assert found["copy"] == ("draft", ["its file to be called db-1.yaml, or its id copy"])
+
+
 def test_an_emergency_by_hand_waits_for_its_review(shop: Shop) -> None:
     shop.request("--incident", "INC-7", "--invoker", "dave")
     assert shop.approve("ann").returncode == 0
