@@ -121,8 +121,8 @@ def decode(data: bytes) -> AttestationStatement:
 def verify(received: Received, roster: Roster, ledger: str, now: str) -> Attested | NotCounted | None:
     """Return what is attested, or why it does not count; ``None`` for an envelope that is none of these.
 
-    Who signed, with a key that was valid on arrival, is not revoked and is valid now, is verified; whether they may
-    say such a thing is for its reader to know.
+    Who signed, with a key that was valid on arrival and is not revoked, is verified; whether they may say such a thing
+    is for its reader to know. What has expired, or its key has, is there as ``lapsed``.
     """
     try:
         envelope = envelopes.parse(received.data)
@@ -152,6 +152,7 @@ def verify(received: Received, roster: Roster, ledger: str, now: str) -> Atteste
         arrived=received.arrived,
         expires=said.expires,
         digest=digest,
+        lapsed=_lapsed(said, signer, now),
     )
 
 
@@ -174,8 +175,8 @@ def _problem(
     person, key = signer
     if person.id != said.principal:
         return f"{person.id} signed it, and it says {said.principal}"
-    if not key.valid_at(arrived) or not key.valid_at(now):
-        return f"the key of {person.id} was not valid when it arrived, or is not now"
+    if not key.valid_at(arrived):
+        return f"the key of {person.id} was not valid when it arrived"
     if key.revoked and key.revoked <= now:
         return f"the key of {person.id} is revoked"
     if said.ledger != ledger:
@@ -186,6 +187,13 @@ def _problem(
         )
     if instants.seconds(said.issued) - instants.seconds(arrived) > MAX_SKEW:
         return "it comes from the future"
+    return ""
+
+
+def _lapsed(said: AttestationPredicate, signer: tuple[Principal, Key], now: str) -> str:
+    person, key = signer
+    if not key.valid_at(now):
+        return f"the key of {person.id} is not valid now"
     return "" if now <= said.expires else "it has expired"
 
 

@@ -33,9 +33,10 @@ class Emergency(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """One emergency, as the state of a chain carries it.
 
     ``invoker`` and ``approvers`` are principals by their id in people.yaml: by another name, a reviewer
-    could be one of them. With ``solo``, nobody else signed. ``time`` is when it was first begun, ``latest`` when last,
-    after it had failed; ``sequence`` is the number of the entry that began it. ``reviewed`` is the digest of its
-    review, empty for as long as there is none, and ``justified`` what the review says.
+    could be one of them. With ``solo``, one signature was enough, whoever gave it. ``time`` is when it was first
+    begun, ``latest`` when last, after it had failed; ``sequence`` is the number of the entry that began it.
+    ``reviewed`` is the digest of its review, empty for as long as there is none, and ``justified`` what the review
+    says.
     """
 
     change: Name

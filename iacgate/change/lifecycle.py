@@ -88,13 +88,40 @@ def _after(now: Stage, step: Step) -> Stage:
     return now
 
 
-def refused(to: Ending, now: Stage, by: str) -> str:
-    """Return why a change cannot go from a stage to another; empty where it can."""
-    if to == "rolled back" and not by:
+def refused(said: Transition, arrived: str, steps: Sequence[Step]) -> str:
+    """Return why a change cannot go to another stage, by what somebody said at an instant; empty where it can.
+
+    What was said before there was anything to say it of is not recorded later on, when there is.
+    """
+    to, now = said.to, stage(steps)
+    if to == "rolled back" and not said.by:
         return "it is not said which change rolled it back"
     if now not in _AFTER[to]:
         return f"it is {now}, and only what is {', or '.join(sorted(_AFTER[to]))} can be {to}"
+    since = _since(to, steps)
+    if arrived < since:  # of one second, nobody knows which was first
+        what = "was approved" if to in DONE else "ended"
+        return f"it was said at {arrived}, before it {what} at {since}: say it again, where it is so"
     return ""
+
+
+def _since(to: Ending, steps: Sequence[Step]) -> str:
+    """Return from when on somebody could say that a change went to a stage; empty for at any time."""
+    if to == "withdrawn":
+        return ""
+    if to not in DONE:
+        return max((step.time for step in steps if _ends(step)), default="")
+    since = ""
+    for step in reversed(steps):  # the first of the newest decisions that all let it pass
+        if _ends(step) or (step.event == "decided" and not step.allowed):
+            break
+        since = step.time if step.event == "decided" else since
+    return since
+
+
+def _ends(step: Step) -> bool:
+    """Return whether something was done, or failed, by an apply or by hand."""
+    return step.event in (*DONE, "interrupted") or (step.event == "transition" and step.to in DONE)
 
 
 def transitions(attested: Iterable[Attested], change: str) -> tuple[tuple[Attested, Transition], ...]:
@@ -114,7 +141,10 @@ def transitions(attested: Iterable[Attested], change: str) -> tuple[tuple[Attest
 
 
 def ended(attested: Iterable[Attested], change: str) -> str:
-    """Return who ended a change and how, so that it is not applied any more; empty where nobody did."""
+    """Return who ended a change and how, so that it is not applied any more; empty where nobody did.
+
+    It stays ended when what was signed, or its key, expires.
+    """
     for item, said in transitions(attested, change):
         if said.to in ("withdrawn", "closed", "rolled back"):
             because = f" ({item.reason})" if item.reason else ""

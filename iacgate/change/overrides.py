@@ -68,7 +68,7 @@ def overridden(attested: Sequence[Attested], change: str, now: str) -> tuple[Ove
     """
     found: dict[str, Overriding] = {}
     for item in sorted(attested, key=lambda item: (item.arrived, item.digest)):
-        if item.kind != "override" or item.about != change or not item.human:
+        if item.kind != "override" or item.about != change or not item.human or item.lapsed:
             continue
         try:
             said = read_override(item.body)

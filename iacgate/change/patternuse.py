@@ -60,16 +60,19 @@ class _Group(msgspec.Struct):
         self.attempts += 1
 
 
-def within_limits(pattern: Pattern, uses: Sequence[Use], this: Fit, change: str, now: str) -> tuple[str, ...]:
+def within_limits(pattern: Pattern, uses: Sequence[Use] | None, this: Fit, change: str, now: str) -> tuple[str, ...]:
     """Return why one more use of a pattern is too much, as sentences; nothing where it is not.
 
     ``uses`` are those of the pattern before this one, in any order, in all versions of its file, wherever the limits
-    are to hold; ``this`` is how the plan of ``change`` fits, now. A use is counted for as many hours as the pattern
-    says; one whose time is no instant, or is in the future, is counted as well.
+    are to hold; ``None`` where no ledger tells, and then there is none more. ``this`` is how the plan of ``change``
+    fits, now. A use is counted for as many hours as the pattern says; one whose time is no instant, or is in the
+    future, is counted as well.
     """
     limits = pattern.text.limits
     if (this.pattern, this.digest) != (pattern.name, pattern.digest) or not this.fits:
         return (f"the plan does not fit the pattern {pattern.name}",)
+    if uses is None:
+        return ("no ledger tells how often it was used: name it with --ledger",)
     if len(uses) >= MAX_HELD:
         return (f"it was used {len(uses)} times in {KEPT_DAYS} days, as often as a chain can hold",)
     groups = _groups([*sorted(uses, key=_order), Use(change, now, this.resources)])
@@ -139,7 +142,8 @@ def signers(name: str, file_digest: str, until: str, attested: Iterable[Attested
 
 
 def _counts(item: Attested, name: str, now: str) -> bool:
-    return item.kind == KIND and item.about == name and item.human and item.arrived <= now <= item.expires
+    holds = not item.lapsed and item.arrived <= now <= item.expires
+    return item.kind == KIND and item.about == name and item.human and holds
 
 
 def _body(item: Attested) -> Signed | None:

@@ -40,8 +40,8 @@ QUESTIONS: Final[dict[RecordPart, str]] = {
 }
 """How each part is filled in: one question each."""
 
-_NOTHING: Final = re.compile(r"(?:todo|tbd|tba|fixme|xxx+|\?+|\.+|-+|n/?a|none|null|test|asdf)[\s.:!]*", re.IGNORECASE)
-"""Texts that say nothing."""
+_NOTHING: Final = re.compile(r"(?:todo|tbd|tba|fixme|xxx+|na|none|nothing|null|nil|test|asdf)?")
+"""Texts that say nothing, without all that is neither letter nor digit."""
 
 _SCAFFOLD: Final = "TODO"
 """How a part begins that nobody has filled in yet: as `iacgate request` writes it."""
@@ -208,7 +208,8 @@ def _says_something(value: Any) -> bool:
     if not isinstance(value, str):
         return value is not None
     text = value.strip()
-    return bool(text) and not text.startswith(_SCAFFOLD) and _NOTHING.fullmatch(text) is None
+    said = "".join(filter(str.isalnum, text.casefold()))
+    return not text.startswith(_SCAFFOLD) and _NOTHING.fullmatch(said) is None
 
 
 def ticket_of(record: Record | None) -> str:

@@ -34,6 +34,9 @@ _PATTERNS: Final = {
     name: re.compile(f"(?:{form})(?:,(?:{form}))*" if name.startswith("BY") else f"(?:{form})", re.ASCII)
     for name, form in _FORMS.items()
 }
+_LAST: Final = "20991231T235959"
+"""Nobody looks any further: a rule that never comes true would be followed for thousands of years."""
+
 _TURNS: Final = {"HOURLY": 366 * 24, "DAILY": 366, "WEEKLY": 53, "MONTHLY": 12, "YEARLY": 1}
 """In a year, at most."""
 
@@ -128,9 +131,10 @@ def repetitions(text: str, start: Any) -> Any:
         raise Unfit("RRULE makes no sense", _HINT) from error
 
 
-def refuse_other_start(text: str, start: Any) -> None:
-    """Raise :class:`Unfit` for a rule whose first repetition is not the start, or that has none."""
-    if next(repetitions(text, start), None) != start:
+def refuse_other_start(rule: Rule, start: Any) -> None:
+    """Raise :class:`Unfit` for a rule whose first repetition is not the start, or that has none in our time."""
+    endless = Rule({name: value for name, value in rule.parts.items() if name != "COUNT"})
+    if next(repetitions(endless.with_until(_LAST), start), None) != start:
         raise Unfit(
             "RRULE does not begin at DTSTART", "Let DTSTART be the first date that RRULE means; it counts as one."
         )

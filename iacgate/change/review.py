@@ -81,7 +81,8 @@ def read_review(body: bytes) -> Review:
         return msgspec.convert(strictjson.decode(body), Review)
     except (ValueError, RecursionError) as error:
         raise StatementInvalid(
-            "The review is not of the form.", hint="Say cause, justified (true or false) and follow_up: all of them."
+            "The review is not of the form.",
+            hint="Say cause, justified (true or false) and follow_up: all of them, with 1,500 characters at most each.",
         ) from error
 
 
@@ -90,10 +91,12 @@ def reviewed(emergency: Emergency, attested: Iterable[Attested]) -> Reviewing:
 
     Humans who neither invoked nor approved it count, with what arrived after it was last begun. Those who disagree on
     whether it was justified do not add up: where anybody says that it was not, only they count. That is so whatever
-    came first, because whoever can write to the inbox can deliver an old statement again.
+    came first, because whoever can write to the inbox can deliver an old statement again; and also where that has
+    expired, which fills no seat.
     """
     no: dict[str, Reviewer] = {}
     yes: dict[str, Reviewer] = {}
+    objecting: set[str] = set()
     others = []
     for item in sorted(attested, key=lambda item: (item.arrived, item.digest)):
         if item.kind != "review" or item.about != emergency.change:
@@ -103,13 +106,16 @@ def reviewed(emergency: Emergency, attested: Iterable[Attested]) -> Reviewing:
             others.append(found)
             continue
         said, reviewer = found
+        if not said.justified:
+            objecting.add(item.principal)
+        if item.lapsed:
+            others.append(NoReviewer(item.principal, item.digest, item.lapsed))
+            continue
         (yes if said.justified else no).setdefault(item.principal, reviewer)
-    if no:
-        others += [
-            NoReviewer(item.principal, item.statement, f"it says justified, and {', '.join(sorted(no))} says not")
-            for item in yes.values()
-        ]
-    counting = no or yes
+    if objecting:
+        against = f"it says justified, and {', '.join(sorted(objecting))} says not"
+        others += [NoReviewer(item.principal, item.statement, against) for item in yes.values()]
+    counting = no if objecting else yes
     return Reviewing(
         change=emergency.change,
         justified=None if not counting else not no,

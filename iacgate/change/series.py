@@ -167,7 +167,7 @@ class Reader:
         if series.is_day:
             repeats.refuse_times(rule)
         self._budget.repeats(rule.yearly)
-        repeats.refuse_other_start(rule.with_until(""), series.clock)
+        repeats.refuse_other_start(rule, series.clock)
         if not rule.until:
             return rule.with_until("")
         end = moments.read_end(rule.until, series)
@@ -184,11 +184,19 @@ def _place(replaces: Moment | None) -> object:
 
 
 def _refuse_unknown_dates(whole: Event, events: Iterable[Event]) -> None:
-    """Raise :class:`Unfit` where a date is left out or replaced that the series does not have.
+    """Raise :class:`Unfit` where a date is left out or replaced that the series does not have, or both at once.
 
     By the specification that is no error; but then what somebody wanted to change stays as it was.
     """
-    named = {moment.clock for moment in whole.left_out} | {event.replaces.clock for event in events if event.replaces}
+    left_out = {moment.clock for moment in whole.left_out}
+    replaced = {event.replaces.clock for event in events if event.replaces}
+    both = min(left_out & replaced, default=None)
+    if both is not None:  # for some programs, the one that replaces it is left out as well
+        raise Unfit(
+            f"EXDATE leaves {both.isoformat()} out, and an event with this RECURRENCE-ID takes its place",
+            "Leave one of them.",
+        )
+    named = left_out | replaced
     if not named:
         return
     dates = {whole.start.clock, *(moment.clock for moment in whole.added)}

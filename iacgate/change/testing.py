@@ -2,7 +2,8 @@
 
 A result is a signed attestation about the tree, or a check run of a forge at a commit that has this tree. Of the
 results of one test that somebody gave who may, the newest decides, never the best: a red run outweighs an earlier
-green one, and where two ended in the same second, the one that does not count does.
+green one, and where two ended in the same second, the one that does not count does. That what was signed has expired
+makes no red run green.
 
 A result is too old when it *began* too long ago, by what it says itself: so a report that lay about since yesterday
 does not become new by being attested today. When the commit was made plays no part: git has only its author's word for
@@ -39,8 +40,8 @@ Code: TypeAlias = Literal[
     "missing",
 ]
 
-_IDLE: Final = ("attached", "unattested", "other-tree")
-"""Results that decide nothing, those first that explain most."""
+_IDLE: Final = ("stale", "attached", "unattested", "other-tree")
+"""Results that decide nothing, those first that explain most; ``stale`` are green ones of which the word has lapsed."""
 
 
 class CheckRun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -208,6 +209,8 @@ def _of_run(verdict: TestVerdict, run: TestRun, asked: Asked, item: Attested) ->
         return _if_allowed(_as(known, "failed", f"it has {bad} failures in {run.tests} tests"), asked, item)
     if run.tests == run.skipped:
         return _if_allowed(_as(known, "empty", f"no test ran: {run.skipped} were skipped"), asked, item)
+    if item.lapsed:
+        return _if_allowed(_as(known, "stale", f"{item.lapsed}: run it again, and have it attested"), asked, item)
     why = f"{item.principal} attached it by hand" if item.human else ""
     return _if_allowed(_as(known, "counts", why), asked, item)
 

@@ -33,6 +33,9 @@ from iacgate.shell.submissions import is_change
 YEAR: Final = 365 * 24
 """Hours for which what ends a change holds: as long as anybody could still want to apply it."""
 
+MAX_REASON: Final = 512
+"""Characters of a reason."""
+
 _COMMANDS: Final = {
     "tests": ("iacgate.cli.attesting:tests", "Say how tests of a change's tree ended, by their report."),
     "review": ("iacgate.cli.attesting:review", "Say what became of an emergency: cause, justified or not, follow-up."),
@@ -98,6 +101,11 @@ class Attesting:
         """
         if not self._options["inbox"] and not self._options["output"]:
             raise UsageInvalid("Nobody would get it.", hint="Name --inbox, or --output to send it yourself.")
+        if not is_change(about):
+            raise UsageInvalid(f"{about!r} names no change.", hint="Use letters, digits, dots and dashes.")
+        if len(self._options["reason"]) > MAX_REASON:
+            text = f"--reason has {len(self._options['reason'])} characters, {MAX_REASON} at most."
+            raise UsageInvalid(text, hint="Say it shorter, and where the rest stands.")
         self._deliver(kind, about, self.sealed(kind, about, body, hours))
 
     def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int) -> bytes:
@@ -119,8 +127,9 @@ class Attesting:
         signing = Signing(dict(self._options), self.person.id, self.roster)
         data = signing.seal(attestation.encode(kind, predicate))
         found = attestation.verify(Received(data, now()), self.roster, predicate.ledger, now())
-        if found is None or isinstance(found, NotCounted):
-            raise CannotCount(f"This would not count: {found.why if found else 'it is none'}.", hint="Not delivered.")
+        why = "it is none" if found is None else found.why if isinstance(found, NotCounted) else found.lapsed
+        if why:
+            raise CannotCount(f"This would not count: {why}.", hint="Not delivered.")
         return data
 
     def _ledger(self) -> str:

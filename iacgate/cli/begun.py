@@ -32,7 +32,7 @@ def emergency_begun(decision: Decision, roster: Roster) -> Emergency | None:
         incident=record.emergency.incident,
         invoker=invoker.id,
         approvers=tuple(sorted(approvers - {invoker.id})),
-        solo=record.emergency.solo and approvers <= {invoker.id},
+        solo=record.emergency.solo,  # whoever signed: one signature was enough, because the record says so
         team=record.emergency.team,
         time=decision.now,
         latest=decision.now,

@@ -218,6 +218,7 @@ class Change(ABC):
             commit=self.around.commit,
             plan_file=self.plan_file,
             ledger=self.ledger,
+            chain=self.chain,
             state=self._state,
             changes=len(self.assessment.changes),
             again=self._again(),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from iacgate.change.emergency import Emergency
 from iacgate.change.opening import ChangeCalendar
 from iacgate.change.patterns import Pattern
 from iacgate.change.promotion import NOT_COMPARED, Promotion
@@ -15,8 +16,11 @@ from iacgate.change.testing import Asked as Tested
 from iacgate.change.testing import Check, CheckRun
 from iacgate.change.tickets import Ticket
 from iacgate.evidence.entry import State
+from iacgate.evidence.history import chains_in
+from iacgate.evidence.layout import LOG
 from iacgate.evidence.ledger import Ledger
 from iacgate.gate import Circumstances
+from iacgate.gate.emergency import is_solo
 from iacgate.gate.inputs import Standard
 from iacgate.gate.schedule import schedule_at
 from iacgate.plan.reader import Plan
@@ -34,7 +38,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
 
     ``decides`` is for the gate, who asks AWS, the forge, the ledger and the systems that know tickets; these only
     where the settings are ``trusted``.
-    ``plan`` is ``None`` for what is done by hand.
+    ``plan`` is ``None`` for what is done by hand; ``chain`` is the stack's chain in the ledger.
     """
 
     policy: Policy
@@ -44,6 +48,7 @@ class Asking(msgspec.Struct, frozen=True, kw_only=True):
     commit: str
     plan_file: PlanFile | None
     ledger: Ledger | None
+    chain: str
     state: State
     changes: int
     again: bool
@@ -74,10 +79,20 @@ def circumstances(known: Circumstances, asking: Asking, files: Mapping[str, byte
         promotion=_promotion(asking, now),
         emergency=emergency_of(asking.policy, environment),
         emergencies=asking.state.emergencies if asking.ledger else None,
+        alone_elsewhere=_alone_elsewhere(asking) if is_solo(known) else (),
         again=asking.again,
         changes=asking.changes,
         standard=_standard(known, asking, files, now),
     )
+
+
+def _alone_elsewhere(asking: Asking) -> tuple[Emergency, ...]:
+    """Return the emergencies of all other stacks that somebody did alone."""
+    if asking.ledger is None or not asking.decides:
+        return ()
+    others = [name for name in chains_in(asking.ledger.store.listing(LOG)) if name not in ("", asking.chain)]
+    heads = asking.ledger.heads(others)
+    return tuple(item for head in heads for item in head.state.emergencies if item.solo)
 
 
 def _tickets(name: str, asking: Asking) -> tuple[Ticket, ...]:
@@ -140,7 +155,7 @@ def _standard(known: Circumstances, asking: Asking, files: Mapping[str, bytes], 
         fit=fit(pattern, asking.plan, asking.plan_file, asking.severity, environment, now),
         signatures=tuple(data for name, data in sorted(files.items()) if name.startswith(below)),
         board=dict(asking.policy.board),
-        uses=uses,
+        uses=uses if asking.ledger else None,
     )
 
 

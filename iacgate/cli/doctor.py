@@ -11,8 +11,10 @@ import click
 import msgspec
 
 from iacgate import canonical, instants
+from iacgate.cli.around import calendar_points, second_store_points, ticket_points
 from iacgate.cli.ledgers import ledger_options
 from iacgate.cli.own import Own
+from iacgate.cli.spare import second_store_option
 from iacgate.errors import EvidenceInvalid, IacgateError, UsageInvalid
 from iacgate.evidence.gatekeys import GateKeys
 from iacgate.evidence.layout import GENESIS
@@ -71,6 +73,7 @@ class _Found:
 @click.option("--config", default="", type=click.Path(), metavar="DIR", help="The .iacgate folder.")
 @click.option("--trusted", default="", metavar="REF", help="The protected branch whose signed settings decide.")
 @ledger_options
+@second_store_option
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 def command(output: str, **options: Any) -> int:
     """Look at a set-up as the identity that runs this, and say what is open and what to do.
@@ -101,7 +104,9 @@ def _points(options: dict[str, Any]) -> Iterator[Point]:
     own, settings = _settings(options["config"], options["trusted"])
     found = _Found(own)
     yield from settings
+    yield from (*calendar_points(own), *ticket_points(own, os.environ)) if own else ()
     yield from _ledger(options["ledger"], found)
+    yield from second_store_points(options["second_store"], options["ledger"], own)
     yield key_point(options["gate_key"], os.environ, found.keys, now())
     yield from _inbox(options["inbox"])
     yield from program_points(os.environ)

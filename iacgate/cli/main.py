@@ -96,8 +96,15 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         return _fail("There is not enough memory for this plan.", "Run it on a larger machine, or split the stack.", 3)
     except Exception as error:  # a traceback could show values; where it stopped is what we need
-        return _fail(f"A defect in iacgate: {_where_from(error)}.", "Please report this line.", 1)
+        return _defect(error, arguments or sys.argv[1:])
     return code if isinstance(code, int) else 0
+
+
+def _defect(error: Exception, arguments: list[str]) -> int:
+    foreign = any(argument.encode(errors="replace").decode() != argument for argument in arguments)
+    if isinstance(error, UnicodeEncodeError) and foreign:
+        return _fail("An argument is no text in UTF-8.", "Write it again: its bytes mean nothing here.", 2)
+    return _fail(f"A defect in iacgate: {_where_from(error)}.", "Please report this line.", 1)
 
 
 def _where_from(error: BaseException) -> str:

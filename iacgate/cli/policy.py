@@ -10,11 +10,13 @@ import click
 
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.replay import named_plans, replayed, seats_in_words
-from iacgate.errors import UsageInvalid
+from iacgate.cli.times import calendar_problems, calendar_warnings
+from iacgate.errors import SettingsInvalid, UsageInvalid
 from iacgate.people.roster import Roster
 from iacgate.policy.demands import Demand
 from iacgate.policy.environments import ALWAYS, Environment, Policy, ShippedPack
 from iacgate.render.plain import harmless
+from iacgate.shell.clock import now
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 
@@ -45,8 +47,11 @@ def check(plans: tuple[str, ...], config: str) -> None:
     judge = Judge(Wanted(config=config))
     if judge.own is None:
         raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one: `iacgate init`.")
-    settings = judge.own.settings
-    for line in (*in_words(settings.policy), *warnings(settings.policy, settings.roster)):
+    settings, files = judge.own.settings, judge.own.files
+    for name, problem in calendar_problems(settings.policy, files, now()):
+        raise SettingsInvalid(f"The environment {name!r}: {problem.message}", hint=problem.hint)
+    odd = (*warnings(settings.policy, settings.roster), *calendar_warnings(settings.policy, files, now()))
+    for line in (*in_words(settings.policy), *odd):
         click.echo(harmless(line))
     if plans:
         click.echo()
@@ -63,8 +68,16 @@ def in_words(policy: Policy) -> Iterator[str]:
         weight = f", findings weigh {environment.shift:+d}" if environment.shift else ""
         yield f"{name} ({environment.tier}{weight}):"
         yield from (f"  {line}" for line in _environment(environment))
+    yield _outage(policy)
     yield f"A pattern of standard changes needs {seats_in_words(policy.board)}."
     yield f"A change of these settings needs {seats_in_words(policy.trust)}, of the people of the version before."
+
+
+def _outage(policy: Policy) -> str:
+    """Return what goes on while the ledger cannot be reached, as far as a policy says that."""
+    if not policy.ledger:
+        return "While the ledger cannot be reached, nothing is applied: a second store needs a `ledger` that is pinned."
+    return "While the ledger cannot be reached, an emergency with a record goes on where the gate has a --second-store."
 
 
 def _environment(environment: Environment) -> Iterator[str]:
@@ -104,6 +117,12 @@ def _without_demands(environment: Environment, change_type: ChangeType) -> Itera
 
 
 def _before(environment: Environment) -> Iterator[str]:
+    check = environment.ticket_check
+    if environment.ticket:
+        yield f"a ticket is called like {environment.ticket}"
+    if check:
+        state = "is there and open" if check.open else "is there"
+        yield f"the ticket that a record names {state}: the gate asks {check.provider}, {check.place}"
     if environment.tests:
         for severity, names in environment.tests.required.items():
             yield f"the tests {', '.join(names)} are green from {severity} on"

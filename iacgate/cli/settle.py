@@ -12,7 +12,7 @@ from iacgate import __version__, canonical
 from iacgate.approval import attestation, envelope
 from iacgate.approval.counting import Received
 from iacgate.approval.quorum import fill
-from iacgate.change.lifecycle import DONE, Stage, Transition, refused, stage, transitions
+from iacgate.change.lifecycle import DONE, Transition, refused, stage, transitions
 from iacgate.change.review import reviewed
 from iacgate.cli.begun import begun_by_hand
 from iacgate.cli.ledgers import Recorder, ledger_options
@@ -34,6 +34,7 @@ from iacgate.render.plain import harmless
 from iacgate.shell.ci import run_of
 from iacgate.shell.folders import find_settings
 from iacgate.shell.inbox import open_inbox
+from iacgate.shell.submissions import is_change
 
 Details: TypeAlias = Mapping[str, str | int | bool]
 
@@ -61,6 +62,9 @@ def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, tru
         raise UsageInvalid(
             f"{own.settings.folder} has no people.yaml.", hint="Without people nobody can sign anything."
         )
+    for change in changes:
+        if not is_change(change):
+            raise UsageInvalid(f"{change!r} names no change.", hint="Use letters, digits, dots and dashes.")
     wanted = LedgerWanted(name, gate_key, record=True)
     count = 0
     for change in changes:
@@ -116,32 +120,39 @@ class _Settling:
     def transitions(self, entries: list[Entry]) -> int:
         """Record how it ended; return how much that is."""
         on_record = {name for entry in entries for name in entry.references}
-        count, here, entries = 0, stage([step_of(entry) for entry in entries]), list(entries)
+        count, entries = 0, list(entries)
         for item, transition in transitions(self.said, self.change):
             if f"{attested.PREFIX}{item.digest}" in on_record:
                 continue
-            try:
-                entries.append(self._move(item, transition, here, entries))
-            except UsageInvalid as error:
-                what = f"{transition.to}, says {item.principal}"
-                click.echo(f"Left out: {self.label}: {what}: {harmless(error.message)}", err=True)
+            if item.lapsed:  # it still denies, and nobody can verify that it was good when it was recorded
+                self._left_out(transition, item, item.lapsed)
                 continue
-            here, count = transition.to, count + 1
+            try:
+                entries.append(self._move(item, transition, entries))
+            except UsageInvalid as error:
+                self._left_out(transition, item, error.message)
+                continue
+            count += 1
         return count
 
-    def _move(self, item: Attested, transition: Transition, here: Stage, entries: list[Entry]) -> Entry:
-        """Record that a change went from a stage to another one.
+    def _left_out(self, transition: Transition, item: Attested, why: str) -> None:
+        what = f"{transition.to}, says {item.principal}"
+        click.echo(f"Left out: {self.label}: {what}: {harmless(why)}", err=True)
+
+    def _move(self, item: Attested, transition: Transition, entries: list[Entry]) -> Entry:
+        """Record that a change went from the stage in which it is to another one.
 
         Raises :class:`UsageInvalid`, saying only why, where it cannot.
         """
-        why = refused(transition.to, here, transition.by)
+        steps = [step_of(entry) for entry in entries]
+        why = refused(transition, item.arrived, steps)
         if why:
             raise UsageInvalid(why)
         details: Details = {
             "to": transition.to,
             "by": transition.by,
             "principal": item.principal,
-            "from": here,
+            "from": stage(steps),
         }
         if transition.to not in DONE:
             return self._append("transition", details, [item.digest], lambda state, *_: state)

@@ -43,7 +43,7 @@ def recorded(entry: Entry, found: Mapping[str, bytes], roster: Roster) -> tuple[
         item = None
         if arrived and arrived <= entry.time:
             item = attestation.verify(Received(data, arrived), roster, entry.ledger, entry.time)
-        if isinstance(item, Attested) and item.digest == digest and item.about == entry.change:
+        if isinstance(item, Attested) and (item.digest, item.about, item.lapsed) == (digest, entry.change, ""):
             said.append(item)
         else:
             problems.append(f"what it refers to as {name} is no such attestation about {entry.change}")

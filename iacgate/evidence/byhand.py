@@ -1,4 +1,4 @@
-"""Recorded decisions about changes by hand, and what a decision let pass."""
+"""Recorded decisions about changes by hand, and what a decision let pass, which what follows has to count."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from iacgate import strictjson
 from iacgate.approval.statement import Target
 from iacgate.change.manual import severity_of
 from iacgate.errors import IacgateError
+from iacgate.evidence.entry import Entry
 from iacgate.evidence.recorded import DECISION
 from iacgate.gate import Inputs
 from iacgate.policy.environments import Environment
@@ -19,12 +20,13 @@ from iacgate.policy.stacks import placed_by_hand, read_stacks
 class Passed(msgspec.Struct, frozen=True):
     """What a decision was about: the statements of the approvals that counted, and whether it has no plan.
 
-    ``by_hand`` is ``None`` where nobody looked.
+    ``by_hand`` is ``None`` where nobody looked. ``emergency`` says that it is one, ``pattern`` which one it follows.
     """
 
     statements: tuple[str, ...] = ()
     by_hand: bool | None = None
     emergency: bool = False
+    pattern: str = ""
 
 
 def passed_of(pieces: Mapping[str, bytes]) -> Passed:
@@ -39,9 +41,18 @@ def passed_of(pieces: Mapping[str, bytes]) -> Passed:
             ),
             by_hand=bool(decision["subjects"].get("record")),
             emergency=decision["change_type"] == "emergency",
+            pattern=str(decision["pattern"]) if decision["change_type"] == "standard" else "",
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return Passed()  # what is no decision is reported where it is made again
+
+
+def uncounted(entry: Entry, passed: Passed) -> Iterator[str]:
+    """Yield where an emergency, or the use of a pattern, begins that was allowed, and nobody counts it."""
+    if passed.emergency and entry.change not in {item.change for item in entry.state.emergencies}:
+        yield "it begins an emergency, and nobody is to review it"
+    if passed.pattern and entry.change not in {use.change for use in entry.state.uses.get(passed.pattern, ())[-1:]}:
+        yield "it uses a pattern, and does not count that"
 
 
 def by_hand_problems(inputs: Inputs, environment: Environment, files: Mapping[str, bytes]) -> Iterator[str]:

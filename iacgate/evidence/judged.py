@@ -13,7 +13,7 @@ from iacgate.change.record import ticket_of
 from iacgate.change.testing import Asked as Tested
 from iacgate.errors import EvidenceInvalid, IacgateError
 from iacgate.evidence import attested
-from iacgate.evidence.byhand import Passed, by_hand_problems
+from iacgate.evidence.byhand import Passed, by_hand_problems, uncounted
 from iacgate.evidence.degraded import Degraded
 from iacgate.evidence.entry import Entry, State
 from iacgate.evidence.follows import done_by_hand
@@ -311,5 +311,7 @@ class Judged:
             yield "it begins to apply what was decided to be done by hand"
         if set(passed.statements) & set(before.used):
             yield "it begins to apply by approvals that were used up"
+        if decided.details.get("allowed") is True:
+            yield from uncounted(entry, passed)
         if decided.details.get("allowed") is True and any(item.change == entry.change for item in before.rejections):
             yield "it begins to apply what somebody rejects"

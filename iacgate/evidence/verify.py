@@ -9,6 +9,7 @@ For the whole store:
 4. every decision is made once more from its inputs, approvals verified again at their time, and gives the same bytes
 5. nothing was applied that was not allowed before
 6. what a checkpoint says is still there
+7. where all chains are read: what was promoted was applied and verified before in the stack that it comes from
 
 A finding names the entry, and why. Memory does not grow with the number of entries.
 """
@@ -32,6 +33,7 @@ from iacgate.evidence.judged import Judged, Replayer
 from iacgate.evidence.layout import EVIDENCE, GENESIS, LOG, chain_prefix, entry_key, stack_of
 from iacgate.evidence.ledger import Ledger
 from iacgate.evidence.marks import Marks
+from iacgate.evidence.promotions import Promotions
 from iacgate.evidence.recorded import SETTINGS, read_settings_files
 from iacgate.evidence.report import Problem, Report
 from iacgate.evidence.store import MAX_OBJECT, Stored
@@ -71,6 +73,7 @@ class Verifier:
         self._entries = self._decisions = self._total = 0
         self._settings: dict[int, str] = {}
         self._heads: dict[str, tuple[int, str]] = {}
+        self._promotions = Promotions()
 
     def run(self) -> Report:
         """Return what was found.
@@ -87,6 +90,8 @@ class Verifier:
         for name, problem in self._touched:
             self._unless_named(name, problem)
         self._check_marks()
+        if self._wanted.stack is None and not self._wanted.excerpt:
+            self._promotions.check()  # 7
         return Report(
             genesis=self._ledger.genesis,
             chains=len(chains),
@@ -168,7 +173,8 @@ class Verifier:
             self._named.update(dict.fromkeys(entry.state.skipped.keys() - self._named, (stack, entry.sequence)))
             if self._marks.pop((stack, entry.sequence), opened.digest) != opened.digest:  # 6
                 report("it is another entry than a checkpoint says")
-            self._look_into(entry, state, judged, marks, report)
+            pieces = self._look_into(entry, state, judged, marks, report)
+            self._promotions.note(opened, pieces, report)
             state, previous, sequence, instant = entry.state, opened.digest, entry.sequence, entry.time
             self._heads[stack] = (sequence, previous)
             self._entries += 1
@@ -192,14 +198,14 @@ class Verifier:
 
     def _look_into(
         self, entry: Entry, before: State, judged: Judged, marks: Marks, report: Callable[[str], None]
-    ) -> None:
-        """3 to 5."""
+    ) -> dict[str, bytes]:
+        """3 to 5. Return what an entry refers to, as far as somebody looked."""
         self._note_settings(entry, report)
         self._loose.difference_update(item.digest for item in entry.references.values())
         if entry.time < self._wanted.since and entry.event != "settings":  # these say who gates, now too
             judged.note(entry)
             marks.note(entry)
-            return
+            return {}
         pieces = self._pieces(entry, report)
         if entry.event == "settings" and SETTINGS in pieces:
             self._meet_gates(pieces[SETTINGS], entry.settings.digest, report)
@@ -210,6 +216,7 @@ class Verifier:
             *marks.problems(entry, pieces, self._ledger.keys, before),
         ):
             report(what)
+        return pieces
 
     def _pieces(self, entry: Entry, report: Callable[[str], None]) -> dict[str, bytes]:
         """Return what an entry refers to and a decision is made from; all of it is looked at."""

@@ -224,5 +224,5 @@ def _split(inputs: Inputs, roster: Roster) -> tuple[list[Attested | NotCounted],
 
 
 def _stated(item: Attested | NotCounted) -> Stated:
-    why = item.why if isinstance(item, NotCounted) else ""
+    why = item.why if isinstance(item, NotCounted) else item.lapsed
     return Stated(item.kind, item.principal, item.digest, why)

@@ -89,7 +89,8 @@ def _alone(inputs: Inputs, roster: Roster, reviews: tuple[OpenReview, ...]) -> t
         changes=found.changes,
         again=found.again,
     )
-    return solo_problems(_limits(found.emergency), alone, found.emergencies, reviews, inputs.now)
+    limits, elsewhere = _limits(found.emergency), found.alone_elsewhere
+    return solo_problems(limits, alone, found.emergencies, reviews, inputs.now, elsewhere)
 
 
 def _limits(text: EmergencyText) -> Limits | None:

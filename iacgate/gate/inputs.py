@@ -29,14 +29,14 @@ class Standard(msgspec.Struct, frozen=True, kw_only=True):
     """What there is of the pattern of a standard change.
 
     ``fit`` is how the plan fits it; ``signatures`` are the envelopes of those who approved it, ``board`` the seats that
-    they must fill, ``uses`` what was begun by it before at this stack.
+    they must fill, ``uses`` what was begun by it before at this stack, ``None`` where no ledger tells.
     """
 
     pattern: Pattern
     fit: Fit
     signatures: tuple[bytes, ...]
     board: dict[str, int]
-    uses: tuple[Use, ...]
+    uses: tuple[Use, ...] | None
 
 
 class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,11 +48,12 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     ``override_seats`` who must sign that it does not matter. ``tests`` are the tests that are required, ``check_runs``
     what the forge tells of them; ``promotion`` is whether the same content was applied where it comes from, ``None``
     where nobody asks. ``emergency`` is what the policy says of emergencies, ``emergencies`` are those of the stack,
-    ``None`` where no ledger tells; ``again`` says that this is what is left of one that failed, ``changes`` how many
-    the plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where
-    there is no such pattern. ``rollback`` says whether the plan can be undone, ``None`` where nobody demands that, or
-    there is no plan. ``lost`` is what went wrong where the
-    ledger could not be reached, so that nothing of what it says is known; empty where it was reached, or none is named.
+    ``None`` where no ledger tells, ``alone_elsewhere`` those of other stacks that somebody did alone, where
+    somebody wants to act alone; ``again`` says that this is what is left of one that failed, ``changes`` how many the
+    plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where there is no
+    such pattern. ``rollback`` says whether the plan can be undone, ``None`` where nobody demands that, or there is no
+    plan. ``lost`` is what went wrong where the ledger could not be reached, so that nothing of what it says is known;
+    empty where it was reached, or none is named.
     """
 
     record: Record | None = None
@@ -66,6 +67,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     promotion: Promotion | None = None
     emergency: EmergencyText = EmergencyText()
     emergencies: tuple[Emergency, ...] | None = None
+    alone_elsewhere: tuple[Emergency, ...] = ()
     again: bool = False
     changes: int = 0
     standard: Standard | None = None

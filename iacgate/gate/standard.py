@@ -37,7 +37,7 @@ def standard_reasons(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
         yield Reason("outside-pattern", DENIED_BY_APPROVALS, f"{more} more things leave the pattern {name}.")
     if found.fit.fits:
         for why in within_limits(found.pattern, found.uses, found.fit, inputs.wanted.change, inputs.now):
-            yield Reason("pattern-limit", DENIED_BY_APPROVALS, f"The pattern {name} is used up: {why}.")
+            yield Reason("pattern-limit", DENIED_BY_APPROVALS, f"The limits of the pattern {name} do not hold: {why}.")
     yield from _signed(inputs, found, roster)
 
 

@@ -16,6 +16,8 @@ class Attested(msgspec.Struct, frozen=True):
 
     ``about`` is the change, or the pattern, that it names; ``body`` is what is said, as canonical JSON, which is for
     its reader to understand. ``arrived`` is when the store saw it; ``digest`` names the statement that was signed.
+    ``lapsed`` says why it allows nothing any more, because it or its key has expired; empty where neither has. Who
+    said no has not agreed because of that: a reader who denies by it goes on.
     """
 
     kind: About
@@ -28,3 +30,4 @@ class Attested(msgspec.Struct, frozen=True):
     arrived: str
     expires: str
     digest: str
+    lapsed: str = ""

@@ -201,7 +201,8 @@ def _wrong_around(environment: Environment) -> Iterator[_Wrong]:
     for problem in test_problems(environment.tests) if environment.tests else ():
         yield _Wrong(("tests", *problem.path), problem.text, problem.hint)
     if not is_pattern(environment.ticket):
-        yield _Wrong(("ticket",), f"{environment.ticket!r} is no regular expression", "For example OPS-[0-9]+.")
+        hint = "For example (?i:ops)-[0-9]+: no flags for all of it, and no groups with names, or that are named again."
+        yield _Wrong(("ticket",), f"{environment.ticket!r} is no plain regular expression", hint)
     for item in ticket_problems(environment.ticket_check) if environment.ticket_check else ():
         yield _Wrong(("ticket_check", item.key), item.text, item.hint)
 

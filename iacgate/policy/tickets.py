@@ -18,6 +18,9 @@ _ADDRESS: Final = re.compile(
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9_-]{1,100}/(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,100}", re.ASCII)
 
+_BACK: Final = re.compile(r"\\[1-9]|\(\?\(", re.ASCII)
+"""What refers to a group by its number."""
+
 TicketPattern = Annotated[str, msgspec.Meta(max_length=200)]
 Address = Annotated[str, msgspec.Meta(max_length=500)]
 Repository = Annotated[str, msgspec.Meta(max_length=201)]
@@ -68,12 +71,15 @@ def is_address(url: str) -> bool:
 
 
 def is_pattern(text: str) -> bool:
-    """Return whether a text is a regular expression."""
+    """Return whether a text is a regular expression that can stand beside others, as :func:`every_pattern` has them.
+
+    One with flags for all of it, with names for groups, or that refers to a group by number cannot.
+    """
     try:
-        re.compile(text)
+        re.compile(every_pattern({text, f"{text}|"}))
+        return re.compile(text).groups == 0 or _BACK.search(text) is None
     except (re.error, RecursionError, OverflowError):
         return False
-    return True
 
 
 def every_pattern(patterns: set[str]) -> str:

@@ -26,8 +26,8 @@ def verified(item: Received, now: str = NOW, **keys: dict[str, str]) -> Attested
 
 def why(item: Received, now: str = NOW, **keys: dict[str, str]) -> str:
     found = verified(item, now, **keys)
-    assert isinstance(found, NotCounted)
-    return found.why
+    assert found is not None
+    return found.why if isinstance(found, NotCounted) else found.lapsed
 
 
 def test_it_says_who_says_what() -> None:
@@ -61,6 +61,16 @@ def test_a_key_must_be_valid_on_arrival_and_now() -> None:
     assert "not valid" in why(item, bob={"since": "2026-11-23T11:30:00Z"})
     assert "not valid" in why(item, bob={"until": "2026-11-23T11:30:00Z"})
     assert "revoked" in why(item, bob={"revoked": "2026-11-23T11:30:00Z"})
+
+
+def test_what_has_expired_is_told_from_what_nobody_signed() -> None:
+    for found in (
+        verified(attested("review", "bob", BODY, expires="2026-11-23T11:59:59Z")),
+        verified(attested("review", "bob", BODY), bob={"until": "2026-11-23T11:30:00Z"}),
+    ):
+        assert isinstance(found, Attested), "it can still deny something"
+        assert found.lapsed
+    assert isinstance(verified(attested("review", "bob", BODY), bob={"revoked": "2026-11-23T11:30:00Z"}), NotCounted)
 
 
 def test_neither_kind_of_statement_passes_for_the_other() -> None:

@@ -241,6 +241,7 @@ ZONED = ("DTSTART;TZID=Europe/Berlin:20270104T220000", "DURATION:PT1H")
         ((*ONE, "RRULE:FREQ=DAILY;BYSETPOS=1"), "nothing that it chooses from"),
         ((*ONE, "RRULE:FREQ=WEEKLY;BYDAY=TU"), "does not begin at DTSTART"),
         ((*ONE, "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "does not begin at DTSTART"),
+        ((*ONE, "RRULE:FREQ=HOURLY;COUNT=9;BYMONTH=2;BYMONTHDAY=30"), "does not begin at DTSTART"),
         ((*ONE, "RRULE:FREQ=DAILY;UNTIL=20270103T000000Z"), "before DTSTART"),
         ((*ONE, "RRULE:FREQ=DAILY;UNTIL=20270203"), "some of its dates are days"),
         (("DTSTART;VALUE=DATE:20270104", "RRULE:FREQ=DAILY;UNTIL=20270203T000000Z"), "some of its dates are days"),
@@ -290,6 +291,14 @@ def test_two_for_one_date_are_refused_also_where_they_write_it_differently() -> 
     ]
     for parts in ((SERIES, *moved), moved):
         with pytest.raises(SettingsInvalid, match="two with its UID"):
+            calendar(*parts)
+
+
+def test_what_replaces_a_date_that_is_left_out_as_well_is_refused() -> None:
+    series = event("UID:a", *ONE, "RRULE:FREQ=DAILY", "EXDATE:20270105T220000Z")
+    moved = event("UID:a", *ONE, "RECURRENCE-ID:20270105T220000Z")
+    for parts in ((series, moved), (moved, series)):
+        with pytest.raises(SettingsInvalid, match="takes its place"):
             calendar(*parts)
 
 

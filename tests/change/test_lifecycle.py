@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from iacgate import canonical
-from iacgate.change.lifecycle import Ending, Stage, Step, ended, refused, stage, transitions
+from iacgate.change.lifecycle import Ending, Stage, Step, Transition, ended, refused, stage, transitions
 from iacgate.people.attested import Attested
 
 TIME = "2026-11-23T12:00:00Z"
@@ -66,6 +66,20 @@ def test_nothing_but_an_apply_or_who_did_it_by_hand_makes_it_applied(steps: list
         assert stage([item for item in steps if item.event != "transition"]) != "verified"
 
 
+STANDING: dict[Stage, list[Step]] = {
+    "draft": [],
+    "requested": [DENIED],
+    "approved": [DENIED, ALLOWED],
+    "applying": [ALLOWED, INTENDED],
+    "applied": [ALLOWED, INTENDED, APPLIED],
+    "failed": [ALLOWED, INTENDED, FAILED],
+    "verified": [ALLOWED, INTENDED, DONE],
+    "closed": [ALLOWED, INTENDED, DONE, step("transition", to="closed")],
+    "withdrawn": [ALLOWED, step("transition", to="withdrawn")],
+    "rolled back": [ALLOWED, INTENDED, DONE, step("transition", to="rolled back")],
+}
+
+
 @pytest.mark.parametrize("to", get_args(Ending))
 @pytest.mark.parametrize("now", get_args(Stage))
 def test_people_bring_it_only_where_it_can_go(to: Ending, now: Stage) -> None:
@@ -78,11 +92,38 @@ def test_people_bring_it_only_where_it_can_go(to: Ending, now: Stage) -> None:
         *(("rolled back", stage_) for stage_ in ("applied", "verified", "failed", "closed")),
         *((outcome, stage_) for outcome in ("applied", "failed") for stage_ in ("approved", "failed")),
     }
-    assert (refused(to, now, "chg-2") == "") is ((to, now) in possible)
+    assert (refused(Transition(to, "chg-2"), TIME, STANDING[now]) == "") is ((to, now) in possible)
 
 
 def test_what_rolled_it_back_is_named() -> None:
-    assert "which change" in refused("rolled back", "applied", "")
+    assert "which change" in refused(Transition("rolled back"), TIME, STANDING["applied"])
+
+
+EARLIER, LATER = "2026-11-23T11:59:59Z", "2026-11-23T12:00:01Z"
+
+
+@pytest.mark.parametrize(
+    ("to", "now"),
+    [
+        ("verified", "applied"),
+        ("closed", "failed"),
+        ("closed", "rolled back"),
+        ("rolled back", "verified"),
+        ("applied", "approved"),
+        ("failed", "approved"),
+    ],
+)
+def test_what_was_said_before_it_could_be_said_changes_nothing(to: Ending, now: Stage) -> None:
+    assert "say it again" in refused(Transition(to, "chg-2"), EARLIER, STANDING[now])
+    assert refused(Transition(to, "chg-2"), TIME, STANDING[now]) == "", "of one second, nobody knows which was first"
+
+
+def test_a_change_is_withdrawn_before_a_gate_knows_it_and_done_after_it_was_let_pass_first() -> None:
+    assert refused(Transition("withdrawn"), EARLIER, STANDING["approved"]) == ""
+    again = [DENIED, ALLOWED, Step("decided", LATER, allowed=True)]
+    assert refused(Transition("applied"), TIME, again) == "", "to ask the gate once more takes nothing back"
+    failed = [ALLOWED, step("transition", to="failed"), Step("decided", LATER, allowed=True)]
+    assert "before it was approved at" in refused(Transition("applied"), TIME, failed)
 
 
 def attested(to: str, arrived: str = TIME, **more: Any) -> Attested:
@@ -106,6 +147,7 @@ def test_what_ends_a_change_is_said_by_a_human_about_it() -> None:
     assert ended([attested("withdrawn", reason="not needed")], "chg-1") == (
         "ann says that it is withdrawn (not needed)"
     )
+    assert ended([attested("withdrawn", lapsed="it has expired")], "chg-1") != "", "nobody wants it because of that"
     assert ended([attested("verified")], "chg-1") == ""
     for other in (
         attested("withdrawn", about="chg-2"),

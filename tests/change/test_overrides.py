@@ -63,6 +63,7 @@ def test_it_holds_from_its_beginning_until_before_its_end(now: str, *, holds: bo
         {"kind": "tests"},
         {"about": "chg-2"},
         {"human": False},
+        {"lapsed": "the key of ann is not valid now"},
         {"body": b"{}"},
         {"body": b""},
         {"body": b"[" * 10_000},

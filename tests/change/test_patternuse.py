@@ -153,6 +153,7 @@ def test_those_who_signed_this_file_are_its_signers_each_once() -> None:
 @pytest.mark.parametrize(
     "more",
     [
+        {"lapsed": "the key of ann is not valid now"},
         {"body": {"pattern": "0" * 64, "until": UNTIL}},
         {"body": {"pattern": digest(), "until": "2027-07-01"}},
         {"body": {"pattern": digest(), "until": "2027-06-29"}},

@@ -47,13 +47,24 @@ def test_a_whole_record_lacks_nothing() -> None:
     assert missing(Record(id="chg-1", **WHOLE), ticket="OPS-[0-9]+") == []
 
 
+@pytest.mark.parametrize("text", ["none: the same image", "0", "Nothing opens", "Naomi asked", "Test it", "всё то же"])
+def test_a_short_text_that_says_something_is_there(text: str) -> None:
+    assert missing(Record(id="c", **{**WHOLE, "justification": text})) == []
+
+
 def test_without_a_record_all_that_is_demanded_is_missing() -> None:
     assert missing(None) == list(RECORD_PARTS)
     assert missing(None, "ticket", "impact") == ["ticket", "impact"]
     assert missing_parts(None, [], "") == ()
 
 
-@pytest.mark.parametrize("text", ["", " ", "TODO", "TODO: why", "tbd.", "n/a", "N/A", "-", "...", "xxxx", "?", "none"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "TODO", "TODO: why", "tbd.", "n/a", "N/A", "-", "...", "xxxx", "?", "none"),
+        *("\u200b", "N/A\u200b", "—", "…", "***", "n.a.", "N / A", "(none)", "Nothing.", "nil"),
+    ],
+)
 def test_a_text_that_says_nothing_is_missing(text: str) -> None:
     assert missing(Record(id="c", **{**WHOLE, "justification": text})) == ["justification"]
 

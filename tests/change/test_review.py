@@ -58,6 +58,19 @@ def test_two_who_agree_fill_the_seats() -> None:
     assert len(found.digest) == 64
 
 
+def test_who_said_no_has_not_agreed_because_that_expired() -> None:
+    no = said("dave", justified=False, lapsed="the key of dave is not valid now")
+    found = reviewed(emergency(), [no, said("cleo"), said("erin")])
+    assert (who(found), found.justified) == ([], None)
+    assert {item.why for item in found.others} == {
+        "the key of dave is not valid now",
+        "it says justified, and dave says not",
+    }
+    again = reviewed(emergency(), [no, said("cleo"), said("erin", justified=False)])
+    assert (who(again), again.justified) == (["erin"], False)
+    assert who(reviewed(emergency(), [said("dave", lapsed="it has expired"), said("cleo")])) == ["cleo"]
+
+
 def test_what_arrives_signed_counts() -> None:
     item = attestation.verify(signed("review", "cleo", SAID), roster(), WANTED.ledger, NOW)
     assert isinstance(item, Attested)

@@ -74,6 +74,26 @@ def verdict(*given: Attested | CheckRun, now: str = NOW, **more: Any) -> testing
     return found
 
 
+LAPSED = "it has expired"
+
+
+@pytest.mark.parametrize("bad", [{"failures": 1}, {"tests": 0, "skipped": 0}])
+def test_a_red_run_goes_on_counting_when_its_signature_has_expired(bad: dict[str, int]) -> None:
+    green = said(run(finished="2026-11-23T10:40:00Z"))
+    red = said(run(**bad), lapsed=LAPSED)
+    assert verdict(green, red).code in ("failed", "empty")
+    newer = said(run(finished="2026-11-23T11:10:00Z"))
+    assert verdict(green, red, newer).counts, "a newer one replaces it"
+
+
+def test_a_green_run_of_which_the_signature_has_expired_counts_for_nothing_and_hides_nothing() -> None:
+    old = said(run(), lapsed=LAPSED)
+    found = verdict(old)
+    assert (found.code, found.counts) == ("stale", False)
+    assert "it has expired: run it again" in found.why
+    assert verdict(said(run(finished="2026-11-23T10:40:00Z")), old).counts
+
+
 def test_a_green_run_of_this_tree_counts_and_says_who_attested_it() -> None:
     item = said(run())
     found = verdict(item)

@@ -268,10 +268,70 @@ def test_done_once_is_done_and_a_failure_takes_new_approvals(shop: Shop) -> None
     for person in ("ann", "bob"):
         shop.approve(person)
     assert shop.reasons() == (0, [])
+    shop.attest(*DONE)
     shop.settle()
     assert shop.standing()[0] == "applied"
     assert shop.settle().stdout == b"Nothing new was attested.\n"
     assert shop.problems() == ([], [])
+
+
+def test_what_was_said_before_it_was_allowed_is_not_recorded_as_what_followed(shop: Shop) -> None:
+    shop.request()
+    assert shop.reasons()[0] == 11
+    shop.attest(*DONE)
+    assert b"Left out" in shop.settle().stderr
+    shop.attest("verified", "dave")
+    for path in (shop.inbox / "approvals" / "db-1").iterdir():  # they came three minutes ago
+        os.utime(path, (path.stat().st_mtime - 180,) * 2)
+    for person in ("ann", "bob"):
+        shop.approve(person)
+    assert shop.reasons() == (0, [])
+    assert b", before it was approved at " in shop.settle().stderr
+    assert shop.standing()[0] == "approved", "nobody has done it yet"
+    shop.attest(*DONE)
+    assert shop.reasons() == (0, []), "to ask once more takes nothing back"
+    shop.settle()
+    assert shop.standing()[0] == "applied"
+    assert b"verified, says dave: it was said at " in shop.settle().stderr
+    assert shop.standing()[0] == "applied"
+    shop.attest("verified", "dave")
+    shop.settle()
+    assert shop.standing()[0] == "verified"
+    assert shop.problems() == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        (("review", "../../x", "--cause", "a", "--justified", "--follow-up", "b"), b"names no change"),
+        (("review", "db-1", "--cause", "a" * 1501, "--justified", "--follow-up", "b"), b"1,500 characters at most"),
+        (("review", "db-1", "--cause", "a\udcff", "--justified", "--follow-up", "b"), b"no text in UTF-8"),
+        (("withdrawn", "db-1", "--reason", "a" * 513), b"--reason has 513 characters, 512 at most"),
+    ],
+)
+def test_what_cannot_be_attested_is_said(shop: Shop, more: tuple[str, ...], what: bytes) -> None:
+    signing = ("--as", "ann", "--key", str(shop.keys / "ann"), "--inbox", str(shop.inbox))
+    done = shop.run("attest", *more, *signing, cwd=shop.root)
+    assert (done.returncode, what in done.stderr) == (2, True), done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "../..", "a/b"])
+def test_only_changes_are_settled(shop: Shop, name: str) -> None:
+    shop.request()
+    shop.reasons()
+    done = shop.run("settle", name, "--inbox", str(shop.inbox), "--ledger", str(shop.place), cwd=shop.root)
+    assert (done.returncode, b"names no change" in done.stderr) == (2, True), done.stderr
+
+
+def test_a_draft_in_a_file_of_another_name_is_no_draft_of_the_change_that_it_names(shop: Shop) -> None:
+    shop.request()
+    (shop.root / ".iacgate" / "changes" / "copy.yaml").write_text((shop.root / RECORD).read_text())
+    shop.commit("a copy")
+    shop.reasons()
+    done = shop.run("status", "--ledger", str(shop.place), "--format", "json", cwd=shop.root)
+    found = {item["change"]: (item["stage"], item["waits"]) for item in json.loads(done.stdout)["changes"]}
+    assert found.keys() == {"db-1", "copy"}
+    assert found["copy"] == ("draft", ["its file to be called db-1.yaml, or its id copy"])
 
 
 def test_an_emergency_by_hand_waits_for_its_review(shop: Shop) -> None:

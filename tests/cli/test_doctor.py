@@ -61,6 +61,7 @@ def test_with_nothing_everything_is_open(iacgate: Run, tmp_path: Path) -> None:
         "settings": "open",
         "ledger": "open",
         "gate key": "open",
+        "second store": "unknown",
         "inbox": "unknown",
         "program git": "ok",
         "program ssh-keygen": "ok",
@@ -100,6 +101,69 @@ def test_the_gates_key_is_its_owners_and_the_ledgers(iacgate: Run, tmp_path: Pat
     assert point["state"] == "unknown"
     (point,) = examined(iacgate("doctor", "--format", "json"))["gate key"]
     assert point["state"] == "unknown", "without a ledger, nobody says whose it is"
+
+
+FROZEN = """mode: enforce
+environments:
+  prod:
+    tier: prod
+    schedule: {freezes: [holidays], timezone: ZONE}
+    ticket_check: {provider: jira, url: https://example.atlassian.net}
+  dev:
+    tier: other
+    ticket_check: {provider: github, repository: acme/shop}
+"""
+HOLIDAYS = """BEGIN:VCALENDAR
+VERSION:2.0
+BEGIN:VEVENT
+DTSTART;VALUE=DATE:20261224
+RRULE:FREQ=YEARLY
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+def test_calendars_and_time_zones_are_looked_at_before_a_gate_needs_them(iacgate: Run, tmp_path: Path) -> None:
+    def points() -> list[tuple[str, str]]:
+        found = examined(iacgate("doctor", "--format", "json")).get("calendars", [])
+        return [(point["state"], point["what"]) for point in found]
+
+    settings(tmp_path)
+    assert points() == [], "none is named"
+    settings(tmp_path, FROZEN.replace("ZONE", "Europe/Berlin"))
+    assert points() == [("open", "prod: .iacgate/calendars/holidays.ics is not there, and policy.yaml names it.")]
+    calendars = tmp_path / ".iacgate" / "calendars"
+    calendars.mkdir()
+    (calendars / "holidays.ics").write_text(HOLIDAYS)
+    assert [state for state, _ in points()] == ["ok"]
+    settings(tmp_path, FROZEN.replace("ZONE", "Europe/Berlim"))
+    assert points() == [("open", "prod: policy.yaml: there is no time zone 'Europe/Berlim'.")]
+
+
+def test_ticket_systems_are_named_and_not_asked(iacgate: Run, tmp_path: Path) -> None:
+    settings(tmp_path, FROZEN.replace("ZONE", "UTC"))
+    jira, github = examined(iacgate("doctor", "--format", "json", GITHUB_TOKEN=""))["ticket check"]
+    assert (jira["state"], "jira, https://example.atlassian.net" in jira["what"]) == ("open", True)
+    assert "the settings are not signed" in jira["what"]
+    assert (github["state"], "no token for it" in github["what"]) == ("unknown", True)
+    done = iacgate("doctor", "--format", "json", GITHUB_TOKEN="ghp_secret")
+    assert "was not asked" in examined(done)["ticket check"][1]["what"]
+    assert b"ghp_secret" not in done.stdout + done.stderr
+
+
+def test_a_second_store_is_looked_at(iacgate: Run, tmp_path: Path) -> None:
+    settings(tmp_path)
+    place = tmp_path / "second"
+    command = ("doctor", "--format", "json", "--second-store")
+    (point,) = examined(iacgate(*command, place))["second store"]
+    assert point["state"] == "open"
+    place.mkdir()
+    found = examined(iacgate(*command, place))["second store"]
+    assert [point["state"] for point in found] == ["open", "open"]
+    assert "the settings pin no ledger" in found[0]["what"]
+    assert "a folder is not independent" in found[1]["what"]
+    found = examined(iacgate(*command, place, "--ledger", place))["second store"]
+    assert "is the ledger itself" in found[0]["what"]
 
 
 @pytest.mark.parametrize("place", ["nowhere", "empty", "no ledger"])

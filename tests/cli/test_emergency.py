@@ -10,12 +10,15 @@ from typing import Any
 import msgspec
 import pytest
 
+from iacgate.change.emergency import Emergency
 from iacgate.evidence.entry import State
 from iacgate.evidence.folderstore import FolderStore
 from iacgate.evidence.ledger import Draft, Ledger
+from iacgate.shell.clock import now
 from iacgate.shell.gatekey import SshGate
 from tests.cli.test_apply import Deployed, deployed  # noqa: F401 - a fixture
 from tests.cli.test_gate import HIGH, POLICY, stack  # noqa: F401 - a fixture
+from tests.cli.test_standard import begin_uncounted
 from tests.cli.test_status import independent
 from tests.conftest import Run
 
@@ -102,6 +105,16 @@ def test_an_emergency_takes_one_independent_signature_and_is_reviewed_afterwards
     assert independent(life) == (0, "")
 
 
+def test_an_emergency_that_a_gate_does_not_keep_is_found_by_both(life: Deployed, iacgate: Run) -> None:
+    named = recorded(life, iacgate)
+    life.stack.iacgate("gate", *named)
+    assert approve(life, "ann", *named).returncode == 0
+    assert reasons(life, *named)[0] == 0
+    begin_uncounted(life)
+    assert "it begins an emergency, and nobody is to review it" in [item.what for item in life.verified().problems]
+    assert "it begins an emergency, and nobody is to review it" in independent(life)[1]
+
+
 def test_one_who_says_that_it_was_not_justified_decides(life: Deployed, iacgate: Run) -> None:
     named = recorded(life, iacgate)
     life.stack.iacgate("gate", *named)
@@ -176,6 +189,32 @@ def test_who_acts_alone_needs_settings_that_were_signed_and_somebody_who_is_told
     assert any("it happened 1 times in 30 days" in reason["text"] for reason in decision["reasons"])
     assert life.verified().problems == ()
     assert independent(life) == (0, "")
+
+
+def test_a_record_that_asks_for_one_signature_counts_as_alone_whoever_signs(life: Deployed, iacgate: Run) -> None:
+    life.stack.settings(policy=EMERGENCY.replace("seats: {infra: 1}", "seats: {infra: 1, security: 2}", 1))
+    life.stack.commit(HIGH.replace("INPUT", "changed"))
+    life.stack.plan()
+    named = recorded(life, iacgate, "fix-1", "--solo")
+    assert reasons(life, *named) == (11, ["seat-missing"]), "one seat, and not three"
+    assert approve(life, "ann", *named).returncode == 0
+    done = life.stack.iacgate("apply", *named)
+    assert (done.returncode, b"nobody could be told" in done.stderr) == (11, True), done.stderr
+    assert "intended" not in life.events()
+
+
+def test_what_the_same_person_did_alone_in_another_stack_counts_here(life: Deployed, iacgate: Run) -> None:
+    named = recorded(life, iacgate, "fix-1", "--solo")
+    assert reasons(life, *named) == (11, ["seat-missing"])
+    for name, person in (("elsewhere", "ann"), ("other", "dave")):
+        moment = now()
+        there = Emergency(
+            change="old", incident="INC-1", invoker=person, solo=True, time=moment, latest=moment, sequence=1
+        )
+        ledger = Ledger(FolderStore(life.place, clock=now), signer=SshGate(life.gate_key))
+        state = State(emergencies=(there,))
+        ledger.append(Draft(event="decided", stack=name, change="old", advance=lambda *_, state=state: state))
+        assert ("solo" in reasons(life, *named)[1]) is (person == "dave")
 
 
 def test_where_the_policy_lets_nobody_act_alone_nobody_does(life: Deployed, iacgate: Run) -> None:

@@ -93,6 +93,67 @@ def test_a_policy_is_said_back_for_each_type_of_change(iacgate: Run, tmp_path: P
     assert not [line for line in lines if line.startswith("Warning") and ("is robot" in line or " infra" in line)]
 
 
+SCHEDULED = """environments:
+  prod:
+    tier: prod
+    ticket: OPS-[0-9]+
+    ticket_check: {provider: github, repository: acme/shop}
+    schedule: SCHEDULE
+"""
+PAST = """BEGIN:VCALENDAR
+VERSION:2.0
+BEGIN:VEVENT
+DTSTART;VALUE=DATE:20200101
+END:VEVENT
+END:VCALENDAR
+"""
+
+
+@pytest.mark.parametrize(
+    ("schedule", "what"),
+    [
+        ("{windows: [nights]}", b"calendars/nights.ics is not there"),
+        ("{windows: [broken]}", b"the event without a name: it has no DTSTART"),
+        ("{windows: [past], timezone: Europe/Berlim}", b"no time zone 'Europe/Berlim'"),
+        ("{ssm: [company], timezone: Mars/Olympus}", b"no time zone 'Mars/Olympus'"),
+    ],
+)
+def test_a_schedule_at_which_every_gate_would_stop_is_found(
+    iacgate: Run, tmp_path: Path, schedule: str, what: bytes
+) -> None:
+    calendars = tmp_path / ".iacgate" / "calendars"
+    calendars.mkdir(parents=True)
+    (calendars / "past.ics").write_text(PAST)
+    (calendars / "broken.ics").write_text(PAST.replace("DTSTART;VALUE=DATE:20200101\n", ""))
+    (tmp_path / ".iacgate" / "policy.yaml").write_text(SCHEDULED.replace("SCHEDULE", schedule))
+    done = iacgate("policy", "check")
+    assert (done.returncode, what in done.stderr, b"prod" in done.stderr) == (3, True, True), done.stderr
+    assert done.stdout == b""
+
+
+def test_what_is_around_a_gate_is_said_of_a_policy(iacgate: Run, tmp_path: Path) -> None:
+    write_people(tmp_path)
+    calendars = tmp_path / ".iacgate" / "calendars"
+    calendars.mkdir()
+    for name in ("past", "forgotten"):
+        (calendars / f"{name}.ics").write_text(PAST)
+    policy = tmp_path / ".iacgate" / "policy.yaml"
+    policy.write_text(SCHEDULED.replace("SCHEDULE", "{windows: [past]}"))
+    lines = iacgate("policy", "check").stdout.decode().splitlines()
+    for line in (
+        "  a ticket is called like OPS-[0-9]+",
+        "  the ticket that a record names is there and open: the gate asks github, acme/shop",
+        "While the ledger cannot be reached, nothing is applied: a second store needs a `ledger` that is pinned.",
+        "Warning: prod is closed, and its calendars do not open it within 400 days.",
+        "Warning: no environment names calendars/forgotten.ics: it opens and closes nothing.",
+    ):
+        assert line in lines, lines
+    policy.write_text(f'ledger: "{"0" * 64}"\n')
+    assert (
+        b"an emergency with a record goes on where the gate has a --second-store" in iacgate("policy", "check").stdout
+    )
+
+
 def test_a_folder_stands_for_the_plans_in_it(iacgate: Run, tmp_path: Path) -> None:
     write_people(tmp_path)
     month = tmp_path / "month"

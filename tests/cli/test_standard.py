@@ -5,8 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from iacgate.evidence.entry import Intent, State
+from iacgate.evidence.folderstore import FolderStore
+from iacgate.evidence.ledger import Draft, Ledger
+from iacgate.shell.clock import now
+from iacgate.shell.gatekey import SshGate
 from tests.cli.test_apply import Deployed, deployed  # noqa: F401 - a fixture
 from tests.cli.test_gate import POLICY, stack  # noqa: F401 - a fixture
 from tests.cli.test_status import independent
@@ -84,6 +90,47 @@ def test_a_pattern_that_the_board_signed_is_used_within_its_limits(life: Deploye
     assert "it would be use 3 of the pattern in 24 hours, and 2 are allowed" in text
     assert life.verified().problems == ()
     assert independent(life) == (0, "")
+
+
+def test_a_use_that_a_gate_does_not_count_is_found_by_both(life: Deployed, iacgate: Run) -> None:
+    for person in ("ann", "bob"):
+        assert sign(life, iacgate, person).returncode == 0
+    named = change(life, iacgate, "note-2", NOTE.replace("TEXT", "note two"))
+    assert reasons(life, *named)[0] == 0
+    begin_uncounted(life)
+    assert "it uses a pattern, and does not count that" in [item.what for item in life.verified().problems]
+    assert "it uses a pattern, and does not count that" in independent(life)[1]
+
+
+def begin_uncounted(life: Deployed) -> None:
+    """Begin what the newest decision allows, as a gate does that keeps neither emergencies nor uses."""
+    decided = life.entries()[-1]
+    ledger = Ledger(FolderStore(life.place, clock=now), signer=SshGate(life.gate_key))
+
+    def advance(state: State, sequence: int, instant: str) -> State:
+        begun = Intent(change=decided.change, run="run-1", sequence=sequence, time=instant, fingerprint="", used={})
+        return msgspec.structs.replace(state, intent=begun)
+
+    draft = Draft(
+        event="intended",
+        stack=decided.stack,
+        change=decided.change,
+        commit=decided.commit,
+        tree=decided.tree,
+        settings=decided.settings,
+        details={"decision": decided.sequence, "run": "run-1"},
+        advance=advance,
+    )
+    ledger.append(draft)
+
+
+def test_without_a_ledger_nobody_knows_how_often_a_pattern_was_used(life: Deployed, iacgate: Run) -> None:
+    for person in ("ann", "bob"):
+        assert sign(life, iacgate, person).returncode == 0
+    named = change(life, iacgate, "note-2", NOTE.replace("TEXT", "note two"))
+    code, codes, text = reasons(life, *named[: -len(life.ledger)])
+    assert (code, codes) == (11, ["pattern-limit"])
+    assert "no ledger tells how often it was used: name it with --ledger" in text
 
 
 def test_one_step_outside_is_a_normal_change_and_the_output_says_what_left(life: Deployed, iacgate: Run) -> None:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from iacgate.evidence.folderstore import FolderStore
+from iacgate.evidence.ledger import Draft, Ledger
+from iacgate.evidence.lookup import of_change
+from iacgate.evidence.recorded import read_inputs, read_settings_files, recorded, replayed
+from iacgate.people.roster import read_roster
+from iacgate.render.decision import as_json
+from iacgate.shell.clock import now
+from iacgate.shell.gatekey import SshGate
 from tests.cli.test_apply import Deployed, deployed  # noqa: F401 - a fixture
 from tests.cli.test_gate import HIGH, POLICY, stack  # noqa: F401 - a fixture
 from tests.cli.test_status import independent
@@ -100,6 +110,36 @@ CALL = 'terraform {\n  backend "local" {\n    path = "TEXT.tfstate"\n  }\n}\n'
 CALL += 'module "shop" {\n  source = "SOURCE"\n  text   = "TEXT"\n}\n'
 
 
+def lie_about_promotion(life: Deployed, place: Path, forged: dict[str, str]) -> None:
+    """Record the newest decision of production in a copy of the ledger, as resting on something else."""
+    shutil.copytree(life.place, place)
+    ledger = Ledger(FolderStore(place, clock=now), signer=SshGate(life.gate_key))
+    entry = next(item.entry for item in of_change(ledger, "to-prod")[::-1] if item.entry.details["allowed"])
+    pieces = {name: ledger.evidence(entry.references[name].digest, 1 << 24) for name in ("inputs", "settings")}
+    inputs = read_inputs(pieces["inputs"])
+    assert inputs.circumstances.promotion is not None
+    promotion = msgspec.structs.replace(inputs.circumstances.promotion, **forged)
+    inputs = msgspec.structs.replace(
+        inputs, circumstances=msgspec.structs.replace(inputs.circumstances, promotion=promotion)
+    )
+    files = read_settings_files(pieces["settings"], entry.settings.digest)
+    decision = replayed(inputs, files, lambda found: read_roster(found["people.yaml"], "people.yaml"), as_json)
+    draft = Draft(
+        event="decided",
+        stack=entry.stack,
+        change="to-prod",
+        commit=entry.commit,
+        tree=entry.tree,
+        settings=entry.settings,
+        details=entry.details,
+        pieces=recorded(inputs, decision, files),
+    )
+    ledger.append(draft)
+    lying = Deployed(life.stack, place, life.gate_key)
+    assert any("promoted" in problem.what for problem in lying.verified().problems), forged
+    assert "it was promoted, and no entry proves that" in independent(lying)[1], forged
+
+
 def test_for_production_the_same_modules_were_applied_and_verified_before(
     deployed: Deployed,  # noqa: F811
     tmp_path: Path,
@@ -130,6 +170,10 @@ def test_for_production_the_same_modules_were_applied_and_verified_before(
     assert done.returncode == 0, (done.stdout, done.stderr)
     code, decision = stack_.decision(*named)
     assert (code, decision["promotion"]["ok"], decision["promotion"]["change"]) == (0, True, "to-test")
+    assert deployed.verified().problems == ()
+    assert independent(deployed) == (0, "")
+    for forged in ({"entry": "9" * 64}, {"change": "other"}, {"time": "2026-01-01T00:00:00Z"}):
+        lie_about_promotion(deployed, tmp_path / next(iter(forged)), forged)
     (stack_.root / "modules" / "shop" / "main.tf").write_text(MODULE.replace("VERSION", "two"))
     stack_.commit(call)
     planned("")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from iacgate.errors import SettingsInvalid
 from iacgate.policy.environments import Policy, read_policy, ticket_checks
-from iacgate.policy.tickets import TicketCheckText, is_address
+from iacgate.policy.tickets import TicketCheckText, every_pattern, is_address, is_pattern
 
 JIRA = "{provider: jira, url: 'https://example.atlassian.net'}"
 GITHUB = "{provider: github, repository: example/infra, open: false}"
@@ -57,6 +59,22 @@ def test_what_makes_no_sense_is_said_with_its_line(check: str, says: str) -> Non
     with pytest.raises(SettingsInvalid, match="line 2") as caught:
         read(check)
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["(?i)ops-[0-9]+", "(?P<a>x)y", r"(a)\1", "(a)?(?(1)b|c)", "(", "a)|(b"])
+def test_the_form_of_a_ticket_can_stand_beside_that_of_another_production(text: str) -> None:
+    assert not is_pattern(text), "together with another one it would be none, or another one"
+    with pytest.raises(SettingsInvalid, match="no plain regular expression"):
+        read_policy(f"environments: {{prod: {{tier: prod, ticket: '{text}'}}}}".encode(), "policy.yaml")
+
+
+@pytest.mark.parametrize("text", ["OPS-[0-9]+", "(?i:ops)-[0-9]+", "(OPS|SEC)-[0-9]+", "", r"(a|b)\d"])
+def test_the_forms_of_several_productions_hold_together(text: str) -> None:
+    assert is_pattern(text)
+    both = every_pattern({text, "[A-Za-z]+-1"})
+    for name in ("OPS-1", "ops-1", "SEC-1", "OPS-2", "a1", ""):
+        wanted = bool(re.fullmatch(text, name) and re.fullmatch("[A-Za-z]+-1", name))
+        assert bool(re.fullmatch(both, name)) is wanted
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,8 @@ class Verifier:
         self.genesis = ""
         self.decisions: dict[tuple[str, str], dict[str, Any]] = {}
         self.settings: dict[int, str] = {}
+        self.proofs: dict[str, tuple[str, str, str]] = {}
+        self.promoted: list[tuple[dict[str, Any], tuple[str, str, str, list[str]]]] = []
 
     def found(self, where: str, what: str) -> None:
         self.findings.append(f"{where}: {what}".encode("unicode_escape").decode())
@@ -310,6 +312,10 @@ class Verifier:
                 chains.setdefault(stack, []).append(key)
         for stack in sorted(chains):  # the ledger's own first: it has the settings, and further gates
             self.walk(stack, sorted(chains[stack], reverse=True), gates)
+        for entry, (proof, change, time, stacks) in self.promoted:  # the chain that it comes from was read, too
+            stack, *what = self.proofs.get(proof, ("", "", ""))
+            if what != [change, time] or time > entry["time"] or stack not in stacks:
+                self.found(f"{entry['stack']}/{entry['sequence']}", "it was promoted, and no entry proves that")
         if not self.entries:
             self.found("log/", "there is no entry, and so nothing is proven")
 
@@ -372,6 +378,8 @@ class Verifier:
             for what in (*follows(state, entry), *allowed(newest, entry)):
                 self.found(key, what)
             self.look_into(entry, key, state, gates, marks)
+            if entry["event"] == "applied" and whole(entry):
+                self.proofs[digest(data)] = entry["stack"], entry["change"], entry["time"]
             state, previous, sequence, instant = after, digest(data), entry["sequence"], entry["time"]
             self.entries += 1
         self.skip(pending, state["skipped"])
@@ -432,11 +440,15 @@ class Verifier:
             yield from signed_about(entry, pieces)
         if by_hand(entry):
             yield from done(self.decisions.get(here), entry, before)
+        if entry["event"] == "intended":
+            yield from counted(self.decisions.get(here), entry)
         if entry["event"] == "degraded":
             yield from marked(entry, pieces, before, gates, marks)
         if entry["event"] == "decided":
             yield from decided(entry, pieces, before, self.genesis)
             self.decisions[here] = read_json(pieces["decision"])["decision"]
+            stacks = settings_files(pieces["settings"], entry["settings"]["digest"]).get("stacks.yaml", b"")
+            self.promoted += [(entry, proof) for proof in rests_on(self.decisions[here], stacks)]
 
     def piece(self, key: str, name: str, reference: dict[str, Any]) -> bytes:
         data = self.read(f"evidence/sha256/{reference['digest']}")
@@ -556,6 +568,22 @@ def applies(before: dict[str, Any], entry: dict[str, Any]) -> Iterator[str]:
         yield "it says that an apply failed, or forgets one, and is the end of none"
 
 
+def whole(entry: dict[str, Any]) -> bool:
+    """Return whether an apply left nothing to do."""
+    return (entry["details"].get("freshPlan"), entry["details"].get("whole")) == ("empty", True)
+
+
+def rests_on(decision: dict[str, Any], stacks: bytes) -> Iterator[tuple[str, str, str, list[str]]]:
+    """Yield which entry has to prove that something was promoted, of which change and time, and in which stacks.
+
+    Without a reader of YAML, these are all that ``stacks.yaml`` names anything to be promoted from.
+    """
+    said = decision["promotion"]
+    if said and said["ok"] and not decision["subjects"].get("record"):
+        named = re.findall(r"""["']?promotes_from["']?\s*:\s*["']?([^\s"',}]+)""", stacks.decode())
+        yield said["entry"], said["change"], said["time"], named
+
+
 def place_of(said: dict[str, Any] | None) -> tuple[int, str] | None:
     return (said["sequence"], said["change"]) if said else None
 
@@ -576,6 +604,19 @@ def done(decision: dict[str, Any] | None, entry: dict[str, Any], before: dict[st
     mine = [one for one in entry["state"]["emergencies"] if one["change"] == entry["change"]]
     if said["change_type"] == "emergency" and not mine:
         yield "it says that an emergency was done by hand, and nobody is to review it"
+
+
+def counted(decision: dict[str, Any] | None, entry: dict[str, Any]) -> Iterator[str]:
+    """Yield where an emergency, or the use of a pattern, begins that was allowed, and the state does not have it."""
+    if decision is None or not decision["allowed"]:
+        return
+    if decision["change_type"] == "emergency" and entry["change"] not in [
+        one["change"] for one in entry["state"]["emergencies"]
+    ]:
+        yield "it begins an emergency, and nobody is to review it"
+    uses = entry["state"]["uses"].get(decision["pattern"], [])
+    if decision["change_type"] == "standard" and [one["change"] for one in uses[-1:]] != [entry["change"]]:
+        yield "it uses a pattern, and does not count that"
 
 
 def allowed(newest: dict[str, tuple[int, bool]], entry: dict[str, Any]) -> Iterator[str]:
