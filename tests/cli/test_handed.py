@@ -391,6 +391,16 @@ def test_the_newest_plan_of_a_state_is_the_one_that_is_handed_over(stack: Stack)
     assert done_by(stack, "gate", "chg-17", *inbox, *stack.base).returncode == 0
 
 
+def test_what_is_handed_over_again_counts_though_the_plan_file_is_the_same(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    record = tmp_path / "record.yaml"
+    for text in ("the first words", "other words", "the first words"):
+        record.write_text(f"id: chg-17\ndescription: {text}\n")
+        done = stack.iacgate("submit", "--change", "chg-17", "--record", str(record))
+        assert done.returncode == 0, done.stderr
+        gate = done_by(stack, "gate", "chg-17", "--inbox", str(stack.inbox), *stack.base)
+        assert f"  description     {text}\n" in gate.stdout.decode(), gate.stderr
+
+
 def test_of_plans_that_came_at_the_same_time_both_are_named_and_either_can_be_taken(stack: Stack) -> None:  # noqa: F811
     places = [submitted(stack)]
     stack.commit(HIGH.replace("INPUT", "changed again"))
