@@ -14,7 +14,7 @@ from iacgate.approval.counting import Received, count
 from iacgate.approval.statement import MAX_PLANS, MAX_WITHDRAWN, Plan, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
 from iacgate.cli.gate import plan_options, read_changes
-from iacgate.cli.signing import Signing, key_options
+from iacgate.cli.signing import Signing, key_options, tell_ledger
 from iacgate.errors import CannotCount, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
@@ -117,6 +117,8 @@ def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> in
             if not verdict.counts:
                 raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
         _deliver(first, decision, person, data, options)
+    if decision == "approve":  # a rejection counts whatever ledger it names
+        tell_ledger(first.wanted.ledger)
     return 0
 
 

@@ -18,7 +18,7 @@ from iacgate.change.lifecycle import Ending, Transition
 from iacgate.change.overrides import override_body
 from iacgate.cli.lazy import LazyGroup
 from iacgate.cli.reading import Known, open_ledger
-from iacgate.cli.signing import Signing, key_options
+from iacgate.cli.signing import Signing, key_options, tell_ledger
 from iacgate.errors import CannotCount, UsageInvalid
 from iacgate.people.attested import About
 from iacgate.people.roster import Principal, Roster
@@ -98,10 +98,12 @@ class Attesting:
         """
         if not self._options["inbox"] and not self._options["output"]:
             raise UsageInvalid("Nobody would get it.", hint="Name --inbox, or --output to send it yourself.")
-        self._deliver(kind, about, self.sealed(kind, about, body, hours))
+        ledger = self.ledger()
+        self._deliver(kind, about, self.sealed(kind, about, body, hours, ledger))
+        tell_ledger(ledger)
 
-    def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int) -> bytes:
-        """Return the envelope of something.
+    def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int, ledger: str) -> bytes:
+        """Return the envelope of something; ``ledger`` is the genesis of the one that it is for, empty for none.
 
         Raises :class:`CannotCount` where it would count for nothing.
         """
@@ -110,7 +112,7 @@ class Attesting:
             about=about,
             nonce=secrets.token_hex(16),
             body=body,
-            ledger=self._ledger(),
+            ledger=ledger,
             principal=self.person.id,
             reason=self._options["reason"],
             issued=issued,
@@ -123,7 +125,8 @@ class Attesting:
             raise CannotCount(f"This would not count: {found.why if found else 'it is none'}.", hint="Not delivered.")
         return data
 
-    def _ledger(self) -> str:
+    def ledger(self) -> str:
+        """Return the genesis of the ledger that it is for: as it is named, else as the settings pin it, else empty."""
         pinned = self.settings.policy.ledger
         return (
             open_ledger(self._options["ledger"], Known(genesis=pinned)).genesis if self._options["ledger"] else pinned

@@ -128,7 +128,7 @@ def pattern(about: str, **options: Any) -> None:
         )
     body = msgspec.to_builtins(Signed(pattern=found.digest, until=found.text.until))
     ends = instants.seconds(instants.last_of(found.text.until)) - instants.seconds(now())
-    data = attesting.sealed("pattern", about, body, max(1, ends // 3600 + 24))
+    data = attesting.sealed("pattern", about, body, max(1, ends // 3600 + 24), attesting.ledger())
     path = Path(attesting.settings.folder) / PATTERNS / about / f"{canonical.digest(data)[:20]}.json"
     path.parent.mkdir(exist_ok=True)
     replace(path, data)

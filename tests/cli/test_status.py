@@ -127,6 +127,26 @@ def piece(data: bytes) -> Any:
     return Piece(data)
 
 
+def test_what_was_signed_for_no_ledger_is_named_where_it_is_signed_and_where_it_is_passed_over(
+    deployed: Deployed,  # noqa: F811
+    iacgate: Run,
+) -> None:
+    deployed.stack.iacgate("gate", "--change", "chg-1", *deployed.ledger)
+    approved = deployed.stack.approve("ann", "--change", "chg-1")
+    assert (approved.returncode, b"It names no ledger" in approved.stderr) == (0, True)
+    assert b"It names no ledger" not in deployed.stack.approve("ann", "--change", "chg-1", *deployed.ledger).stderr
+    signing = ("--as", "ann", "--key", str(deployed.stack.keys / "ann"), "--inbox", str(deployed.stack.inbox))
+    done = iacgate("attest", "withdrawn", "chg-1", *signing, cwd=deployed.stack.root)
+    assert (done.returncode, b"It names no ledger" in done.stderr) == (0, True)
+    settled = settle(deployed, iacgate)
+    assert settled.stdout == b"Nothing new was attested.\n"
+    assert b"Left out: chg-1 at " in settled.stderr
+    assert b": a transition by ann: it is for no ledger, and there is one: sign it with --ledger\n" in settled.stderr
+    named = attest(deployed, iacgate, "withdrawn", "ann")
+    assert (named.returncode, b"It names no ledger" in named.stderr) == (0, False)
+    assert b"withdrawn, says ann" in settle(deployed, iacgate).stdout
+
+
 def test_who_cannot_say_how_a_change_ended_is_told_so(deployed: Deployed, iacgate: Run) -> None:  # noqa: F811
     signing = ("--as", "forge", "--key", str(deployed.stack.keys / "ann"), "--inbox", str(deployed.stack.inbox))
     done = iacgate("attest", "closed", "chg-1", *signing, cwd=deployed.stack.root)
