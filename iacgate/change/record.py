@@ -22,7 +22,7 @@ MAX_RECORD: Final = 64 << 10
 MAX_SCRIPTS: Final = 50
 """Scripts that one change by hand can name."""
 
-HINT: Final = "See docs/change-record.md for the form of a record, or let `iacgate request` write it."
+HINT: Final = "See docs/change-record.md for the form of a record; where none is there, `iacgate request` writes one."
 
 QUESTIONS: Final[dict[RecordPart, str]] = {
     "description": "what changes, in one or two sentences",

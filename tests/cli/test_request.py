@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from iacgate.change.record import read_record
+from iacgate.change.record import Incident, read_record
 from tests.cli.test_gate import HIGH, Stack
 from tests.conftest import ROOT, Run
 from tests.support.terraform import terraform_or_skip
@@ -137,8 +137,12 @@ def test_it_asks_for_what_the_plan_demands(stack: Stack) -> None:
         (("../chg",), 2, b"names no change"),
         (("chg-1", "--set", "why=because"), 2, b"names no part of a record"),
         (("chg-1", "--set", "schedule=tonight"), 2, b"names no part of a record"),
-        (("chg-1", "--not-before", "tonight"), 14, b"no instants"),
-        (("chg-1", "--type", "emergency"), 14, b"names its incident"),
+        (("chg-1", "--not-before", "tonight", "--not-after", "2027-01-31T20:00:00Z"), 14, b"no instants"),
+        (("chg-1", "--type", "emergency"), 2, b"--incident ID --invoker WHO"),
+        (("chg-1", "--type", "emergency", "--incident", "INC-7"), 2, b"--incident ID --invoker WHO"),
+        (("chg-1", "--type", "standard"), 2, b"--pattern NAME"),
+        (("chg-1", "--type", "normal", "--pattern", "web-size"), 14, b"Mend what the options say"),
+        (("chg-1", "--not-after", "2027-01-31T20:00:00Z"), 2, b"--not-before INSTANT --not-after INSTANT"),
         (("chg-1", "--stack", "shop"), 2, b"names its stack and its procedure"),
         (("chg-1", "--config", "nowhere"), 2, b"no such folder"),
     ],
@@ -156,6 +160,53 @@ def test_an_emergency_is_recorded_by_name(stack: Stack, iacgate: Run) -> None:
     assert request(iacgate, stack, "fix-1", *said).returncode == 14, "the policy demands the rest of an emergency, too"
     record = read_record((stack.root / ".iacgate" / "changes" / "fix-1.yaml").read_bytes(), "")
     assert (record.type, record.emergency and record.emergency.incident) == ("emergency", "INC-7")
+
+
+def test_an_emergency_is_asked_for_what_the_gate_will_demand_of_it(stack: Stack, iacgate: Run) -> None:
+    stack.settings(policy=f"{POLICY}    emergency: {{seats: {{on-call: 1}}}}\n")
+    begun = request(iacgate, stack, "fix-1", "--incident", "INC-7", "--invoker", "dave")
+    missing = [line for line in begun.stderr.decode().splitlines() if line.startswith("Missing: ")]
+    assert (begun.returncode, missing) == (14, ["Missing: justification: why the business needs it"])
+    assert b"the record of fix-1, an emergency change" in begun.stdout
+    done = request(iacgate, stack, "fix-1", "--set", "justification=It is down")
+    assert done.returncode == 0, done.stderr
+    more = request(iacgate, stack, "fix-1", "--invoker", "ann", "--team", "payments")
+    record = read_record((stack.root / ".iacgate" / "changes" / "fix-1.yaml").read_bytes(), "")
+    assert (more.returncode, record.emergency) == (0, Incident("INC-7", "ann", "payments"))
+
+
+def test_a_change_that_becomes_another_type_loses_what_only_the_first_has(stack: Stack, iacgate: Run) -> None:
+    assert request(iacgate, stack, "chg-1", *WHOLE, "--pattern", "nothing").returncode == 14
+    done = request(iacgate, stack, "chg-1", "--type", "normal")
+    assert (done.returncode, b"Taken out: its pattern nothing" in done.stderr) == (0, True), done.stderr
+    record = read_record((stack.root / ".iacgate" / "changes" / "chg-1.yaml").read_bytes(), "")
+    assert (record.type, record.pattern, record.ticket) == ("normal", "", "OPS-7")
+    assert request(iacgate, stack, "chg-1", "--incident", "INC-7", "--invoker", "dave").returncode == 0
+    done = request(iacgate, stack, "chg-1", "--type", "normal")
+    assert (done.returncode, b"Taken out: its emergency INC-7" in done.stderr) == (0, True), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--pattern", "web-size"), "Missing: pattern: there is none called web-size in .iacgate/patterns"),
+        (("--incident", "INC-7", "--invoker", "nobody"), "Missing: invoker: nobody is nobody in people.yaml"),
+        (("--set", "requested_by=zoe"), "Missing: requested_by: zoe is nobody in people.yaml"),
+    ],
+)
+def test_a_name_that_the_gate_will_not_know_is_said_at_once(
+    stack: Stack, iacgate: Run, arguments: tuple[str, ...], says: str
+) -> None:
+    done = request(iacgate, stack, "chg-1", *WHOLE, *arguments)
+    assert (done.returncode, says in done.stderr.decode().splitlines()) == (14, True), done.stderr
+
+
+def test_what_comes_next_is_said(stack: Stack, iacgate: Run) -> None:
+    begun = request(iacgate, stack, "chg-1").stderr
+    assert b"Demanded of severity high: name the plan with --for, or another --severity.\n" in begun
+    assert b"Fill it in there, or with --set PART=TEXT.\n" in begun
+    done = request(iacgate, stack, "chg-1", *WHOLE)
+    assert done.stderr.endswith(b"Commit it with the change, then hand the plan over: iacgate submit.\n")
 
 
 def test_a_change_by_hand_names_what_will_be_run(stack: Stack, iacgate: Run) -> None:
