@@ -117,8 +117,6 @@ def _sign(decision: Said, names: tuple[str, ...], options: dict[str, Any]) -> in
             if not verdict.counts:
                 raise CannotCount(f"This would not count: {verdict.why}.", hint="Nothing was delivered.")
         _deliver(first, decision, person, data, options)
-    if decision == "approve":  # a rejection counts whatever ledger it names
-        tell_ledger(first.wanted.ledger)
     return 0
 
 
@@ -254,3 +252,5 @@ def _deliver(change: Change, decision: str, person: Principal, data: bytes, opti
     elif options["output"]:
         Path(options["output"]).write_text(armored(data), encoding="ascii")
         click.echo(f"{done}, in {harmless(options['output'])}: paste it into the pull request, or send it.")
+    if decision == "approve":  # a rejection counts whatever ledger it names
+        tell_ledger(change.wanted.ledger)

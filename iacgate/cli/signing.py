@@ -30,7 +30,7 @@ def key_options(command: Any) -> Any:
 
 
 def tell_ledger(name: str) -> None:
-    """Say of what was signed that it names no ledger, where that is so: it is easily forgotten, and counts for little."""
+    """Say of what was signed that it names no ledger, where that is so: it is easily forgotten."""
     if not name:
         text = "It names no ledger, and counts for no gate that has one. Sign it with --ledger, or name `ledger` in"
         click.echo(f"{text} policy.yaml.", err=True)

@@ -91,6 +91,28 @@ def test_a_record_is_handed_over_with_the_plan(stack: Stack, iacgate: Run) -> No
     assert [reason["code"] for reason in decision["reasons"]] == ["seat-missing"]
 
 
+def test_a_record_that_was_mended_after_the_plan_was_handed_over_is_named(stack: Stack, iacgate: Run) -> None:
+    assert request(iacgate, stack, "chg-1", "--set", "ticket=OPS-7").returncode == 14
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    stack.plan()
+    assert stack.iacgate("submit", "--change", "chg-1").returncode == 0
+    note = b"Note: .iacgate/changes/chg-1.yaml says something else than the record that was handed over with the plan"
+    assert note not in stack.iacgate("gate", plan="chg-1").stderr
+    assert request(iacgate, stack, "chg-1", *WHOLE).returncode == 0
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    gate = stack.iacgate("gate", plan="chg-1")
+    assert (gate.stdout.count(b"The record does not say its "), note in gate.stderr) == (3, True), gate.stderr
+    (stack.root / ".iacgate" / "changes" / "chg-1.yaml").write_text("id: [")
+    assert note in stack.iacgate("gate", plan="chg-1").stderr
+    assert request(iacgate, stack, "chg-1", *WHOLE).returncode == 14
+    (stack.root / ".iacgate" / "changes" / "chg-1.yaml").unlink()
+    assert request(iacgate, stack, "chg-1", *WHOLE).returncode == 0
+    stack.commit(HIGH.replace("INPUT", "changed"))
+    assert stack.iacgate("submit", "--change", "chg-1").returncode == 0
+    gate = stack.iacgate("gate", plan="chg-1")
+    assert (gate.stdout.count(b"The record does not say its "), note in gate.stderr) == (0, False), gate.stderr
+
+
 def test_a_record_needs_no_new_version_of_the_settings(stack: Stack, iacgate: Run) -> None:
     stack.plan()
     before = stack.decision("--change", "chg-1")[1]["bundle"]
