@@ -81,7 +81,8 @@ def read_review(body: bytes) -> Review:
         return msgspec.convert(strictjson.decode(body), Review)
     except (ValueError, RecursionError) as error:
         raise StatementInvalid(
-            "The review is not of the form.", hint="Say cause, justified (true or false) and follow_up: all of them."
+            "The review is not of the form.",
+            hint="Say all of these: --cause TEXT, --justified or --not-justified, --follow-up TEXT.",
         ) from error
 
 

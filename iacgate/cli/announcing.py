@@ -38,6 +38,6 @@ def announce_emergency(emergency: Emergency | None, inputs: Inputs, stack: str) 
     if emergency.solo and not heard(told):
         raise ApplyRefused(
             "Somebody acts alone, and nobody could be told: nothing is applied.",
-            hint="Mend `announce` in policy.yaml, or have somebody else approve it.",
+            hint="Mend what is named above, or have somebody else approve it, with a record that does not say solo.",
         )
     return ", ".join(item.way for item in told if item.ok)

@@ -20,6 +20,7 @@ from iacgate.cli.lazy import LazyGroup
 from iacgate.cli.reading import Known, open_ledger
 from iacgate.cli.signing import Signing, key_options, tell_ledger
 from iacgate.errors import CannotCount, UsageInvalid
+from iacgate.evidence.lookup import of_change
 from iacgate.people.attested import About
 from iacgate.people.roster import Principal, Roster
 from iacgate.render.plain import harmless
@@ -101,6 +102,15 @@ class Attesting:
         ledger = self.ledger()
         self._deliver(kind, about, self.sealed(kind, about, body, hours, ledger))
         tell_ledger(ledger)
+        if self._options["ledger"] and kind in ("transition", "review"):
+            self._tell_unseen(about)
+
+    def _tell_unseen(self, about: str) -> None:
+        """Say where the ledger knows nothing of a change: its name may be mistyped."""
+        try:
+            of_change(open_ledger(self._options["ledger"], Known()), about)
+        except UsageInvalid:
+            click.echo(f"Note: nothing in this ledger is about {harmless(about)} yet. Is that its name?", err=True)
 
     def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int, ledger: str) -> bytes:
         """Return the envelope of something; ``ledger`` is the genesis of the one that it is for, empty for none.

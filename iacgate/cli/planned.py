@@ -123,8 +123,9 @@ def _proposed(judge: Judge, loaded: Loaded, asked: Asked, judged: Assessment) ->
 def _tell_mended(loaded: Loaded, change: str) -> None:
     """Say where a record was mended and not handed over again: the one that was handed over still counts."""
     if mended_since(loaded, change):
-        text = f"Note: {SETTINGS}/{RECORDS}{harmless(change)}.yaml says something else than the record that was handed over"
-        click.echo(f"{text} with the plan, which counts. Hand the plan over again: iacgate submit.", err=True)
+        text = "says something else than the record that was handed over with the plan, which counts."
+        where = f"{SETTINGS}/{RECORDS}{harmless(change)}.yaml"
+        click.echo(f"Note: {where} {text} Hand the plan over again: iacgate submit.", err=True)
 
 
 def _recorded_type(record: Record | None) -> ChangeType | None:

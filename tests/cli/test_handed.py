@@ -357,6 +357,19 @@ def test_a_plan_of_sources_that_nobody_committed_is_denied(stack: Stack) -> None
     assert "main.tf" in decision["reasons"][0]["text"]
 
 
+def test_what_is_not_committed_is_named(stack: Stack) -> None:  # noqa: F811
+    main, names = stack.root / "main.tf", ("people", "policy", "stacks")
+    main.write_text(f"{main.read_text()}# more\n")
+    done = stack.iacgate("submit", "--change", "chg-17")
+    assert (done.returncode, b"would bind another tree: main.tf.\n" in done.stderr) == (2, True), done.stderr
+    for name in names:
+        path = stack.root / ".iacgate" / f"{name}.yaml"
+        path.write_text(f"{path.read_text()}\n# more\n")
+    done = stack.iacgate("submit", "--change", "chg-17")
+    three = b", ".join(b".iacgate/%s.yaml" % name.encode() for name in names)
+    assert b"would bind another tree: %s and 1 more.\n" % three in done.stderr, done.stderr
+
+
 def test_sources_that_a_tool_generates_are_named_by_the_policy(stack: Stack) -> None:  # noqa: F811
     (stack.root / ".gitignore").write_text(".terraform/\n*.tfstate*\ntfplan*\nbackend_generated.tf\n")
     (stack.root / "backend_generated.tf").write_text("# written by a tool\r\n")

@@ -102,10 +102,12 @@ def test_a_record_that_was_mended_after_the_plan_was_handed_over_is_named(stack:
     stack.commit(HIGH.replace("INPUT", "changed"))
     gate = stack.iacgate("gate", plan="chg-1")
     assert (gate.stdout.count(b"The record does not say its "), note in gate.stderr) == (3, True), gate.stderr
-    (stack.root / ".iacgate" / "changes" / "chg-1.yaml").write_text("id: [")
+    path = stack.root / ".iacgate" / "changes" / "chg-1.yaml"
+    path.write_text("id: [")
+    stack.commit(HIGH.replace("INPUT", "changed"))
     assert note in stack.iacgate("gate", plan="chg-1").stderr
     assert request(iacgate, stack, "chg-1", *WHOLE).returncode == 14
-    (stack.root / ".iacgate" / "changes" / "chg-1.yaml").unlink()
+    path.unlink()
     assert request(iacgate, stack, "chg-1", *WHOLE).returncode == 0
     stack.commit(HIGH.replace("INPUT", "changed"))
     assert stack.iacgate("submit", "--change", "chg-1").returncode == 0

@@ -158,3 +158,22 @@ def test_who_cannot_say_how_a_change_ended_is_told_so(deployed: Deployed, iacgat
     assert done.returncode == 2
     done = iacgate("status", "nowhere", *deployed.ledger, cwd=deployed.stack.root)
     assert (done.returncode, b"neither on record nor a draft" in done.stderr) == (2, True)
+    assert b"Is that its name?" not in attest(deployed, iacgate, "closed", "ann", "--ledger", "").stderr
+    signing = ("--as", "ann", "--key", str(deployed.stack.keys / "ann"), "--inbox", str(deployed.stack.inbox))
+    done = iacgate("attest", "closed", "chg-l", *signing, *deployed.ledger, cwd=deployed.stack.root)
+    note = b"Note: nothing in this ledger is about chg-l yet. Is that its name?"
+    assert (done.returncode, note in done.stderr) == (0, True), done.stderr
+
+
+def test_a_draft_whose_file_has_another_name_says_so(deployed: Deployed, iacgate: Run) -> None:  # noqa: F811
+    deployed.stack.iacgate("gate", *deployed.ledger)
+    folder = deployed.stack.root / ".iacgate" / "changes"
+    folder.mkdir()
+    (folder / "chg-2.yaml").write_text("id: chg-3\n")
+    (draft,) = standing(deployed, iacgate, "chg-2")
+    assert draft["waits"] == ["the record in chg-2.yaml is about chg-3: mend its id, or the name of the file"]
+
+
+def test_before_the_first_gate_it_is_said_who_makes_the_ledger(iacgate: Run, tmp_path: Path) -> None:
+    done = iacgate("status", "--ledger", str(tmp_path / "none"), cwd=tmp_path)
+    assert (done.returncode, b"The first `iacgate gate --ledger` makes it." in done.stderr) == (4, True)
