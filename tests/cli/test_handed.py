@@ -359,6 +359,9 @@ def test_a_plan_of_sources_that_nobody_committed_is_denied(stack: Stack) -> None
 
 def test_what_is_not_committed_is_named(stack: Stack) -> None:  # noqa: F811
     main, names = stack.root / "main.tf", ("people", "policy", "stacks")
+    stack.settings(stacks="stacks: []\n")
+    stack.commit(HIGH.replace("INPUT", "changed again"))
+    stack.plan()
     main.write_text(f"{main.read_text()}# more\n")
     done = stack.iacgate("submit", "--change", "chg-17")
     assert (done.returncode, b"would bind another tree: main.tf.\n" in done.stderr) == (2, True), done.stderr
