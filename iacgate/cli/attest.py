@@ -53,8 +53,9 @@ def command() -> None:
 
     \b
     Examples:
-      iacgate attest withdrawn chg-17 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
-      iacgate attest rolled-back chg-17 --by chg-18 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+      iacgate attest withdrawn chg-17 --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519
+      iacgate attest review fix-1 --cause "a disk was full" --justified --follow-up "OPS-9: an alarm at 80 %" \\
+        --inbox /srv/approvals --ledger /srv/ledger --as bob --key ~/.ssh/id_ed25519
     """
 
 
@@ -181,7 +182,7 @@ def override(since: str, until: str, **options: Any) -> None:
     \b
     Example:
       iacgate attest override chg-17 --until 2027-01-31T22:00:00Z --reason "customers are down" \\
-        --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+        --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519
     """
     if not options["reason"].strip():
         raise UsageInvalid("An override says why.", hint="--reason TEXT")
@@ -215,7 +216,7 @@ def _ending(to: Ending, text: str, example: str) -> click.Command:
     return ending
 
 
-_SIGNING: Final = "--inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519"
+_SIGNING: Final = "\\\n    --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519"
 withdrawn: Callable[..., Any] = _ending(
     "withdrawn", "Say that a change will not be made: it is not applied any more.", f"withdrawn chg-17 {_SIGNING}"
 )
@@ -235,6 +236,7 @@ def rolled_back(by: str, **options: Any) -> None:
 
     \b
     Example:
-      iacgate attest rolled-back chg-17 --by chg-18 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+      iacgate attest rolled-back chg-17 --by chg-18 \\
+        --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519
     """
     transition("rolled back", options, by)
