@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
 import click
@@ -11,10 +11,12 @@ import click
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.replay import named_plans, replayed, seats_in_words
 from iacgate.errors import UsageInvalid
+from iacgate.gate.schedule import schedule_at
 from iacgate.people.roster import Roster
 from iacgate.policy.demands import Demand
 from iacgate.policy.environments import ALWAYS, Environment, Policy, ShippedPack
 from iacgate.render.plain import harmless
+from iacgate.shell.clock import now
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 
@@ -46,7 +48,8 @@ def check(plans: tuple[str, ...], config: str) -> None:
     if judge.own is None:
         raise UsageInvalid("There is no .iacgate folder.", hint="Name it with --config, or make one: `iacgate init`.")
     settings = judge.own.settings
-    for line in (*in_words(settings.policy), *warnings(settings.policy, settings.roster)):
+    times = open_or_closed(settings.policy, judge.own.files, now())
+    for line in (*in_words(settings.policy), *times, *warnings(settings.policy, settings.roster)):
         click.echo(harmless(line))
     if plans:
         click.echo()
@@ -119,6 +122,20 @@ def _times(environment: Environment) -> Iterator[str]:
     parts += [f"not inside {', '.join(text.freezes)}"] if text.freezes else []
     parts += [f"while AWS says that {', '.join(text.ssm)} is open"] if text.ssm else []
     yield f"applied {', '.join(parts)} ({text.timezone}), unless {seats_in_words(text.overrides)} override that"
+
+
+def open_or_closed(policy: Policy, files: Mapping[str, bytes], now: str) -> Iterator[str]:
+    """Yield whether the calendars of each environment that has some are open at an instant.
+
+    Raises :class:`iacgate.errors.SettingsInvalid` where one is not there, or not valid: better now than at a gate.
+    """
+    for name, environment in policy.environments.items():
+        found = schedule_at((environment.schedule,), files, now) if environment.schedule else None
+        if found is not None and found.open:
+            yield f"{name} is open now by its calendars."
+        elif found is not None:
+            until = f"until {found.next_open}" if found.next_open else "for 400 days at least"
+            yield f"{name} is closed now by its calendars, {until}."
 
 
 def _demands(environment: Environment, change_type: ChangeType) -> Iterator[str]:
