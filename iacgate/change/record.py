@@ -217,7 +217,7 @@ def scaffold(record: Record, demanded: Iterable[str]) -> str:
         elif part == "schedule":
             lines += [_span(record.schedule)]
         elif part in wanted:
-            lines += [f"{part}: {strictyaml.quoted(f'{_SCAFFOLD}: {QUESTIONS[part]}')}"]
+            lines += [f"{part}: {strictyaml.quoted(_asked(part))}"]
         else:
             lines += [f"# {part}:  {QUESTIONS[part]}"]
     if record.pattern:
@@ -227,6 +227,19 @@ def scaffold(record: Record, demanded: Iterable[str]) -> str:
     if record.manual:
         lines += [f"manual: {_flow(record.manual)}"]
     return "\n".join(lines) + "\n"
+
+
+def answered(record: Record) -> Record:
+    """Return a record without the parts in which only the question of the scaffold stands.
+
+    What was demanded once need not be demanded any more, and a question that nobody answered is not to be signed.
+    """
+    asked = {part: "" for part in RECORD_PARTS if getattr(record, part) == _asked(part)}
+    return msgspec.structs.replace(record, **asked)
+
+
+def _asked(part: RecordPart) -> str:
+    return f"{_SCAFFOLD}: {QUESTIONS[part]}"
 
 
 def _span(span: Span | None) -> str:

@@ -19,6 +19,7 @@ from iacgate.change.record import (
     Manual,
     Record,
     Span,
+    answered,
     missing_parts,
     read_record,
     scaffold,
@@ -83,7 +84,7 @@ def command(change: str, **options: Any) -> int:
     Exit codes: 0 the record says all that is demanded, 14 something is missing.
     """
     path = Path(options["output"]) if options["output"] not in ("", "-") else place_of(change, ".")
-    record = _merged(_there(path, change), options, folder_of(path))
+    record = _merged(answered(_there(path, change)), options, folder_of(path))
     demanded = _demanded(options, record.type)
     if not options["no_input"] and sys.stdin.isatty():
         record = _asked(record, demanded)
@@ -166,7 +167,10 @@ def _nobodys(record: Record, settings: Settings) -> list[str]:
 
 def _next(options: dict[str, Any], demanded: _Demanded, *, lacking: bool) -> Iterator[str]:
     """Yield what to do next."""
-    if lacking and not options["plan"]:
+    stacks = demanded.settings.stacks.stacks if demanded.settings.stacks else []
+    if options["stack"] and options["stack"] not in {stack.name for stack in stacks}:
+        yield f"Note: stacks.yaml has no {harmless(options['stack'])}, so that it counts as production."
+    if lacking and not options["plan"] and not options["stack"]:
         yield f"Demanded of severity {demanded.severity}: name the plan with --for, or another --severity."
     if lacking:
         yield "Fill it in there, or with --set PART=TEXT."
@@ -260,9 +264,13 @@ def _other_type(record: Record, said: dict[str, Any], change_type: ChangeType) -
 def _manual(options: dict[str, Any], folder: Path) -> Manual:
     if not options["stack"] or not options["procedure"]:
         raise UsageInvalid("A change by hand names its stack and its procedure.", hint="--stack and --procedure FILE.")
-    data = read_regular(Path(options["procedure"]), _MAX_PROCEDURE, RecordInvalid) or b""
+    data = read_regular(Path(options["procedure"]), _MAX_PROCEDURE, RecordInvalid)
+    text = (data or b"").decode("utf-8", "replace").strip()
+    if not text:
+        why = "there is no such file" if data is None else "it is empty"
+        raise UsageInvalid(f"{options['procedure']}: {why}.", hint="Write down there what exactly will be done.")
     files = {_named(name, folder): canonical.digest(read_input(name)) for name in options["script"]}
-    return Manual(options["stack"], Severity(options["severity"]), data.decode("utf-8", "replace").strip(), files)
+    return Manual(options["stack"], Severity(options["severity"]), text, files)
 
 
 def _named(name: str, folder: Path) -> str:

@@ -131,6 +131,16 @@ def test_what_is_there_is_kept(stack: Stack, iacgate: Run) -> None:
     assert (record.ticket, record.impact) == ("OPS-7", "Nobody notices")
 
 
+def test_a_question_that_is_not_asked_any_more_does_not_stay(stack: Stack, iacgate: Run) -> None:
+    path = stack.root / ".iacgate" / "changes" / "chg-1.yaml"
+    assert request(iacgate, stack, "chg-1", "--set", "ticket=TODO: ask bob").returncode == 14
+    assert path.read_text().count("TODO") == 4
+    assert request(iacgate, stack, "chg-1", "--severity", "low").returncode == 0
+    assert [line for line in path.read_text().splitlines() if "TODO" in line] == ['ticket: "TODO: ask bob"']
+    assert request(iacgate, stack, "chg-1").returncode == 14
+    assert path.read_text().count("TODO") == 4
+
+
 def test_front_matter_is_printed_for_a_pull_request(stack: Stack, iacgate: Run) -> None:
     done = request(iacgate, stack, "chg-1", *WHOLE, "--output", "-")
     assert done.stdout.startswith(b"---\n# The record")
@@ -168,12 +178,15 @@ def test_it_asks_for_what_the_plan_demands(stack: Stack) -> None:
         (("chg-1", "--type", "normal", "--pattern", "web-size"), 14, b"Mend what the options say"),
         (("chg-1", "--not-after", "2027-01-31T20:00:00Z"), 2, b"--not-before INSTANT --not-after INSTANT"),
         (("chg-1", "--stack", "shop"), 2, b"names its stack and its procedure"),
+        (("chg-1", "--stack", "shop", "--procedure", "nothing.md"), 2, b"nothing.md: there is no such file"),
+        (("chg-1", "--stack", "shop", "--procedure", "empty.md"), 2, b"empty.md: it is empty"),
         (("chg-1", "--config", "nowhere"), 2, b"no such folder"),
     ],
 )
 def test_what_cannot_be_written_is_said(
     stack: Stack, iacgate: Run, arguments: tuple[str, ...], code: int, said: bytes
 ) -> None:
+    (stack.root / "empty.md").write_text(" \n")
     done = request(iacgate, stack, *arguments)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert not (stack.root / ".iacgate" / "changes").exists()
@@ -237,7 +250,10 @@ def test_a_change_by_hand_names_what_will_be_run(stack: Stack, iacgate: Run) -> 
     (stack.root / "steps.md").write_text("1. Stop the queue\n2. Run fix.sql\n")
     (stack.root / "fix.sql").write_text("update orders set state = 1;")
     said = ("--stack", "shop", "--procedure", "steps.md", "--script", "fix.sql")
-    assert request(iacgate, stack, "db-1", *WHOLE, *said).returncode == 0
+    done = request(iacgate, stack, "db-1", *WHOLE, *said)
+    assert (done.returncode, b"Note: stacks.yaml has no shop, so that" in done.stderr) == (0, True), done.stderr
+    begun = request(iacgate, stack, "db-2", *said)
+    assert (begun.returncode, b"name the plan with --for" in begun.stderr) == (14, False)
     record = read_record((stack.root / ".iacgate" / "changes" / "db-1.yaml").read_bytes(), "")
     assert record.manual
     assert (record.manual.stack, list(record.manual.files)) == ("shop", ["fix.sql"])
