@@ -69,7 +69,7 @@ def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, tru
     count = 0
     for change in changes:
         received = open_inbox(inbox).received(change)
-        reader = Recorder(wanted, own, "", "")
+        reader = Recorder(LedgerWanted(name, gate_key), own, "", "")  # it begins none where the name is mistyped
         chains: dict[str, list[Entry]] = {}
         for opened in of_change(reader.ledger, change):
             chains.setdefault(opened.entry.stack, []).append(opened.entry)

@@ -300,6 +300,13 @@ def test_settings_that_are_older_than_the_ledger_has_seen_are_refused(signed: St
     assert (done.returncode, b"these are not signed" in done.stderr) == (15, True)
 
 
+def test_a_ledger_that_begins_says_so_once(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    note = b"A new ledger begins in %s, which knows of nothing before" % str(tmp_path / "ledger").encode()
+    for begins in (True, False):
+        done = stack.iacgate("gate", "--change", "chg-17", "--ledger", str(tmp_path / "ledger"))
+        assert (done.returncode, note in done.stderr) == (11, begins), done.stderr
+
+
 def test_another_ledger_is_another_matter(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
     first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
     mistyped = stack.approve("ann", *first)

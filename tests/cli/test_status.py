@@ -174,6 +174,14 @@ def test_a_draft_whose_file_has_another_name_says_so(deployed: Deployed, iacgate
     assert draft["waits"] == ["the record in chg-2.yaml is about chg-3: mend its id, or the name of the file"]
 
 
+def test_what_people_attested_begins_no_ledger(deployed: Deployed, iacgate: Run, tmp_path: Path) -> None:  # noqa: F811
+    deployed.stack.inbox.mkdir(exist_ok=True)
+    place = ("--inbox", str(deployed.stack.inbox), "--ledger", str(tmp_path / "mistyped"))
+    done = iacgate("settle", "chg-1", *place, cwd=deployed.stack.root)
+    assert (done.returncode, b"no folder" in done.stderr) == (4, True), done.stderr
+    assert not (tmp_path / "mistyped").exists()
+
+
 def test_before_the_first_gate_it_is_said_who_makes_the_ledger(iacgate: Run, tmp_path: Path) -> None:
     done = iacgate("status", "--ledger", str(tmp_path / "none"), cwd=tmp_path)
     assert (done.returncode, b"The first `iacgate gate --ledger` makes it." in done.stderr) == (4, True)
