@@ -16,7 +16,7 @@ FAST := tests --ignore=tests/plan/test_fingerprint_pairs.py --ignore=tests/plan/
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(RUNTIME) ## Judge plans, have one approved and applied, and check what comes out
+demo: $(RUNTIME) ## Judge plans, have some approved and applied, with a record and an emergency, and check what comes out
 	@$(PY) -m fixtures.demo
 
 test: $(DEV) ## Run every test

@@ -25,7 +25,7 @@ MAX_SCRIPTS: Final = 50
 MAX_ANSWERS: Final = 200
 """Changes and checks that one record can answer for."""
 
-HINT: Final = "See docs/change-record.md for the form of a record, or let `iacgate request` write it."
+HINT: Final = "See docs/change-record.md for the form of a record; where none is there, `iacgate request` writes one."
 
 QUESTIONS: Final[dict[RecordPart, str]] = {
     "description": "what changes, in one or two sentences",
@@ -241,7 +241,7 @@ def scaffold(record: Record, demanded: Iterable[str]) -> str:
         elif part == "schedule":
             lines += [_span(record.schedule)]
         elif part in wanted:
-            lines += [f"{part}: {strictyaml.quoted(f'{_SCAFFOLD}: {QUESTIONS[part]}')}"]
+            lines += [f"{part}: {strictyaml.quoted(_asked(part))}"]
         else:
             lines += [f"# {part}:  {QUESTIONS[part]}"]
     if record.pattern:
@@ -256,6 +256,19 @@ def scaffold(record: Record, demanded: Iterable[str]) -> str:
         lines += ["undo:"]
         lines += [f"  {strictyaml.quoted(place)}: {_flow(answer)}" for place, answer in record.undo.items()]
     return "\n".join(lines) + "\n"
+
+
+def answered(record: Record) -> Record:
+    """Return a record without the parts in which only the question of the scaffold stands.
+
+    What was demanded once need not be demanded any more, and a question that nobody answered is not to be signed.
+    """
+    asked = {part: "" for part in RECORD_PARTS if getattr(record, part) == _asked(part)}
+    return msgspec.structs.replace(record, **asked)
+
+
+def _asked(part: RecordPart) -> str:
+    return f"{_SCAFFOLD}: {QUESTIONS[part]}"
 
 
 def _span(span: Span | None) -> str:

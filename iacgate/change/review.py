@@ -82,7 +82,8 @@ def read_review(body: bytes) -> Review:
     except (ValueError, RecursionError) as error:
         raise StatementInvalid(
             "The review is not of the form.",
-            hint="Say cause, justified (true or false) and follow_up: all of them, with 1,500 characters at most each.",
+            hint="Say all of these, with 1,500 characters at most each: --cause TEXT, --justified or --not-justified, "
+            "--follow-up TEXT.",
         ) from error
 
 

@@ -22,13 +22,15 @@ def announce_emergency(emergency: Emergency | None, inputs: Inputs, stack: str) 
     if emergency is None:
         return ""
     found = inputs.circumstances
+    hours, name = found.emergency.review_hours, harmless(emergency.change)
+    click.echo(f"To be reviewed within {hours} hours: iacgate attest review {name}", err=True)
     message = announcement(
         emergency,
         stack,
         found.record.justification if found.record else "",
         inputs.wanted.severity,
         found.changes,
-        due(emergency, found.emergency.review_hours),
+        due(emergency, hours),
         found.lost,
     )
     told = announce(found.emergency.announce, message, os.environ, trusted=inputs.trusted)
@@ -38,6 +40,6 @@ def announce_emergency(emergency: Emergency | None, inputs: Inputs, stack: str) 
     if emergency.solo and not heard(told):
         raise ApplyRefused(
             "Somebody acts alone, and nobody could be told: nothing is applied.",
-            hint="Mend `announce` in policy.yaml, or have somebody else approve it.",
+            hint="Mend what is named above, or have somebody else approve it, with a record that does not say solo.",
         )
     return ", ".join(item.way for item in told if item.ok)

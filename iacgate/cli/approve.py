@@ -14,7 +14,7 @@ from iacgate.approval.counting import Received, count
 from iacgate.approval.statement import MAX_PLANS, MAX_WITHDRAWN, Plan, Predicate, encode, make_statement
 from iacgate.cli.changes import Change, assessment_digest
 from iacgate.cli.gate import plan_options, read_changes
-from iacgate.cli.signing import Signing, key_options
+from iacgate.cli.signing import Signing, key_options, tell_ledger
 from iacgate.errors import CannotCount, UsageInvalid
 from iacgate.people.roster import Principal
 from iacgate.render import terminal
@@ -252,3 +252,5 @@ def _deliver(change: Change, decision: str, person: Principal, data: bytes, opti
     elif options["output"]:
         Path(options["output"]).write_text(armored(data), encoding="ascii")
         click.echo(f"{done}, in {harmless(options['output'])}: paste it into the pull request, or send it.")
+    if decision == "approve":  # a rejection counts whatever ledger it names
+        tell_ledger(change.wanted.ledger)

@@ -18,8 +18,9 @@ from iacgate.change.lifecycle import Ending, Transition
 from iacgate.change.overrides import override_body
 from iacgate.cli.lazy import LazyGroup
 from iacgate.cli.reading import Known, open_ledger
-from iacgate.cli.signing import Signing, key_options
+from iacgate.cli.signing import Signing, key_options, tell_ledger
 from iacgate.errors import CannotCount, UsageInvalid
+from iacgate.evidence.lookup import of_change
 from iacgate.people.attested import About
 from iacgate.people.roster import Principal, Roster
 from iacgate.render.plain import harmless
@@ -55,8 +56,9 @@ def command() -> None:
 
     \b
     Examples:
-      iacgate attest withdrawn chg-17 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
-      iacgate attest rolled-back chg-17 --by chg-18 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+      iacgate attest withdrawn chg-17 --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519
+      iacgate attest review fix-1 --cause "a disk was full" --justified --follow-up "OPS-9: an alarm at 80 %" \\
+        --inbox /srv/approvals --ledger /srv/ledger --as bob --key ~/.ssh/id_ed25519
     """
 
 
@@ -106,10 +108,21 @@ class Attesting:
         if len(self._options["reason"]) > MAX_REASON:
             text = f"--reason has {len(self._options['reason'])} characters, {MAX_REASON} at most."
             raise UsageInvalid(text, hint="Say it shorter, and where the rest stands.")
-        self._deliver(kind, about, self.sealed(kind, about, body, hours))
+        ledger = self.ledger()
+        self._deliver(kind, about, self.sealed(kind, about, body, hours, ledger))
+        tell_ledger(ledger)
+        if self._options["ledger"] and kind in ("transition", "review"):
+            self._tell_unseen(about)
 
-    def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int) -> bytes:
-        """Return the envelope of something.
+    def _tell_unseen(self, about: str) -> None:
+        """Say where the ledger knows nothing of a change: its name may be mistyped."""
+        try:
+            of_change(open_ledger(self._options["ledger"], Known()), about)
+        except UsageInvalid:
+            click.echo(f"Note: nothing in this ledger is about {harmless(about)} yet. Is that its name?", err=True)
+
+    def sealed(self, kind: About, about: str, body: dict[str, Any], hours: int, ledger: str) -> bytes:
+        """Return the envelope of something; ``ledger`` is the genesis of the one that it is for, empty for none.
 
         Raises :class:`CannotCount` where it would count for nothing.
         """
@@ -118,7 +131,7 @@ class Attesting:
             about=about,
             nonce=secrets.token_hex(16),
             body=body,
-            ledger=self._ledger(),
+            ledger=ledger,
             principal=self.person.id,
             reason=self._options["reason"],
             issued=issued,
@@ -132,7 +145,8 @@ class Attesting:
             raise CannotCount(f"This would not count: {why}.", hint="Not delivered.")
         return data
 
-    def _ledger(self) -> str:
+    def ledger(self) -> str:
+        """Return the genesis of the ledger that it is for: as it is named, else as the settings pin it, else empty."""
         pinned = self.settings.policy.ledger
         return (
             open_ledger(self._options["ledger"], Known(genesis=pinned)).genesis if self._options["ledger"] else pinned
@@ -177,7 +191,7 @@ def override(since: str, until: str, **options: Any) -> None:
     \b
     Example:
       iacgate attest override chg-17 --until 2027-01-31T22:00:00Z --reason "customers are down" \\
-        --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+        --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519
     """
     if not options["reason"].strip():
         raise UsageInvalid("An override says why.", hint="--reason TEXT")
@@ -211,7 +225,7 @@ def _ending(to: Ending, text: str, example: str) -> click.Command:
     return ending
 
 
-_SIGNING: Final = "--inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519"
+_SIGNING: Final = "\\\n    --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519"
 withdrawn: Callable[..., Any] = _ending(
     "withdrawn", "Say that a change will not be made: it is not applied any more.", f"withdrawn chg-17 {_SIGNING}"
 )
@@ -231,6 +245,7 @@ def rolled_back(by: str, **options: Any) -> None:
 
     \b
     Example:
-      iacgate attest rolled-back chg-17 --by chg-18 --inbox /srv/approvals --as ann --key ~/.ssh/id_ed25519
+      iacgate attest rolled-back chg-17 --by chg-18 \\
+        --inbox /srv/approvals --ledger /srv/ledger --as ann --key ~/.ssh/id_ed25519
     """
     transition("rolled back", options, by)

@@ -20,7 +20,7 @@ from iacgate.render.plain import harmless
 from iacgate.shell.clock import now
 from iacgate.shell.files import read_regular, replace
 from iacgate.shell.git import Repository, root_of
-from iacgate.shell.settings import PATTERNS
+from iacgate.shell.settings import PATTERNS, Settings
 
 _HOURS: Final = 90 * 24
 """Hours for which what is attested can be read; how long a test counts, the policy says."""
@@ -53,7 +53,18 @@ def tests(junit: str, name: str, tree: str, started: str, **options: Any) -> Non
         f"{harmless(name)}: {run.tests} tests, {run.failures} failed, {run.errors} broke, {run.skipped} skipped",
         err=True,
     )
-    Attesting(options).sign("tests", options["about"], msgspec.to_builtins(run), _HOURS)
+    attesting = Attesting(options)
+    _tell_unrequired(name, attesting.settings)
+    attesting.sign("tests", options["about"], msgspec.to_builtins(run), _HOURS)
+
+
+def _tell_unrequired(name: str, settings: Settings) -> None:
+    """Say where nobody requires a test of this name: it may be mistyped."""
+    texts = [environment.tests for environment in settings.policy.environments.values() if environment.tests]
+    required = sorted({test for text in texts for tests in text.required.values() for test in tests})
+    if name not in required:
+        text = f"No environment of policy.yaml requires a test called {harmless(name)}."
+        click.echo(f"Note: {text} Required are: {', '.join(required) or 'none'}.", err=True)
 
 
 @click.command("review")
@@ -128,7 +139,7 @@ def pattern(about: str, **options: Any) -> None:
         )
     body = msgspec.to_builtins(Signed(pattern=found.digest, until=found.text.until))
     ends = instants.seconds(instants.last_of(found.text.until)) - instants.seconds(now())
-    data = attesting.sealed("pattern", about, body, max(1, ends // 3600 + 24))
+    data = attesting.sealed("pattern", about, body, max(1, ends // 3600 + 24), attesting.ledger())
     path = Path(attesting.settings.folder) / PATTERNS / about / f"{canonical.digest(data)[:20]}.json"
     path.parent.mkdir(exist_ok=True)
     replace(path, data)

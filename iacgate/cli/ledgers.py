@@ -18,6 +18,7 @@ from iacgate.evidence.entry import Actor, Settings, State
 from iacgate.evidence.ledger import MAX_SKEW, Draft, Ledger, Look, Piece, Receipt
 from iacgate.evidence.recorded import SETTINGS
 from iacgate.evidence.store import Store
+from iacgate.render.plain import harmless
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.ci import in_pipeline, run_of
 from iacgate.shell.clock import now
@@ -63,9 +64,20 @@ class Recorder:
         if wanted.record:
             check_place(store, wanted.name, own, tier)
         signer = gate_signer(wanted.gate_key, os.environ) if wanted.record else None
-        make = None if pinned or not wanted.record else lambda: secrets.token_hex(16)
+        made: list[str] = []
+
+        def make() -> str:
+            made.append(secrets.token_hex(16))
+            return made[-1]
+
         gates = own.settings.roster if own.trusted else None  # who may change unsigned settings is no gate by that
-        self.ledger = Ledger(store, signer=signer, roster=gates, make=make, ahead=[chain, ""])
+        begins = None if pinned or not wanted.record else make
+        self.ledger = Ledger(store, signer=signer, roster=gates, make=begins, ahead=[chain, ""])
+        if made:
+            text = (
+                f"A new ledger begins in {harmless(wanted.name)}, which knows of nothing before: {self.ledger.genesis}."
+            )
+            click.echo(f"{text} Where another one is meant, mend --ledger; else name it in policy.yaml.", err=True)
         if pinned and self.ledger.genesis != pinned:
             raise EvidenceInvalid(
                 f"{wanted.name}: another ledger than the settings name.", hint="Name the ledger itself."

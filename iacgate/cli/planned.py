@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import click
 import msgspec
 
 from iacgate.approval.counting import Retry, Wanted
@@ -14,7 +15,7 @@ from iacgate.cli.judging import Judge
 from iacgate.cli.ledgers import Recorder
 from iacgate.cli.loading import Loaded
 from iacgate.cli.proposed import Asked, Proposed, own_of
-from iacgate.cli.records import record_of
+from iacgate.cli.records import mended_since, record_of
 from iacgate.cli.sealed import Found, Sought, look_into, subjects_of
 from iacgate.cli.spare import Spare
 from iacgate.cli.surroundings import Around, Named, look_around
@@ -28,11 +29,14 @@ from iacgate.plan.remainder import is_remainder
 from iacgate.policy.backends import identity
 from iacgate.policy.stacks import Placed
 from iacgate.render import terminal
+from iacgate.render.plain import harmless
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.checks import Ground, Previous
 from iacgate.rollback.report import slim
+from iacgate.shell.folders import SETTINGS
 from iacgate.shell.previous import previous_at
 from iacgate.shell.submissions import Said
+from iacgate.trust import RECORDS
 from iacgate.vocabulary import ChangeType, Severity
 
 
@@ -119,6 +123,8 @@ def _proposed(judge: Judge, loaded: Loaded, asked: Asked, judged: Assessment) ->
         )
     change = asked.change or (loaded.said.change if loaded.said else "")
     record = record_of(loaded, change, asked.record, asked.text)
+    if not asked.believe and not asked.record:
+        _tell_mended(loaded, change)
     change_type: ChangeType = asked.change_type or _recorded_type(record) or (said.change_type if said else "normal")
     severities = (judged.severity, *((said.severity,) if said else ()), *_rewrites_state(loaded))
     around, repository = look_around(loaded, said, environment.generated, placed.variables)
@@ -136,6 +142,14 @@ def _proposed(judge: Judge, loaded: Loaded, asked: Asked, judged: Assessment) ->
         repository=repository,
         target=_target(loaded, placed, around),
     )
+
+
+def _tell_mended(loaded: Loaded, change: str) -> None:
+    """Say where a record was mended and not handed over again: the one that was handed over still counts."""
+    if mended_since(loaded, change):
+        text = "says something else than the record that was handed over with the plan, which counts."
+        where = f"{SETTINGS}/{RECORDS}{harmless(change)}.yaml"
+        click.echo(f"Note: {where} {text} Hand the plan over again: iacgate submit.", err=True)
 
 
 def _recorded_type(record: Record | None) -> ChangeType | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
 import click
@@ -12,6 +12,7 @@ from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.replay import named_plans, replayed, seats_in_words
 from iacgate.cli.times import calendar_problems, calendar_warnings
 from iacgate.errors import SettingsInvalid, UsageInvalid
+from iacgate.gate.schedule import schedule_at
 from iacgate.people.roster import Roster
 from iacgate.policy.demands import Demand
 from iacgate.policy.environments import ALWAYS, Environment, Policy, ShippedPack
@@ -50,8 +51,9 @@ def check(plans: tuple[str, ...], config: str) -> None:
     settings, files = judge.own.settings, judge.own.files
     for name, problem in calendar_problems(settings.policy, files, now()):
         raise SettingsInvalid(f"The environment {name!r}: {problem.message}", hint=problem.hint)
+    times = open_or_closed(settings.policy, files, now())
     odd = (*warnings(settings.policy, settings.roster), *calendar_warnings(settings.policy, files, now()))
-    for line in (*in_words(settings.policy), *odd):
+    for line in (*in_words(settings.policy), *times, *odd):
         click.echo(harmless(line))
     if plans:
         click.echo()
@@ -138,6 +140,20 @@ def _times(environment: Environment) -> Iterator[str]:
     parts += [f"not inside {', '.join(text.freezes)}"] if text.freezes else []
     parts += [f"while AWS says that {', '.join(text.ssm)} is open"] if text.ssm else []
     yield f"applied {', '.join(parts)} ({text.timezone}), unless {seats_in_words(text.overrides)} override that"
+
+
+def open_or_closed(policy: Policy, files: Mapping[str, bytes], now: str) -> Iterator[str]:
+    """Yield whether the calendars of each environment that has some are open at an instant.
+
+    Raises :class:`iacgate.errors.SettingsInvalid` where one is not there, or not valid: better now than at a gate.
+    """
+    for name, environment in policy.environments.items():
+        found = schedule_at((environment.schedule,), files, now) if environment.schedule else None
+        if found is not None and found.open:
+            yield f"{name} is open now by its calendars."
+        elif found is not None:
+            until = f"until {found.next_open}" if found.next_open else "for 400 days at least"
+            yield f"{name} is closed now by its calendars, {until}."
 
 
 def _demands(environment: Environment, change_type: ChangeType) -> Iterator[str]:

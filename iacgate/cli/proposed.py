@@ -66,7 +66,10 @@ def own_of(judge: Judge, asked: Asked) -> Own:
     Raises :class:`UsageInvalid` where there are none, or where the change has no name that it could have.
     """
     if judge.own is None:
-        raise UsageInvalid("A gate needs settings, and there is no .iacgate folder.", hint="See docs/settings.md.")
+        raise UsageInvalid(
+            "A gate needs settings, and there is no .iacgate folder.",
+            hint="Name it with --config, or run this in the repository that has it.",
+        )
     if asked.change and not is_change(asked.change):
         raise UsageInvalid(f"{asked.change!r} names no change.", hint="Use letters, digits, dots and dashes.")
     return judge.own

@@ -57,3 +57,18 @@ def record_of(loaded: Loaded, change: str, named: str, text: str) -> Record | No
             return read_record(found, str(path))
     matter = front_matter(text)
     return read_record(matter, "the front matter of the pull request") if matter is not None else None
+
+
+def mended_since(loaded: Loaded, change: str) -> bool:
+    """Return whether the repository's record says something else than the one that was handed over.
+
+    It does not where there is none, or where none was handed over.
+    """
+    if loaded.record is None:
+        return False
+    path = place_of(change, loaded.folder)
+    try:
+        there = read_regular(path, MAX_RECORD, RecordInvalid)
+        return there is not None and read_record(there, str(path)) != read_record(loaded.record, loaded.plan.name)
+    except RecordInvalid:
+        return True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import click
 
 from iacgate import __version__, canonical
 from iacgate.approval import attestation, envelope
+from iacgate.approval.attestation import NotCounted
 from iacgate.approval.counting import Received
 from iacgate.approval.quorum import fill
 from iacgate.change.lifecycle import DONE, Transition, refused, stage, transitions
@@ -37,6 +38,9 @@ from iacgate.shell.inbox import open_inbox
 from iacgate.shell.submissions import is_change
 
 Details: TypeAlias = Mapping[str, str | int | bool]
+
+_SETTLED: Final = ("transition", "review")
+"""What is put on record here; other kinds decide at the gate, which names those that do not count."""
 
 
 @click.command()
@@ -69,7 +73,7 @@ def command(*, changes: tuple[str, ...], inbox: str, name: str, config: str, tru
     count = 0
     for change in changes:
         received = open_inbox(inbox).received(change)
-        reader = Recorder(wanted, own, "", "")
+        reader = Recorder(LedgerWanted(name, gate_key), own, "", "")  # it begins none where the name is mistyped
         chains: dict[str, list[Entry]] = {}
         for opened in of_change(reader.ledger, change):
             chains.setdefault(opened.entry.stack, []).append(opened.entry)
@@ -92,12 +96,18 @@ def _settle(recorder: Recorder, own: Own, roster: Roster, entries: list[Entry], 
     change, now = entries[0].change, recorder.ledger.store.now()
     envelopes: dict[str, bytes] = {}
     said: list[Attested] = []
+    others: list[NotCounted] = []
     for arrived in received:
         found = attestation.verify(arrived, roster, recorder.ledger.genesis, now)
         if isinstance(found, Attested):
             said.append(found)
             envelopes[found.digest] = arrived.data
+        elif found is not None and found.kind in _SETTLED:
+            others.append(found)
     settling = _Settling(recorder, own, roster, change, said, envelopes)
+    for other in others:
+        text = f"a {other.kind} by {other.principal}: {other.why}"
+        click.echo(f"Left out: {settling.label}: {harmless(text)}", err=True)
     return settling.transitions(entries) + settling.review()
 
 

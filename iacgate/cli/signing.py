@@ -29,6 +29,13 @@ def key_options(command: Any) -> Any:
     return command
 
 
+def tell_ledger(name: str) -> None:
+    """Say of what was signed that it names no ledger, where that is so: it is easily forgotten."""
+    if not name:
+        text = "It names no ledger, and counts for no gate that has one. Sign it with --ledger, or name `ledger` in"
+        click.echo(f"{text} policy.yaml.", err=True)
+
+
 class Signing:
     """What the command line says of the key of a principal.
 

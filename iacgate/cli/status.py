@@ -176,7 +176,7 @@ def _draft(path: Path) -> Standing:
         record = read_record(read_regular(path, MAX_RECORD, RecordInvalid) or b"", str(path))
     except RecordInvalid as error:
         return Standing(path.stem, "", "draft", "", "", "", (error.message,), ())
-    if record.id != path.stem:  # no gate finds it under either name
-        why = f"its file to be called {record.id}.yaml, or its id {path.stem}"
-        return Standing(path.stem, "", "draft", record.type, "", "", (why,), ())
+    if record.id != path.stem:
+        waits = f"the record in {path.name} is about {record.id}: mend its id, or the name of the file"
+        return Standing(path.stem, "", "draft", record.type, "", "", (waits,), ())
     return Standing(record.id, "", "draft", record.type, "", "", ("a first iacgate gate",), ())

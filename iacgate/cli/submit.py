@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,11 @@ def command(names: tuple[str, ...], output: Path, **options: Any) -> None:
 
 
 def _name(change: PlanChange) -> str:
-    """Return the name of a plan in the inbox: the same one for the same plan file, because its seal stays."""
-    return change.wanted.subjects["plan-file"][:20]
+    """Return a name of its own for a plan in the inbox, also where the same plan file was handed over before.
+
+    What is said of it may be something else by now: its record, its ledger, who wrote it, and at which commit.
+    """
+    return f"{change.wanted.subjects['plan-file'][:12]}-{secrets.token_hex(4)}"
 
 
 def _contents(change: PlanChange) -> dict[str, bytes]:

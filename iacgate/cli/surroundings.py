@@ -14,6 +14,7 @@ from iacgate.cli.loading import Loaded
 from iacgate.errors import UsageInvalid
 from iacgate.people.roster import Roster
 from iacgate.plan.source.extent import local_files
+from iacgate.render.plain import harmless
 from iacgate.shell.clock import now
 from iacgate.shell.commits import history
 from iacgate.shell.git import Repository, root_of
@@ -26,6 +27,9 @@ _NOT_NAMED: Final = Author(
     why="no commit is named with --base, and no ledger tells what was applied last",
 )
 
+
+_NAMED: Final = 3
+"""Changed files that are named; the rest is counted."""
 
 _NO_COMMITS: Final = Author(
     said="whoever made the commits since the last apply",
@@ -93,9 +97,13 @@ def repository_of(folder: str) -> Repository | None:
     if root_of(Path(folder)) is None:
         return None
     repository = Repository(Path(folder), "HEAD")
-    if not repository.clean:
+    changed = repository.changed
+    if changed:
+        named = ", ".join(harmless(name) for name in changed[:_NAMED])
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         raise UsageInvalid(
-            f"{folder}: the working tree has changes that no commit has, so that an approval would bind another tree.",
+            f"{folder}: the working tree has changes that no commit has, so that an approval would bind another tree: "
+            f"{named}{more}.",
             hint="Commit them, or check out the commit that was planned.",
         )
     return repository

@@ -73,6 +73,8 @@ def sign_settings(config: str, principal: str, reason: str, **options: Any) -> i
     path.write_bytes(data)
     click.echo(f"Signed version {version} of the settings, {digest}, as {principal}.")
     click.echo(f"Commit {path}.")
+    if version == 1:
+        click.echo(f"Pin it where the gate runs: export {ROOT}={digest}")
     return 0
 
 
@@ -135,7 +137,10 @@ def verify_settings(ref: str, root: str) -> None:
     """
     pinned = root or os.environ.get(ROOT, "")
     if not pinned:
-        raise TrustInvalid(f"Neither --root nor {ROOT} pins the first version.", hint="Pin its digest.")
+        raise TrustInvalid(
+            f"Neither --root nor {ROOT} pins the first version.",
+            hint="Pin the digest that `iacgate trust sign` printed for version 1.",
+        )
     _, version = verified(Path(), ref, pinned, now())
     click.echo(f"The settings at {ref} are version {version}, signed from the first one on.")
 

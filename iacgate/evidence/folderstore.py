@@ -86,7 +86,10 @@ class FolderStore:
 
     def _check_root(self) -> None:
         if not self._root.is_dir():
-            raise EvidenceInvalid(f"{self._root}: no folder.", hint="Name the folder that the gate uses.")
+            raise EvidenceInvalid(
+                f"{self._root}: no folder.",
+                hint="Name the one that the gate uses. The first `iacgate gate --ledger` makes it.",
+            )
 
     def _path(self, key: str) -> Path:
         """Return where an object is; raises for a link on the way, which could lead elsewhere."""

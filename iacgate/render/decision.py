@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from typing import Final
 
 import msgspec
@@ -51,7 +51,7 @@ def _lines(decision: Decision, plan: str, command: str, *, colour: bool) -> Iter
     yield from (f"  Warning: {harmless(warning)}" for warning in decision.warnings)
     yield from (f"  ! {harmless(exception)}" for exception in decision.exceptions)
     yield from (["", *as_lines(decision.record)] if decision.record else [])
-    yield from _authors(decision.authors)
+    yield from _authors(decision.authors, {seat.principal for seat in decision.filled})
     if decision.seats:
         yield ""
         yield "Seats:"
@@ -111,14 +111,16 @@ def _where(target: Target) -> str:
     return harmless(f"{stack}, environment {environment}{workspace}")
 
 
-def _authors(authors: Sequence[Author]) -> Iterator[str]:
+def _authors(authors: Sequence[Author], seated: Set[str]) -> Iterator[str]:
+    """Yield who had a hand in a change; whoever acts alone is ``seated`` all the same, and that is said."""
     if authors:
         yield ""
         yield "Who had a hand in it, and fills no seat:"
     for author in authors:
         known = f" ({author.how}: {author.said})" if author.principal and author.said != author.principal else ""
         where = f", commit {author.commit}" if author.commit else ""
-        yield f"  {harmless(author.principal) or 'unknown':12} {harmless(author.why + known)}{where}"
+        alone = ", and acts alone: fills the seat" if author.principal in seated else ""
+        yield f"  {harmless(author.principal) or 'unknown':12} {harmless(author.why + known)}{where}{alone}"
 
 
 def _what_it_is_worth(decision: Decision) -> Iterator[str]:

@@ -98,7 +98,11 @@ def heard(announced: tuple[Announced, ...]) -> bool:
 
 def _tried(way: Literal["webhook", "command"], tell: Callable[[], None], *, trusted: bool) -> Announced:
     if not trusted:
-        return Announced(way, ok=False, why="the settings are not signed, and nothing that such name is asked")
+        return Announced(
+            way,
+            ok=False,
+            why="the settings are not signed, and then nothing that they name is told: sign them, and name --trusted",
+        )
     try:
         tell()
     except _NotTold as error:

@@ -34,7 +34,9 @@ class TrustedSettings:
     def __init__(self, folder: Path, ref: str) -> None:
         root = os.environ.get(ROOT, "")
         if not root:
-            raise TrustInvalid(f"{ROOT} is not set.", hint="Pin the digest of the first version in the pipeline.")
+            raise TrustInvalid(
+                f"{ROOT} is not set.", hint="Pin the digest that `iacgate trust sign` printed for version 1."
+            )
         files, self.version = verified(folder, ref, root, now())
         self.signatures = trust.signatures(files)
         self._place = tempfile.TemporaryDirectory(prefix="iacgate-trust-")

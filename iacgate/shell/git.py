@@ -121,7 +121,13 @@ class Repository:
     @property
     def clean(self) -> bool:
         """Whether the working tree has nothing that the commit has not."""
-        return not self.ask("status", "--porcelain", "--untracked-files=no").strip()
+        return not self.changed
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The tracked files that are not as the commit has them, as seen from the root of the repository."""
+        found = self.ask("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no").decode(errors="replace")
+        return tuple(line[3:] for line in found.split("\0") if line)
 
     def files(self, folder: str, endings: tuple[str, ...], limit: int) -> Iterator[tuple[str, bytes]]:
         """Yield name and content of the files in a folder, a path as seen from this one; none where it is outside.

@@ -45,7 +45,7 @@ def open_inbox(name: str, *, create: bool = False) -> Inbox:
     Raises :class:`UsageInvalid` where it is not there: in a mistyped one, no rejection is ever found.
     """
     if not is_s3(name) and not create and not Path(name).is_dir():
-        raise UsageInvalid(f"{name}: there is no such inbox.", hint="Mend --inbox, or make the folder.")
+        raise UsageInvalid(f"{name}: there is no such inbox.", hint="Mend --inbox, or make it: `iacgate submit` does.")
     return Inbox(open_store(name or ".", create=create, locked=False))
 
 

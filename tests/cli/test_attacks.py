@@ -68,7 +68,7 @@ class Attacked:
         self.commit()
 
     def commit(self, message: str = "settings") -> None:
-        self.company._commit(message)
+        self.company.commit(message)
 
     def key(self, name: str) -> str:
         path = self.keys / name

@@ -202,7 +202,7 @@ def test_what_nobody_committed_is_denied(shop: Shop) -> None:
 def test_whoever_asks_for_it_does_not_approve_it(shop: Shop) -> None:
     shop.request("--set", "requested_by=ann")
     assert b"ann had a hand in this change" in shop.approve("ann").stderr
-    shop.request("--set", "requested_by=mallory")
+    shop.request("--set", "requested_by=mallory", code=14)
     assert {"author-unknown", "requester-unknown"} <= set(shop.reasons()[1])
 
 

@@ -85,6 +85,7 @@ def test_an_emergency_takes_one_independent_signature_and_is_reviewed_afterwards
     done = life.stack.iacgate("apply", *named)
     assert done.returncode == 0, (done.stdout, done.stderr)
     (emergency,) = life.entries()[-1].state.emergencies
+    assert b"To be reviewed within 48 hours: iacgate attest review fix-1\n" in done.stderr
     assert (emergency.change, emergency.incident, emergency.invoker) == ("fix-1", "INC-7", "dave")
     assert (emergency.approvers, emergency.solo, emergency.team) == (("ann",), False, "payments")
     text = life.stack.iacgate("gate", "--change", "next", *life.ledger).stdout
@@ -178,6 +179,7 @@ def test_who_acts_alone_needs_settings_that_were_signed_and_somebody_who_is_told
     assert "stack" in told
     assert "by one person alone" in told
     assert "It is down" in told
+    assert b"  dave         invokes the emergency, and acts alone: fills the seat\n" in done.stdout
     intended = next(entry for entry in life.entries() if entry.event == "intended")
     assert intended.details["announced"] == "command"
     assert life.entries()[-1].state.emergencies[0].solo

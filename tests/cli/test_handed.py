@@ -300,6 +300,13 @@ def test_settings_that_are_older_than_the_ledger_has_seen_are_refused(signed: St
     assert (done.returncode, b"these are not signed" in done.stderr) == (15, True)
 
 
+def test_a_ledger_that_begins_says_so_once(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    note = b"A new ledger begins in %s, which knows of nothing before" % str(tmp_path / "ledger").encode()
+    for begins in (True, False):
+        done = stack.iacgate("gate", "--change", "chg-17", "--ledger", str(tmp_path / "ledger"))
+        assert (done.returncode, note in done.stderr) == (11, begins), done.stderr
+
+
 def test_another_ledger_is_another_matter(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
     first, second = ("--ledger", str(tmp_path / "a")), ("--ledger", str(tmp_path / "b"))
     mistyped = stack.approve("ann", *first)
@@ -357,6 +364,22 @@ def test_a_plan_of_sources_that_nobody_committed_is_denied(stack: Stack) -> None
     assert "main.tf" in decision["reasons"][0]["text"]
 
 
+def test_what_is_not_committed_is_named(stack: Stack) -> None:  # noqa: F811
+    main, names = stack.root / "main.tf", ("people", "policy", "stacks")
+    stack.settings(stacks="stacks: []\n")
+    stack.commit(HIGH.replace("INPUT", "changed again"))
+    stack.plan()
+    main.write_text(f"{main.read_text()}# more\n")
+    done = stack.iacgate("submit", "--change", "chg-17")
+    assert (done.returncode, b"would bind another tree: main.tf.\n" in done.stderr) == (2, True), done.stderr
+    for name in names:
+        path = stack.root / ".iacgate" / f"{name}.yaml"
+        path.write_text(f"{path.read_text()}\n# more\n")
+    done = stack.iacgate("submit", "--change", "chg-17")
+    three = b", ".join(b".iacgate/%s.yaml" % name.encode() for name in names)
+    assert b"would bind another tree: %s and 1 more.\n" % three in done.stderr, done.stderr
+
+
 def test_sources_that_a_tool_generates_are_named_by_the_policy(stack: Stack) -> None:  # noqa: F811
     (stack.root / ".gitignore").write_text(".terraform/\n*.tfstate*\ntfplan*\nbackend_generated.tf\n")
     (stack.root / "backend_generated.tf").write_text("# written by a tool\r\n")
@@ -389,6 +412,16 @@ def test_the_newest_plan_of_a_state_is_the_one_that_is_handed_over(stack: Stack)
         assert (done.returncode, done.stderr.count(b"state       ")) == (0, 1), done.stderr
         assert b"an older plan of the same state" in done.stderr
     assert done_by(stack, "gate", "chg-17", *inbox, *stack.base).returncode == 0
+
+
+def test_what_is_handed_over_again_counts_though_the_plan_file_is_the_same(stack: Stack, tmp_path: Path) -> None:  # noqa: F811
+    record = tmp_path / "record.yaml"
+    for text in ("the first words", "other words", "the first words"):
+        record.write_text(f"id: chg-17\ndescription: {text}\n")
+        done = stack.iacgate("submit", "--change", "chg-17", "--record", str(record))
+        assert done.returncode == 0, done.stderr
+        gate = done_by(stack, "gate", "chg-17", "--inbox", str(stack.inbox), *stack.base)
+        assert f"  description     {text}\n" in gate.stdout.decode(), gate.stderr
 
 
 def test_of_plans_that_came_at_the_same_time_both_are_named_and_either_can_be_taken(stack: Stack) -> None:  # noqa: F811

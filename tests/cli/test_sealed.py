@@ -172,14 +172,14 @@ def test_what_was_handed_over_brings_its_seal_to_whoever_has_no_inbox(stack: Sta
     assert (gate.returncode, b"ALLOWED" in gate.stdout) == (0, True), gate.stdout + gate.stderr
 
 
-def test_a_plan_that_is_handed_over_twice_is_there_once(stack: Stack) -> None:  # noqa: F811
-    first = submitted(stack)
-    assert submitted(stack) == first
-    assert len(list(first.parent.iterdir())) == 1
-    said = json.loads((first / "change.json").read_bytes())
-    seal = Seal(bytes.fromhex(said["seal"]))
+def test_a_plan_in_the_inbox_has_no_name_that_its_digest_tells(stack: Stack) -> None:  # noqa: F811
+    first, second = submitted(stack), submitted(stack)
+    said = [json.loads((place / "change.json").read_bytes()) for place in (first, second)]
+    assert said[0] == said[1], "the seal stays"
     digest = canonical.digest((first / "tfplan").read_bytes())
-    assert (first.name, digest.startswith(first.name)) == (seal.of(digest)[:20], False)
+    sealed = Seal(bytes.fromhex(said[0]["seal"])).of(digest)[:12]
+    assert (sealed == digest[:12], first == second) == (False, False)
+    assert {place.name.partition("-")[0] for place in (first, second)} == {sealed}
 
 
 def test_a_planner_who_chooses_the_seal_wins_no_approval(stack: Stack) -> None:  # noqa: F811

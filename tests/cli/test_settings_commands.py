@@ -201,6 +201,32 @@ def test_a_folder_without_plans_or_with_what_is_none_is_refused(iacgate: Run, tm
     assert done.stderr
 
 
+def test_calendars_that_the_policy_names_are_read(iacgate: Run, tmp_path: Path) -> None:
+    write_people(tmp_path)
+    (tmp_path / ".iacgate" / "policy.yaml").write_text(
+        "environments:\n  prod: {tier: prod, schedule: {windows: [nights]}}\n  dev: {tier: other}\n"
+    )
+    done = iacgate("policy", "check")
+    assert (done.returncode, b"calendars/nights.ics is not there" in done.stderr) == (3, True), done.stderr
+    calendar = tmp_path / ".iacgate" / "calendars" / "nights.ics"
+    calendar.parent.mkdir()
+    calendar.write_text("")
+    assert iacgate("policy", "check").returncode == 3
+    event = ("UID:1", "DTSTART:29990101T000000Z", "DTEND:29990101T010000Z")
+    lines = ("BEGIN:VCALENDAR", "VERSION:2.0", "BEGIN:VEVENT", *event, "END:VEVENT", "END:VCALENDAR", "")
+    calendar.write_text("\r\n".join(lines).replace("2999", "2098"))
+    done = iacgate("policy", "check")
+    assert b"prod is closed now by its calendars, for 400 days at least.\n" in done.stdout, done.stdout + done.stderr
+    assert b"dev is" not in done.stdout
+    calendar.write_text(
+        "\r\n".join(lines)
+        .replace("DTSTART:2999", "DTSTART:2020")
+        .replace("UID:1", "UID:1\r\nRRULE:FREQ=HOURLY")
+        .replace("DTEND:2999", "DTEND:2020")
+    )
+    assert b"prod is open now by its calendars.\n" in iacgate("policy", "check").stdout
+
+
 def test_without_settings_there_is_nothing_to_check(iacgate: Run) -> None:
     done = iacgate("policy", "check")
     assert (done.returncode, b"iacgate init" in done.stderr) == (2, True)

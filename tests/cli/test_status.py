@@ -127,6 +127,26 @@ def piece(data: bytes) -> Any:
     return Piece(data)
 
 
+def test_what_was_signed_for_no_ledger_is_named_where_it_is_signed_and_where_it_is_passed_over(
+    deployed: Deployed,  # noqa: F811
+    iacgate: Run,
+) -> None:
+    deployed.stack.iacgate("gate", "--change", "chg-1", *deployed.ledger)
+    approved = deployed.stack.approve("ann", "--change", "chg-1")
+    assert (approved.returncode, b"It names no ledger" in approved.stderr) == (0, True)
+    assert b"It names no ledger" not in deployed.stack.approve("ann", "--change", "chg-1", *deployed.ledger).stderr
+    signing = ("--as", "ann", "--key", str(deployed.stack.keys / "ann"), "--inbox", str(deployed.stack.inbox))
+    done = iacgate("attest", "withdrawn", "chg-1", *signing, cwd=deployed.stack.root)
+    assert (done.returncode, b"It names no ledger" in done.stderr) == (0, True)
+    settled = settle(deployed, iacgate)
+    assert settled.stdout == b"Nothing new was attested.\n"
+    assert b"Left out: chg-1 at " in settled.stderr
+    assert b": a transition by ann: it is for no ledger, and there is one: sign it with --ledger\n" in settled.stderr
+    named = attest(deployed, iacgate, "withdrawn", "ann")
+    assert (named.returncode, b"It names no ledger" in named.stderr) == (0, False)
+    assert b"withdrawn, says ann" in settle(deployed, iacgate).stdout
+
+
 def test_who_cannot_say_how_a_change_ended_is_told_so(deployed: Deployed, iacgate: Run) -> None:  # noqa: F811
     signing = ("--as", "forge", "--key", str(deployed.stack.keys / "ann"), "--inbox", str(deployed.stack.inbox))
     done = iacgate("attest", "closed", "chg-1", *signing, cwd=deployed.stack.root)
@@ -138,3 +158,30 @@ def test_who_cannot_say_how_a_change_ended_is_told_so(deployed: Deployed, iacgat
     assert done.returncode == 2
     done = iacgate("status", "nowhere", *deployed.ledger, cwd=deployed.stack.root)
     assert (done.returncode, b"neither on record nor a draft" in done.stderr) == (2, True)
+    assert b"Is that its name?" not in attest(deployed, iacgate, "closed", "ann", "--ledger", "").stderr
+    signing = ("--as", "ann", "--key", str(deployed.stack.keys / "ann"), "--inbox", str(deployed.stack.inbox))
+    done = iacgate("attest", "closed", "chg-l", *signing, *deployed.ledger, cwd=deployed.stack.root)
+    note = b"Note: nothing in this ledger is about chg-l yet. Is that its name?"
+    assert (done.returncode, note in done.stderr) == (0, True), done.stderr
+
+
+def test_a_draft_whose_file_has_another_name_says_so(deployed: Deployed, iacgate: Run) -> None:  # noqa: F811
+    deployed.stack.iacgate("gate", *deployed.ledger)
+    folder = deployed.stack.root / ".iacgate" / "changes"
+    folder.mkdir()
+    (folder / "chg-2.yaml").write_text("id: chg-3\n")
+    (draft,) = standing(deployed, iacgate, "chg-2")
+    assert draft["waits"] == ["the record in chg-2.yaml is about chg-3: mend its id, or the name of the file"]
+
+
+def test_what_people_attested_begins_no_ledger(deployed: Deployed, iacgate: Run, tmp_path: Path) -> None:  # noqa: F811
+    deployed.stack.inbox.mkdir(exist_ok=True)
+    place = ("--inbox", str(deployed.stack.inbox), "--ledger", str(tmp_path / "mistyped"))
+    done = iacgate("settle", "chg-1", *place, cwd=deployed.stack.root)
+    assert (done.returncode, b"no folder" in done.stderr) == (4, True), done.stderr
+    assert not (tmp_path / "mistyped").exists()
+
+
+def test_before_the_first_gate_it_is_said_who_makes_the_ledger(iacgate: Run, tmp_path: Path) -> None:
+    done = iacgate("status", "--ledger", str(tmp_path / "none"), cwd=tmp_path)
+    assert (done.returncode, b"The first `iacgate gate --ledger` makes it." in done.stderr) == (4, True)

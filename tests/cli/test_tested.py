@@ -81,6 +81,10 @@ def test_without_green_tests_of_this_tree_nothing_is_applied(tested: Deployed, i
 def test_green_tests_let_it_pass_and_are_on_record(tested: Deployed, iacgate: Run) -> None:
     done = attest(tested, iacgate, GREEN)
     assert (done.returncode, b"unit: 2 tests, 0 failed" in done.stderr) == (0, True), done.stderr
+    assert b"No environment" not in done.stderr
+    done = attest(tested, iacgate, GREEN, "ci", 0.1, "--name", "unti")
+    note = b"Note: No environment of policy.yaml requires a test called unti. Required are: unit."
+    assert (done.returncode, note in done.stderr) == (0, True), done.stderr
     done = tested.stack.iacgate("apply", "--change", "chg-1", *tested.ledger)
     assert (done.returncode, b"test unit             counts (ci, 2 tests)" in done.stdout) == (0, True), done.stdout
     assert tested.verified().problems == ()
