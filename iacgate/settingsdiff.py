@@ -134,6 +134,9 @@ def _environment(name: str, old: Environment, new: Environment) -> Iterator[str]
     if old.json_only != new.json_only:
         word = "may" if new.json_only else "may no longer"
         yield f"{_mark(new.json_only)} {name}: a plan of which only the JSON is there {word} be gated"
+    if old.rollback_type != new.rollback_type:
+        looser = new.rollback_type == "emergency"
+        yield f"{_mark(looser)} {name}: a change that takes another one back is of the type {new.rollback_type}"
     for what in ("schedule", "tests", "promotion", "emergency", "ticket_check"):
         was, now = getattr(old, what), getattr(new, what)
         if was != now:

@@ -81,6 +81,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "ticket": "The pattern that the name of a record's ticket must match as a whole. Left out: any.",
         "ticket_check": "The system that must know the ticket that a record names. Left out: nobody is asked.",
         "emergency": "What an emergency needs instead. Left out: what a normal change does.",
+        "rollback_type": "The type of a change that takes another one back.",
         "tests": "The tests that must be green. Left out: none.",
         "promotion": "That the same content was applied and verified in the stack that promotes_from names.",
         "schedule": "When changes may be applied. Left out: always.",

@@ -15,6 +15,9 @@ from iacgate.evidence.advance import after_bypass, after_failure, after_intent, 
 from iacgate.evidence.entry import Actor, Intent, Seen, State
 from iacgate.evidence.ledger import Draft, Piece
 
+WAY_BACK: Final = "way-back"
+"""What the entry that begins an apply refers to as how it is undone."""
+
 CONTENT: Final = "content"
 """What the entry that begins an apply refers to as the content of its plan, against which promotions are held."""
 
@@ -96,6 +99,9 @@ def intent(order: Order, live: LiveState, expected: int) -> Draft:
             "beforeVersion": live.version_id,
             **({"announced": order.announced} if order.emergency else {}),
         },
-        pieces={CONTENT: Piece(canonical.canonical_json(content(order.plan_file)))},
+        pieces={
+            CONTENT: Piece(canonical.canonical_json(content(order.plan_file))),
+            **({WAY_BACK: Piece(canonical.canonical_json(order.way_back))} if order.way_back else {}),
+        },
         advance=advance,
     )

@@ -15,6 +15,7 @@ from iacgate.evidence.degraded import Written
 from iacgate.evidence.entry import Actor, Intent, Seen, Settings
 from iacgate.evidence.ledger import Receipt
 from iacgate.plan.saved import PlanFile
+from iacgate.rollback.wayback import WayBack
 from iacgate.sealing import Seal
 from iacgate.shell.git import Repository
 
@@ -33,7 +34,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     more. ``emergency`` is what it is in an emergency, but for time and number, and ``announced``
     the ways in which that was told; ``using`` is the pattern of a standard change.
     ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died. ``seal`` keys the
-    digests of states before anything is compared or recorded.
+    digests of states before anything is compared or recorded. ``way_back`` is how it is undone, ``None`` where nobody knows.
     """
 
     run: str
@@ -61,6 +62,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     settings: Settings
     tool: dict[str, str]
+    way_back: WayBack | None = None
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,6 +53,7 @@ environments:
     #   announce:
     #     webhook: "https://hooks.example.com/services/{secret}"
     #     command: [mail, -s, "Emergency change", oncall@example.com]
+    # rollback_type: normal   # of a change that takes another one back; or emergency, with an incident
     # change_types:           # where `--type standard` or `--type emergency` demands something else
     #   standard: {demands: {medium: {seats: {infra: 1}}}}
     # deny: critical          # denied, whoever signs

@@ -9,6 +9,7 @@ import click
 from iacgate.cli.lazy import LazyGroup
 
 _COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "start": ("iacgate.cli.rollbackstart", "Open the change that takes an applied one back."),
     "check": ("iacgate.cli.rollbackcheck", "Say of each change whether it can be undone, and why."),
 }
 """Name of a command: its module, imported only when it is called, and its one line of help."""

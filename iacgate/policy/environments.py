@@ -57,7 +57,8 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a ticket in a record must
     match as a whole, empty for any; ``ticket_check`` which system must know it. ``schedule`` says when changes may be
     applied, ``tests`` which tests must be green, ``promotion`` that the same content was applied elsewhere before.
-    ``emergency`` says what emergencies need instead; left out, what normal changes need.
+    ``emergency`` says what emergencies need instead; left out, what normal changes need. ``rollback_type`` is the type
+    of a change that takes another one back.
     """
 
     tier: Literal["prod", "other"]
@@ -76,6 +77,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tests: TestsText | None = None
     promotion: PromotionText | None = None
     emergency: EmergencyText | None = None
+    rollback_type: Literal["normal", "emergency"] = "normal"
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""

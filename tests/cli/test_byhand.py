@@ -331,7 +331,8 @@ def test_a_draft_in_a_file_of_another_name_is_no_draft_of_the_change_that_it_nam
     done = shop.run("status", "--ledger", str(shop.place), "--format", "json", cwd=shop.root)
     found = {item["change"]: (item["stage"], item["waits"]) for item in json.loads(done.stdout)["changes"]}
     assert found.keys() == {"db-1", "copy"}
-    assert found["copy"] == ("draft", ["its file to be called db-1.yaml, or its id copy"])
+    waits = "the record in copy.yaml is about db-1: mend its id, or the name of the file"
+    assert found["copy"] == ("draft", [waits])
 
 
 def test_an_emergency_by_hand_waits_for_its_review(shop: Shop) -> None:
