@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from iacgate import instants
-from iacgate.rollback.livewords import AUTOMATIC, RECOVERY, Answer, Kind, PointKind, Question, Stake
+from iacgate.rollback.livewords import AUTOMATIC, MORE, RECOVERY, Answer, Kind, PointKind, Question, Stake
 from iacgate.rollback.verdict import Check, Level, NotChecked
 from iacgate.vocabulary import Verdict
 
@@ -211,6 +211,8 @@ def _recovery(group: list[Answer], found: _Findings) -> None:
     points = _outliving(group, stake, found)
     newest = points[-1] if points else None
     if newest is None:
+        if any(answer.fact(MORE) for answer in group):
+            found.unknown(question, "none of the recovery points that are looked at counts, and there are more")
         if len(found.not_checked) == unknown:
             _none(question, stake, found)
         return

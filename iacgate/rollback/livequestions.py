@@ -127,7 +127,8 @@ def questions_of(items: Iterable[AtStake]) -> tuple[Question, ...]:
     """Return what a plan asks about its objects, in the order of the plan, at most :data:`MAX_QUESTIONS`.
 
     Objects raise questions where undoing needs more than the configuration: their verdict is that data must be
-    restored, that nobody knows, or that nothing brings them back. Where nobody can ask, the question says why.
+    restored, or that nothing brings them back, and for what is destroyed also that nobody knows. Where nobody can ask,
+    the question says why.
     """
     objects = [item for item in items if _matters(item)]
     doomed = tuple(_doomed(objects))
@@ -266,6 +267,8 @@ def _endpoint(configuration: Mapping[str, Value]) -> str:
     """Return the address that a backend asks instead of Amazon's; it is compared, and never followed."""
     endpoints = configuration.get("endpoints")
     inner = _text(endpoints, "s3", hidden="hidden") if isinstance(endpoints, Mapping) else ""
+    if endpoints and not isinstance(endpoints, Mapping):
+        return "odd"
     return inner or _text(configuration, "endpoint", hidden="hidden")
 
 

@@ -32,6 +32,9 @@ is told to keep them (Amazon RDS user guide, "Retaining automated backups")."""
 
 AUTOMATIC: Final[frozenset[PointKind]] = frozenset({"automated-snapshot", "point-in-time"})
 
+MORE: Final = "more"
+"""The fact that there are more recovery points than are looked at."""
+
 
 class Stake(msgspec.Struct, frozen=True):
     """What hangs on an answer about an object: what is done to it, and what outlives that.
