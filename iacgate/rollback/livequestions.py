@@ -163,12 +163,11 @@ def _about(item: AtStake, doomed: tuple[str, ...]) -> Iterator[Question]:
         why = f"this version knows no question about {undo.type}"
         yield Question("backup-recovery-points", undo.address, stake=stake, unasked=why)
         return
+    arn = _text(before, "arn")
+    arn = arn if _parts(kinds[0], arn) else ""  # what is wrong for one kind is asked about by none
     for kind in kinds:
-        yield (
-            _bucket(item, kind, stake)
-            if undo.type.startswith("aws_s3_")
-            else _by_arn(undo.address, kind, _text(before, "arn"), stake)
-        )
+        in_s3 = undo.type.startswith("aws_s3_")
+        yield _bucket(item, kind, stake) if in_s3 else _by_arn(undo.address, kind, arn, stake)
     if RECOVERY & set(kinds):
         yield from _data_key(item, stake)
 
@@ -189,10 +188,17 @@ def _stake(item: AtStake, doomed: tuple[str, ...]) -> Stake:
     )
 
 
+def _parts(kind: Kind, arn: str) -> re.Match[str] | None:
+    """Return the parts of an ARN, where it is one of what a kind of question is about."""
+    found = _ARN.fullmatch(arn)
+    wanted = _RESOURCES.get(kind)
+    return found if found and wanted and wanted.fullmatch(f"{found['what']}:{found['resource']}") else None
+
+
 def _by_arn(address: str, kind: Kind, arn: str, stake: Stake, arguments: Sequence[tuple[str, str]] = ()) -> Question:
     """Return a question about what an ARN names."""
-    found = _ARN.fullmatch(arn)
-    if found is None or not _RESOURCES[kind].fullmatch(f"{found['what']}:{found['resource']}"):
+    found = _parts(kind, arn)
+    if found is None:
         return Question(kind, address, stake=stake, arguments=tuple(arguments), unasked=_NO_IDENTITY)
     return Question(kind, address, arn, found["region"], found["account"], tuple(arguments), stake)
 
