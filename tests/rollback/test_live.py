@@ -474,4 +474,4 @@ def test_an_object_is_fresh_or_there_is_a_check_or_it_is_not_checked(
 def test_questions_without_answers_are_all_not_checked(kinds: list[Kind]) -> None:
     report = judge([Question(kind, str(number)) for number, kind in enumerate(kinds)], [], NOW)
     assert len(report.not_checked) == len(kinds)
-    assert report.checks == report.points == report.facts == ()
+    assert (report.checks, report.points, report.facts) == ((), (), ())
