@@ -393,7 +393,12 @@ def test_two_objects_are_judged_each_by_its_own_points() -> None:
 
 @pytest.mark.parametrize(
     ("state_", "expected"),
-    [("Enabled", []), ("Disabled", []), ("PendingDeletion", [("RB008", "block")])],
+    [
+        ("Enabled", []),
+        ("Disabled", []),
+        ("PendingDeletion", [("RB008", "block")]),
+        ("PendingReplicaDeletion", [("RB008", "block")]),
+    ],
 )
 def test_a_key_that_is_already_to_go_blocks(state_: str, expected: list[tuple[str, str]]) -> None:
     (question,) = questions_of([stake_of("aws_kms_key", {"arn": KEY})])

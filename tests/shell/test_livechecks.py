@@ -213,7 +213,8 @@ def test_a_bucket_without_versions_says_so(buckets: Seaweed) -> None:
 @pytest.mark.parametrize("key", ["state", "stat", "states"])
 def test_a_state_that_was_deleted_or_never_was_is_not_there(buckets: Seaweed, key: str) -> None:
     bucket = buckets.bucket(locked=False, versions=True)
-    buckets.client().put_object(Bucket=bucket, Key="state", Body=b"1")
+    for name in ("state", "states-of-others"):
+        buckets.client().put_object(Bucket=bucket, Key=name, Body=b"1")
     buckets.client().delete_object(Bucket=bucket, Key="state")
     _, version = ask(state_of(bucket, key))
     assert (version.why, version.exists) == ("", False)
@@ -336,6 +337,62 @@ def test_an_answer_about_another_object_is_none(stub: Stub) -> None:
     assert one(about("rds-snapshots", DATABASE)).why == (
         "AWS answered another database than the one that was asked for: look at the endpoint"
     )
+
+
+TABLE = ARN.format("dynamodb", "table/orders")
+
+
+def test_backups_of_a_table_that_was_called_the_same_do_not_count(stub: Stub) -> None:
+    backup: dict[str, Any] = {"TableId": "8d1d6b1c-0000-4000-8000-000000000002", "BackupStatus": "AVAILABLE"}
+    backup |= {"BackupArn": f"{TABLE}/backup/01548148148148-abcdef12", "BackupCreationDateTime": NOON}
+    table = {"TableArn": TABLE, "TableId": "8d1d6b1c-0000-4000-8000-000000000001"}
+    stub("dynamodb").add_response("describe_table", {"Table": table}, {"TableName": "orders"})
+    off = {"PointInTimeRecoveryStatus": "DISABLED"}
+    described = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": off}
+    stub("dynamodb").add_response(
+        "describe_continuous_backups", {"ContinuousBackupsDescription": described}, {"TableName": "orders"}
+    )
+    asked = {"TableName": "orders", "BackupType": "ALL", "Limit": 100}
+    stub("dynamodb").add_response("list_backups", {"BackupSummaries": [backup]}, asked)
+    assert one(about("dynamodb-pitr", TABLE)).points == ()
+
+
+def test_only_finished_snapshots_of_our_own_account_are_asked_for(stub: Stub) -> None:
+    volume = "vol-0123456789abcdef0"
+    asked = {
+        "Filters": [{"Name": "volume-id", "Values": [volume]}, {"Name": "status", "Values": ["completed"]}],
+        "OwnerIds": ["self"],
+        "MaxResults": 100,
+    }
+    stub("ec2").add_response("describe_snapshots", {"Snapshots": [{"SnapshotId": "snap-1", "StartTime": NOON}]}, asked)
+    answer = one(about("ebs-snapshots", ARN.format("ec2", f"volume/{volume}")))
+    assert answer.points == (Point("snapshot", "snap-1", "2027-01-04T12:00:00Z"),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "service", "method", "answer"),
+    [
+        ("kms-key-state", "kms", "describe_key", {"KeyMetadata": {"KeyId": "2", "Arn": ARN.format("kms", "key/2")}}),
+        ("secret", "secretsmanager", "describe_secret", {"ARN": ARN.format("secretsmanager", "secret:another")}),
+        ("dynamodb-pitr", "dynamodb", "describe_table", {"Table": {"TableArn": f"{TABLE}-of-others"}}),
+    ],
+)
+def test_an_answer_about_another_thing_is_none(
+    stub: Stub, kind: Kind, service: str, method: str, answer: dict[str, Any]
+) -> None:
+    stub(service).add_response(method, answer)
+    assert "than the one that was asked for" in one(about(kind, TABLE)).why
+
+
+def test_a_bucket_must_be_of_the_account_that_is_named_and_the_version_the_newest(stub: Stub) -> None:
+    owner = {"Bucket": "states", "ExpectedBucketOwner": ACCOUNT}
+    stub("s3").add_response("get_bucket_versioning", {"Status": "Enabled"}, owner)
+    older = {"Key": "x", "VersionId": "older", "IsLatest": False}
+    stub("s3").add_response("list_object_versions", {"Versions": [older]}, {**owner, "Prefix": "x", "MaxKeys": 1})
+    place = {"bucket": "states", "key": "x", "region": REGION}
+    versioned, version = ask(state_questions("s3", place, "default", first=False, account=ACCOUNT))
+    assert versioned.fact("versioning") == "Enabled"
+    assert (version.why, version.exists) == ("", False)
 
 
 # What goes wrong
