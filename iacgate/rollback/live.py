@@ -16,7 +16,7 @@ import msgspec
 from iacgate import instants
 from iacgate.rollback.livewords import AUTOMATIC, MORE, RECOVERY, Answer, Kind, PointKind, Question, Stake
 from iacgate.rollback.verdict import Check, Level, NotChecked
-from iacgate.vocabulary import Verdict
+from iacgate.vocabulary import Reversibility
 
 MAX_AGE_HOURS: Final = 24
 """How old the newest recovery point may be where no policy says otherwise."""
@@ -170,6 +170,9 @@ def _bucket(answer: Answer, found: _Findings) -> None:
     if enabled and not takes_along:
         return
     text = "destroying it deletes all its versions, too" if enabled else "its bucket keeps no versions of it"
+    if stake.promised:  # by the text or the file that the configuration writes it from
+        found.fact(question, "versions", text)
+        return
     found.check(question, "RB001", _none_level(stake), text, "Copy the object elsewhere before the change.")
 
 
@@ -207,7 +210,7 @@ def _recovery(group: list[Answer], found: _Findings) -> None:
         if answer.why or not answer.exists:
             found.unknown(answer.question, answer.why or _ELSEWHERE)
     question = group[0].question
-    stake = question.stake or Stake(Verdict.UNKNOWN, destroyed=True)
+    stake = question.stake or Stake(Reversibility.UNKNOWN, destroyed=True)
     points = _outliving(group, stake, found)
     newest = points[-1] if points else None
     if newest is None:
@@ -259,5 +262,5 @@ def _none(question: Question, stake: Stake, found: _Findings) -> None:
 
 def _none_level(stake: Stake) -> Level:
     """Return how much it weighs that nothing is there: what is destroyed without it is gone."""
-    certain = stake.promised or stake.verdict is Verdict.IRREVERSIBLE
+    certain = stake.promised or stake.verdict is Reversibility.IRREVERSIBLE
     return "block" if stake.destroyed and certain else "high"

@@ -16,7 +16,7 @@ import msgspec
 from iacgate.conditions.values import Hidden, Value
 from iacgate.rollback.livewords import RECOVERY, Kind, Question, Stake
 from iacgate.rollback.verdict import Undo
-from iacgate.vocabulary import Verdict
+from iacgate.vocabulary import Reversibility
 
 MAX_QUESTIONS: Final = 500
 """Questions of one plan; what is beyond them is not checked, and said so."""
@@ -143,8 +143,8 @@ def questions_of(items: Iterable[AtStake]) -> tuple[Question, ...]:
 def _matters(item: AtStake) -> bool:
     undo = item.undo
     if undo.action.destroys:
-        return undo.verdict.rank >= Verdict.DATA_RESTORE.rank or bool(undo.point)
-    wanted = undo.verdict in (Verdict.DATA_RESTORE, Verdict.IRREVERSIBLE) or bool(undo.point)
+        return undo.verdict.rank >= Reversibility.DATA_RESTORE.rank or bool(undo.point)
+    wanted = undo.verdict in (Reversibility.DATA_RESTORE, Reversibility.IRREVERSIBLE) or bool(undo.point)
     return wanted and isinstance(item.before, Mapping)
 
 
@@ -180,7 +180,7 @@ def _stake(item: AtStake, doomed: tuple[str, ...]) -> Stake:
     return Stake(
         verdict=undo.verdict,
         destroyed=undo.action.destroys,
-        promised=undo.verdict is Verdict.DATA_RESTORE or bool(undo.point),
+        promised=undo.verdict is Reversibility.DATA_RESTORE or bool(undo.point),
         automatic=kept or undo.type in _KEEPS_ITS_OWN,
         final=undo.action.destroys and (named or last),
         complete=undo.type in _COMPLETE,

@@ -6,7 +6,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from iacgate.vocabulary import Verdict
+from iacgate.vocabulary import Reversibility
 
 Kind: TypeAlias = Literal[
     "state-bucket-versioned",
@@ -45,7 +45,7 @@ class Stake(msgspec.Struct, frozen=True):
     destroys.
     """
 
-    verdict: Verdict
+    verdict: Reversibility
     destroyed: bool
     promised: bool = False
     automatic: bool = False

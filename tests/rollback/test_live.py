@@ -16,7 +16,7 @@ from iacgate.rollback.live import LiveReport, judge
 from iacgate.rollback.livequestions import IDENTIFYING, MAX_QUESTIONS, AtStake, questions_of, state_questions
 from iacgate.rollback.livewords import MORE, Answer, Kind, Point, PointKind, Question, Stake
 from iacgate.rollback.verdict import Inverse, Undo
-from iacgate.vocabulary import Action, Verdict
+from iacgate.vocabulary import Action, Reversibility
 
 NOW = "2027-01-04T12:00:00Z"
 ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
@@ -27,7 +27,7 @@ KEY = ARN.format("kms", "key/1111abcd-12ab-34cd-56ef-1234567890ab")
 def stake_of(
     kind: str,
     before: Any,
-    verdict: Verdict = Verdict.DATA_RESTORE,
+    verdict: Reversibility = Reversibility.DATA_RESTORE,
     action: Action = Action.DELETE,
     address: str = "",
     point: str = "",
@@ -81,22 +81,24 @@ def test_each_type_raises_its_questions_about_its_arn(kind: str, what: str, kind
 @pytest.mark.parametrize(
     ("action", "verdict", "asks"),
     [
-        (Action.DELETE, Verdict.DATA_RESTORE, True),
-        (Action.REPLACE, Verdict.UNKNOWN, True),
-        (Action.DELETE, Verdict.IRREVERSIBLE, True),
-        (Action.DELETE, Verdict.NEW_IDENTITY, False),
-        (Action.UPDATE, Verdict.DATA_RESTORE, True),
-        (Action.UPDATE, Verdict.IRREVERSIBLE, True),
-        (Action.UPDATE, Verdict.UNKNOWN, False),
-        (Action.UPDATE, Verdict.REVERSIBLE, False),
+        (Action.DELETE, Reversibility.DATA_RESTORE, True),
+        (Action.REPLACE, Reversibility.UNKNOWN, True),
+        (Action.DELETE, Reversibility.IRREVERSIBLE, True),
+        (Action.DELETE, Reversibility.NEW_IDENTITY, False),
+        (Action.UPDATE, Reversibility.DATA_RESTORE, True),
+        (Action.UPDATE, Reversibility.IRREVERSIBLE, True),
+        (Action.UPDATE, Reversibility.UNKNOWN, False),
+        (Action.UPDATE, Reversibility.REVERSIBLE, False),
     ],
 )
-def test_what_needs_more_than_the_configuration_is_asked_about(action: Action, verdict: Verdict, asks: bool) -> None:
+def test_what_needs_more_than_the_configuration_is_asked_about(
+    action: Action, verdict: Reversibility, asks: bool
+) -> None:
     assert bool(questions_of([stake_of("aws_db_instance", {"arn": DATABASE}, verdict, action)])) == asks
 
 
 def test_a_creation_asks_nothing() -> None:
-    assert questions_of([stake_of("aws_db_instance", None, Verdict.IRREVERSIBLE, Action.CREATE)]) == ()
+    assert questions_of([stake_of("aws_db_instance", None, Reversibility.IRREVERSIBLE, Action.CREATE)]) == ()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,9 @@ def test_what_is_looked_at_is_among_the_attributes_that_identify() -> None:
 
 
 def test_a_bucket_is_asked_about_by_name_and_its_backups_in_its_region() -> None:
-    found = asked(stake_of("aws_s3_bucket", {"bucket": "invoices", "region": "eu-central-1"}, Verdict.IRREVERSIBLE))
+    found = asked(
+        stake_of("aws_s3_bucket", {"bucket": "invoices", "region": "eu-central-1"}, Reversibility.IRREVERSIBLE)
+    )
     assert found["bucket-versioning"].subject == "invoices"
     assert found["bucket-versioning"].argument("what") == "bucket"
     assert found["backup-recovery-points"].subject == "arn:aws:s3:::invoices"
@@ -308,9 +312,9 @@ def test_a_table_leaves_its_point_in_time_behind() -> None:
     ("before", "more", "expected"),
     [
         ({}, {}, ("RB001", "block")),
-        ({}, {"verdict": Verdict.UNKNOWN, "point": "its automated backups"}, ("RB001", "block")),
-        ({}, {"verdict": Verdict.IRREVERSIBLE}, ("RB001", "block")),
-        ({}, {"verdict": Verdict.UNKNOWN}, ("RB001", "high")),
+        ({}, {"verdict": Reversibility.UNKNOWN, "point": "its automated backups"}, ("RB001", "block")),
+        ({}, {"verdict": Reversibility.IRREVERSIBLE}, ("RB001", "block")),
+        ({}, {"verdict": Reversibility.UNKNOWN}, ("RB001", "high")),
         ({}, {"action": Action.UPDATE}, ("RB001", "high")),
         ({"skip_final_snapshot": False, "final_snapshot_identifier": "end"}, {}, ("RB002", "high")),
         ({"skip_final_snapshot": False, "final_snapshot_identifier": ""}, {}, ("RB001", "block")),
@@ -331,7 +335,7 @@ def test_where_not_every_place_is_asked_nothing_found_is_not_nothing_there() -> 
 
 def test_a_recovery_point_that_the_same_plan_destroys_does_not_count() -> None:
     snapshot = ARN.format("rds", "snapshot:last")
-    gone = stake_of("aws_db_snapshot", {"db_snapshot_arn": snapshot, "arn": snapshot}, Verdict.IRREVERSIBLE)
+    gone = stake_of("aws_db_snapshot", {"db_snapshot_arn": snapshot, "arn": snapshot}, Reversibility.IRREVERSIBLE)
     items = [stake_of("aws_db_instance", {"arn": DATABASE}), gone]
     questions = tuple(question for question in questions_of(items) if not question.unasked)
     report = judged(questions, point(1, name=snapshot))
@@ -450,8 +454,15 @@ def test_versions_of_an_object_help_unless_they_go_with_it(
 ) -> None:
     """The provider deletes all versions of an object that had one when it was last read."""
     before = {"bucket": "invoices", "version_id": version}
-    (question,) = questions_of([stake_of("aws_s3_object", before, action=action)])
+    (question,) = questions_of([stake_of("aws_s3_object", before, Reversibility.IRREVERSIBLE, action)])
     assert says(judge([question], [Answer(question, facts=(("versioning", versioning),))], NOW)) == expected
+
+
+def test_an_object_that_the_configuration_writes_anew_needs_no_versions() -> None:
+    (question,) = questions_of([stake_of("aws_s3_object", {"bucket": "invoices", "version_id": "v1"})])
+    report = judge([question], [Answer(question, facts=(("versioning", "Enabled"),))], NOW)
+    assert report.checks == ()
+    assert "destroying it deletes all its versions, too" in [fact.value for fact in report.facts]
 
 
 # For every answer
@@ -459,7 +470,7 @@ def test_versions_of_an_object_help_unless_they_go_with_it(
 
 KINDS: tuple[PointKind, ...] = ("snapshot", "backup", "automated-snapshot", "point-in-time")
 POINTS = st.builds(Point, st.sampled_from(KINDS), st.sampled_from(["a", "b"]), st.integers(-5, 60).map(ago))
-STAKES = st.builds(Stake, st.sampled_from(Verdict), *[st.booleans()] * 5)
+STAKES = st.builds(Stake, st.sampled_from(Reversibility), *[st.booleans()] * 5)
 
 
 @given(STAKES, st.lists(POINTS, max_size=3), st.booleans(), st.booleans(), st.integers(1, 48))
