@@ -20,6 +20,7 @@ from iacgate.evidence.verify import Verifier, Wanted
 from iacgate.render.decision import as_json
 from iacgate.shell.equipment import bucket_points
 from iacgate.shell.inbox import Inbox
+from iacgate.shell.livereads import READS
 from tests.support import iam
 from tests.support.iam import Request
 from tests.support.ledgerlife import roster_of
@@ -27,6 +28,9 @@ from tests.support.ledgers import NONCE, SoftGate
 from tests.support.seaweed import Seaweed
 
 IDENTITIES: Final = ("planner", "approver", "gate", "deployer", "auditor")
+READER: Final = "rollback-reader"
+"""What a role needs besides, whichever it is, that asks whether undoing would work."""
+
 RESOURCES: Final = ("ledger-bucket", "plans-bucket", "data-key", "gate-key", "oidc-trust")
 SETTINGS: Final = ("encryption", "ledger-lock", "plans-lifecycle")
 """These are no policies: the AWS CLI takes them for settings of a bucket."""
@@ -48,6 +52,9 @@ ACTIONS: Final = frozenset(
     """.split()
 )
 """Actions that there are (Service Authorization Reference): a misspelt one allows or denies nothing, in silence."""
+
+LIVE: Final = frozenset(action for calls in READS.values() for action in calls.values() if action)
+"""What live questions need, and all of it only reads: no content of an object, a table or a secret."""
 
 CALLS: Final = {
     "ListObjectVersions": "s3:ListBucketVersions",
@@ -85,7 +92,7 @@ def may(who: str, request: Request) -> bool:
 
 @pytest.mark.parametrize("name", iam.names())
 def test_every_file_is_a_policy_or_settings(name: str) -> None:
-    assert name in (*IDENTITIES, *RESOURCES, *SETTINGS)
+    assert name in (*IDENTITIES, READER, *RESOURCES, *SETTINGS)
     if name in SETTINGS:
         return
     found = iam.policy(name)
@@ -94,7 +101,7 @@ def test_every_file_is_a_policy_or_settings(name: str) -> None:
     sids = [statement["Sid"] for statement in found["Statement"]]
     assert len(set(sids)) == len(sids)
     for statement in found["Statement"]:
-        check_statement(statement, has_principal=name not in IDENTITIES, has_resource=name != "oidc-trust")
+        check_statement(statement, has_principal=name in RESOURCES, has_resource=name != "oidc-trust")
 
 
 def check_statement(statement: Mapping[str, Any], *, has_principal: bool, has_resource: bool) -> None:
@@ -104,12 +111,18 @@ def check_statement(statement: Mapping[str, Any], *, has_principal: bool, has_re
     assert ("Principal" in statement) == has_principal
     assert (len({"Resource", "NotResource"} & statement.keys()) == 1) == has_resource
     actions = statement["Action"]
-    assert set(actions if isinstance(actions, list) else [actions]) <= ACTIONS
+    assert set(as_list(actions)) <= ACTIONS | LIVE
+    only_reads = set(as_list(actions)) <= LIVE
     resources = statement.get("Resource", statement.get("NotResource", []))
     for resource in resources if isinstance(resources, list) else [resources]:
-        assert resource == "*" or re.fullmatch(r"arn:aws:(s3:::[a-z-]+(/[a-z*./-]+)?|iam::\d{12}:role/\w+)", resource)
+        assert (
+            resource == "*"
+            or (resource == "arn:aws:s3:::*" and only_reads)
+            or re.fullmatch(r"arn:aws:(s3:::[a-z-]+(/[a-z*./-]+)?|iam::\d{12}:role/\w+)", resource)
+        )
     if statement["Effect"] == "Allow":
-        assert resources != "*" or "Principal" in statement, "only the policy of a key is about that key"
+        own = "Principal" in statement  # the policy of a key is about that key
+        assert resources != "*" or own or only_reads, "what is about everything only reads"
         assert "s3:*" not in actions
         assert statement.get("Principal") != "*"
 
@@ -394,3 +407,27 @@ def test_the_settings_of_the_buckets_are_what_a_ledger_wants() -> None:
     plans, parts = iam.policy("plans-lifecycle")["Rules"]
     assert (plans["Filter"]["Prefix"], plans["Expiration"]["Days"]) == ("plans/", 30)
     assert parts["AbortIncompleteMultipartUpload"]
+
+
+# Live questions
+
+
+def test_the_reader_may_see_what_live_questions_ask_for_and_nothing_else() -> None:
+    statements = iam.policy(READER)["Statement"]
+    assert {action for one in statements for action in as_list(one["Action"])} == LIVE
+    assert all(one["Effect"] == "Allow" for one in statements)
+    state, other = "arn:aws:s3:::acme-state", "arn:aws:s3:::acme-invoices"
+    database = "arn:aws:rds:eu-central-1:123456789012:db:orders"
+    for action, resource, right in (
+        ("s3:ListBucketVersions", state, True),
+        ("s3:GetBucketVersioning", other, True),
+        ("rds:DescribeDBSnapshots", database, True),
+        ("kms:DescribeKey", DATA_KEY, True),
+        ("s3:ListBucketVersions", other, False),
+        ("s3:GetObject", f"{state}/terraform.tfstate", False),
+        ("s3:GetObjectVersion", f"{state}/terraform.tfstate", False),
+        ("secretsmanager:GetSecretValue", "*", False),
+        ("kms:Decrypt", DATA_KEY, False),
+        ("rds:CreateDBSnapshot", database, False),
+    ):
+        assert iam.allowed("planner", Request(action, resource), [iam.policy(READER)]) == right, action

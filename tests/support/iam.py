@@ -19,6 +19,7 @@ ACCOUNT: Final = "123456789012"
 PLACEHOLDERS: Final = {
     "LEDGER_BUCKET": "acme-ledger",
     "PLANS_BUCKET": "acme-plans",
+    "STATE_BUCKET": "acme-state",
     "PRODUCTION_ROLE_ARN": "arn:aws:iam::210987654321:role/deploy",
     "DATA_KEY_ID": "1111abcd-12ab-34cd-56ef-1234567890ab",
     "OWNER/REPOSITORY": "acme/infrastructure",
