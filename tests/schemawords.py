@@ -125,6 +125,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "not_checked": "The checks that could not be made, and why.",
         "approximate": "The addresses at which a rehearsal made values up.",
         "knowledge": "The digest of what is known of the types.",
+        "facts": "What a cloud said of what undoing needs.",
     },
     "Undo": {
         "address": "The address of the resource.",

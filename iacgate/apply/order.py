@@ -34,7 +34,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     more. ``emergency`` is what it is in an emergency, but for time and number, and ``announced``
     the ways in which that was told; ``using`` is the pattern of a standard change.
     ``seen`` is the state as the ledger says it was seen last, ``unfinished`` an apply that died. ``seal`` keys the
-    digests of states before anything is compared or recorded. ``way_back`` is how it is undone, ``None`` where nobody knows.
+    digests of states before anything is compared or recorded. ``way_back`` is how it is undone,
+    ``None`` where nobody knows.
     """
 
     run: str

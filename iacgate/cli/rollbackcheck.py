@@ -29,6 +29,16 @@ NOT_READY: Final = 12
 @click.option("--program", default="", metavar="PATH", help="The terraform or tofu to start.  [default: from PATH]")
 @click.option("--config", type=click.Path(), metavar="DIR", help="The .iacgate folder.  [default: the nearest above]")
 @click.option("--no-config", is_flag=True, help="Use no .iacgate folder.")
+@click.option("--live", is_flag=True, help="Ask AWS, read only, whether what undoing needs is there.")
+@click.option(
+    "--max-age",
+    "hours",
+    default=24,
+    show_default=True,
+    type=click.IntRange(1),
+    metavar="HOURS",
+    help="How old a recovery point may be, with --live.",
+)
 @click.option("--all", "everything", is_flag=True, help="List every change, those that can simply be undone too.")
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people or programs.")
 @click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", help="Auto obeys NO_COLOR.")
@@ -41,6 +51,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     program: str,
     config: str | None,
     no_config: bool,  # noqa: FBT001 - click passes flags so
+    live: bool,  # noqa: FBT001 - click passes flags so
+    hours: int,
     everything: bool,  # noqa: FBT001 - click passes flags so
     output: str,
     color: str,
@@ -54,6 +66,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     Examples:
       iacgate rollback check tfplan --previous HEAD~1
       iacgate rollback check plan.json --format json
+      iacgate rollback check tfplan --previous main --live --max-age 12
     """
     if plan_json and len(plans) != 1:
         raise UsageInvalid("--plan-json belongs to exactly one PLAN.", hint="Name the saved plan file, too.")
@@ -61,7 +74,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     worst = 0
     for name in plans:
         for loaded in load(name, Origin(plan_json, chdir, program)):
-            report = undoing_of(judge, loaded, _previous(previous, source or loaded.folder), None, None)
+            known = _previous(previous, source or loaded.folder)
+            report = undoing_of(judge, loaded, known, live=hours if live else None)
             _write(loaded, report, output=output, color=color, everything=everything)
             worst = max(worst, NOT_READY if report.readiness is Readiness.NOT_READY else 0)
     return worst

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
+from iacgate.cli.progress import Progress
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.checks import Ground, Previous
+from iacgate.rollback.live import LiveReport
+from iacgate.rollback.live import judge as judge_answers
+from iacgate.rollback.livequestions import questions_of, state_questions
 from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.report import Watch
+from iacgate.shell.clock import now
 from iacgate.shell.knowledge import shipped_knowledge
 from iacgate.vocabulary import Severity
 
 if TYPE_CHECKING:
-    from iacgate.rollback.verdict import Check, NotChecked, RollbackReport
+    from iacgate.rollback.verdict import RollbackReport
 
 
 def watching(judge: Judge, loaded: Loaded) -> Watch:
@@ -37,14 +43,31 @@ def judge_with_undoing(
 def undoing_of(
     judge: Judge,
     loaded: Loaded,
-    previous: Previous | None,
-    rehearsed: Rehearsed | None,
-    live: tuple[tuple[Check, ...], tuple[NotChecked, ...]] | None,
+    previous: Previous | None = None,
+    rehearsed: Rehearsed | None = None,
+    live: int | None = None,
 ) -> RollbackReport:
     """Return whether a plan can be undone, with all that is known.
 
+    With ``live``, AWS is asked whether what undoing needs is there, and no older than so many hours.
     Raises what reading and judging raise.
     """
-    watch = watching(judge, loaded)
+    watch = Watch(loaded.plan, shipped_knowledge(), judge.stateless(loaded), live=live is not None)
     judge.judge(loaded, watch=watch.look)
-    return watch.report(Ground(loaded.plan_file, previous), rehearsed, live)
+    return watch.report(
+        Ground(loaded.plan_file, previous), rehearsed, None if live is None else _asked(watch, loaded, live)
+    )
+
+
+def _asked(watch: Watch, loaded: Loaded, hours: int) -> LiveReport:
+    """Return what AWS says of what undoing needs."""
+    from iacgate.shell.livechecks import ask  # noqa: PLC0415 - few ask a cloud
+
+    file = loaded.plan_file
+    state = state_questions("", {}, "", first=False)
+    if file:
+        state = state_questions(file.backend_type, file.backend_config, file.workspace, first=not file.lineage)
+    questions = (*state, *questions_of(watch.stakes))
+    with Progress(sys.stderr, "asking AWS", often=1) as progress:
+        answers = ask(questions, progress=progress.step)
+    return judge_answers(questions, answers, now(), hours)

@@ -103,6 +103,10 @@ def _checks(report: RollbackReport) -> Iterator[str]:
         for check in found:
             yield f"{_INDENT}{check.id}  {_place(check)}{harmless(check.text)}"
             yield f"{_INDENT}       {harmless(check.hint)}"
+    if report.facts:
+        yield ""
+        yield "The cloud says:"
+        yield from (f"{_INDENT}{harmless(fact)}" for fact in report.facts)
     if report.not_checked:
         yield ""
         yield "Not checked, which is no pass:"

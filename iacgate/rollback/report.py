@@ -9,9 +9,11 @@ import msgspec
 
 from iacgate.plan.model import ResourceChange
 from iacgate.plan.reader import Plan
-from iacgate.plan.redaction import Redactor
+from iacgate.plan.redaction import Redactor, before_of, narrowed
 from iacgate.rollback.checks import Ground, plan_checks
 from iacgate.rollback.knowledge import Knowledge
+from iacgate.rollback.live import LiveReport
+from iacgate.rollback.livequestions import IDENTIFYING, AtStake
 from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.undo import Judged, Undoing
 from iacgate.rollback.verdict import Check, NotChecked, RollbackReport, Undo, worst
@@ -23,11 +25,16 @@ _NO_WAY_BACK: Final = (Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN)
 class Watch:
     """Judges changes as somebody else walks over them, so that no plan is read twice.
 
-    Its method :meth:`look` is handed to :func:`iacgate.risk.assess.assess`.
+    Its method :meth:`look` is handed to :func:`iacgate.risk.assess.assess`. With ``live``, ``stakes`` has what the
+    cloud can be asked about.
     """
 
-    def __init__(self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], bool]) -> None:
+    def __init__(
+        self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], bool], *, live: bool = False
+    ) -> None:
         self._plan = plan
+        self._live = live
+        self.stakes: list[AtStake] = []
         self._digest = knowledge.digest
         self._undoing = Undoing(plan, knowledge, stateless)
         self._judged: list[Judged] = []
@@ -38,14 +45,19 @@ class Watch:
         Raises :class:`iacgate.errors.PlanUnreadable` where it cannot be read.
         """
         judged = self._undoing.judge(change, redactor)
-        if judged is not None:
-            self._judged.append(judged)
+        if judged is None:
+            return
+        self._judged.append(judged)
+        if self._live:
+            where = f"{self._plan.name}: {ascii(change.address)}"
+            body = narrowed(change.body, IDENTIFYING, where)
+            self.stakes.append(AtStake(judged.undo, before_of(body, redactor, where)))
 
     def report(
         self,
         ground: Ground,
         rehearsed: Rehearsed | None = None,
-        live: tuple[tuple[Check, ...], tuple[NotChecked, ...]] | None = None,
+        live: LiveReport | None = None,
     ) -> RollbackReport:
         """Return whether the plan can be undone, as far as all this tells.
 
@@ -59,8 +71,8 @@ class Watch:
         if live is None:
             not_checked.append(NotChecked("RB015", "nobody asked whether the state's bucket keeps versions (--live)"))
         else:
-            checks += live[0]
-            not_checked += live[1]
+            checks += live.checks
+            not_checked += live.not_checked
         checks += _of_rehearsal(rehearsed)
         order = {"block": 0, "high": 1, "medium": 2}
         checks.sort(key=lambda check: (order[check.level], check.id, check.address))
@@ -72,7 +84,15 @@ class Watch:
             not_checked=tuple(not_checked),
             approximate=rehearsed.approximate if rehearsed else (),
             knowledge=self._digest,
+            facts=_facts(live) if live else (),
         )
+
+
+def _facts(live: LiveReport) -> tuple[str, ...]:
+    """Return what the cloud said, a sentence each."""
+    points = [f"{point.address}: {point.kind} {point.name}, {point.age_hours} hours old" for point in live.points]
+    facts = [f"{fact.address or 'the state'}: {fact.name} {fact.value}" for fact in live.facts]
+    return (*points, *facts)
 
 
 def _of_rehearsal(rehearsed: Rehearsed | None) -> list[Check]:

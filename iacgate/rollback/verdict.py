@@ -72,7 +72,7 @@ class RollbackReport(msgspec.Struct, frozen=True):
     """Whether a plan can be undone: the total, each change that does something, the checks that do not hold.
 
     ``approximate`` are the addresses at which a rehearsal had to make values up; ``knowledge`` is the digest of what
-    is known of the types.
+    is known of the types; ``facts`` is what a cloud said of what undoing needs, a sentence each.
     """
 
     readiness: Readiness
@@ -82,6 +82,7 @@ class RollbackReport(msgspec.Struct, frozen=True):
     not_checked: tuple[NotChecked, ...]
     approximate: tuple[str, ...]
     knowledge: str
+    facts: tuple[str, ...] = ()
 
 
 def worst(verdicts: tuple[Reversibility, ...]) -> Reversibility:
