@@ -77,7 +77,7 @@ def type_is_recorded(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
         yield Reason("record-of-another", DENIED_BY_RECORD, text)
     if record.type != wanted.change_type:
         text = (
-            f"The record says a {record.type} change, and it is gated as a {wanted.change_type} one: mend one of them."
+            f"The record says {record.type}, and the change is gated as {wanted.change_type}: mend one of them."
         )
         yield Reason("record-of-another-type", DENIED_BY_RECORD, text)
     if record.emergency and roster.find(record.emergency.invoker) is None:
