@@ -134,7 +134,7 @@ def _circles(waits: Mapping[_Group, Set[_Group]]) -> Iterator[tuple[_Group, ...]
 
 
 def _popped(until: _Group, stack: list[_Group], waiting: set[_Group]) -> tuple[_Group, ...]:
-    found = []
+    found: list[_Group] = []
     while not found or found[-1] != until:
         found.append(stack.pop())
         waiting.discard(found[-1])

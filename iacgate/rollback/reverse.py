@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from iacgate.plan.graph import configuration_address, without_keys
+from iacgate.plan.planproto import Product
 from iacgate.plan.reader import Plan
 from iacgate.rollback.checks import Ground
 from iacgate.rollback.declared import declared_in
@@ -154,7 +155,7 @@ def _start(ground: Ground, folder: str) -> Start:
         lineage=file.lineage if file else "",
         serial=file.serial if file else None,
         workspace=file.workspace if file else "",
-        program="tofu" if file and "tofu" in str(file.product).lower() else "terraform",
+        program="tofu" if file and file.product is Product.OPENTOFU else "terraform",
     )
 
 
