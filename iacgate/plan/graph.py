@@ -22,6 +22,9 @@ _MAX_DEPTH: Final = 200
 _ALL: Final = "(all)"
 """The node of a module as a whole: all of its resources lead to it."""
 
+_PROVIDER: Final = "(provider) "
+"""How the node of a provider's configuration begins."""
+
 MAX_STEPS: Final = 1_000_000
 """Steps from dependent to dependent, for all changes of a plan together."""
 
@@ -51,9 +54,14 @@ def _address(module: str, mode: str, resource_type: str, name: str) -> str:
 
 
 class Graph:
-    """Dependents of every resource of a configuration."""
+    """Dependents of every resource of a configuration.
 
-    def __init__(self, configuration: Mapping[str, Any], instances: Counter[str]) -> None:
+    With ``providers``, resources also depend on what the configuration of their provider refers to, as they do in
+    Terraform's order.
+    """
+
+    def __init__(self, configuration: Mapping[str, Any], instances: Counter[str], *, providers: bool = False) -> None:
+        self._providers = providers
         self._instances = instances
         self._resources: set[str] = set()
         self._dependents: dict[str, set[str]] = {}
@@ -63,6 +71,11 @@ class Graph:
         root = configuration.get("root_module")
         if isinstance(root, dict):
             self._module(root, "", 0)
+        for key, provider in _items(configuration.get("provider_config")) if providers else ():
+            if isinstance(provider, dict):
+                module = provider.get("module_address")
+                prefix = f"{without_keys(module)}." if isinstance(module, str) and module else ""
+                self._link(prefix, _references(provider.get("expressions")), f"{_PROVIDER}{key}")
 
     def blast_radius(self, address: str) -> BlastRadius:
         """Return how many resource instances depend on a configuration address."""
@@ -167,6 +180,9 @@ class Graph:
         self._resources.add(node)
         self._link(prefix, _references(resource), node)
         self._link_modules(prefix, resource.get("depends_on"), node)
+        if self._providers:
+            key = resource.get("provider_config_key")
+            self._dependents.setdefault(f"{_PROVIDER}{key}", set()).add(node)
         if prefix:
             self._dependents.setdefault(prefix + "call", set()).add(node)
             self._dependents.setdefault(node, set()).add(prefix + _ALL)

@@ -98,7 +98,8 @@ def _before(reverse: ReversePlan) -> Iterator[str]:
 def _commands(reverse: ReversePlan) -> Iterator[str]:
     yield "## The commands"
     yield ""
-    yield "Words in capitals are to be filled in. Begin in the folder of this runbook."
+    yield "Words in capitals are to be filled in. Begin in the folder of this runbook; where one fails, stop. Where a"
+    yield "pipeline plans and applies, push the branch, and let it do what comes after `git commit`."
     yield ""
     yield "```sh"
     yield from _shell(reverse)
@@ -150,7 +151,7 @@ def _about(step: Step) -> Iterator[str]:
     if step.block and step.block.by_hand:
         yield f"by hand: {prose(step.block.why)} {prose(step.block.by_hand)}"
     elif step.block:
-        yield f"with a `{step.block.kind}` block" if step.block.text else f"without a block: {prose(step.block.why)}"
+        yield f"with its `{step.block.kind}` block" if step.block.text else f"without a block: {prose(step.block.why)}"
     yield from map(_reason, step.why)
 
 

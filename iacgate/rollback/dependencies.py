@@ -37,7 +37,7 @@ def dependencies_of(plan: Plan, places: Set[str], renamed: Mapping[str, str]) ->
 
     Raises :class:`iacgate.errors.PlanUnreadable` where the state in the plan cannot be read.
     """
-    graph = Graph(plan.configuration, Counter())
+    graph = Graph(plan.configuration, Counter(), providers=True)
     current = {old: new for new, old in renamed.items()}
     state = {current.get(place, place): found for place, found in _state(plan).items()}
     needs = {place: {current.get(name, name) for name in state.get(place, ())} & places for place in places}

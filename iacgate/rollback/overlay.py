@@ -24,6 +24,12 @@ Kind: TypeAlias = Literal["moved", "removed", "import"]
 Declares: TypeAlias = Callable[[str], "bool | None"]
 """Whether the previous configuration has a resource, by configuration address; ``None`` where nobody knows."""
 
+_REMOVED: Final = (1, 7)
+"""The release in which Terraform and OpenTofu got ``removed`` blocks."""
+
+_TOFU_LIFECYCLE: Final = (1, 10)
+"""Until then, OpenTofu refused a ``lifecycle`` in them; without one, it always forgets (opentofu/opentofu#2628)."""
+
 _HEAD: Final = """\
 # What the previous configuration needs beside it, so that applying it undoes the plan and destroys nothing else.
 # Written by `iacgate rollback plan`. Take this file away again once it was applied.
@@ -48,13 +54,15 @@ class Surroundings(msgspec.Struct, frozen=True):
     """What decides whether a block can be written, besides the change.
 
     ``declares`` asks the previous configuration; ``instances`` counts the instances of a resource in the plan and
-    ``imported`` those of them that it imports; ``program`` is what commands are given to.
+    ``imported`` those of them that it imports; ``program`` is what commands are given to, and ``release`` its major
+    and minor version.
     """
 
     declares: Declares
     instances: Callable[[str], int]
     imported: Callable[[str], int]
     program: str
+    release: tuple[int, int] = (1, 11)
 
 
 def block_of(undo: Undo, around: Surroundings) -> Block | None:
@@ -109,8 +117,12 @@ def _removed(undo: Undo, around: Surroundings) -> Block:
     if not whole:
         why = f"{address} was imported and other instances were not; a `removed` block takes no instance keys."
         return _stopped("removed", why, "Take it out of the state before the plan.", command)
-    body = f"removed {{\n  from = {place}\n\n  lifecycle {{\n    destroy = false\n  }}\n}}\n"
-    return Block("removed", why, _comment(why) + body)
+    if around.release < _REMOVED:
+        why = f"{address} was imported, and this release of {around.program} has no `removed` blocks."
+        return _stopped("removed", why, "Take it out of the state before the plan.", command)
+    forgets = around.program == "tofu" and around.release < _TOFU_LIFECYCLE
+    body = "" if forgets else "\n  lifecycle {\n    destroy = false\n  }\n"
+    return Block("removed", why, f"{_comment(why)}removed {{\n  from = {place}\n{body}}}\n")
 
 
 def _import(undo: Undo, around: Surroundings) -> Block:

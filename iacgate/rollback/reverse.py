@@ -5,6 +5,7 @@ It is made from the plan, and from what is said of undoing it; nothing here read
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
@@ -25,6 +26,7 @@ from iacgate.vocabulary import Action, Readiness, Reversibility
 How: TypeAlias = Literal["configuration", "overlay", "by-hand", "nothing"]
 """What does a step: the previous configuration alone, a block beside it, a person, or nothing that is known."""
 
+_VERSION: Final = re.compile(r"([0-9]{1,3})\.([0-9]{1,3})\.")
 _REMOVES: Final = ("delete", "remove")
 _STAYS_CHANGED: Final = "What this plan changes of it when it is imported stays changed: change it back by hand."
 _LEFTOVER: Final = "It is what an earlier replacement left over: no configuration makes it again."
@@ -166,8 +168,15 @@ def _known(plan: Plan, report: RollbackReport, ground: Ground, program: str) -> 
     dependencies = _dependencies(plan, report.undos)
     updated = {_place(undo) for undo in report.undos if undo.inverse == "update"}
     in_use = {name for place, names in dependencies.needs.items() if place in updated for name in names}
-    around = Surroundings(declares, instances.__getitem__, imported.__getitem__, program)
+    release = _release(plan.terraform_version)
+    around = Surroundings(declares, instances.__getitem__, imported.__getitem__, program, release)
     return _Known(around, dependencies, frozenset(in_use))
+
+
+def _release(version: str) -> tuple[int, int]:
+    """Return major and minor version; of what is none, those of a program that has all blocks."""
+    found = _VERSION.match(version)
+    return (int(found[1]), int(found[2])) if found else (1, 11)
 
 
 def _dependencies(plan: Plan, undos: tuple[Undo, ...]) -> Dependencies:

@@ -299,6 +299,18 @@ def test_commands_of_the_runbook_have_the_options_that_they_name(iacgate: Run, t
             assert f"{option} " in known
 
 
+def test_the_overlay_of_the_documentation_is_the_one_that_is_written(iacgate: Run, tmp_path: Path) -> None:
+    iacgate("rollback", "plan", PLANS / "mixed" / "plan.json", "-o", tmp_path / "out")
+    shown = (ROOT / "docs" / "rollback.md").read_text().partition("```hcl\n")[2].partition("```")[0]
+    assert shown == (tmp_path / "out" / "overlay.tf").read_text()
+
+
+def test_an_empty_name_of_the_previous_commit_is_refused(iacgate: Run, tmp_path: Path) -> None:
+    done = iacgate("rollback", "plan", PLANS / "mixed" / "plan.json", "-o", tmp_path / "out", "--previous", "")
+    assert done.returncode == 2
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_is_overwritten(iacgate: Run, tmp_path: Path) -> None:
     plan = PLANS / "create-only" / "plan.json"
     assert iacgate("rollback", "plan", plan, "-o", tmp_path / "new" / "er").returncode == 0

@@ -44,12 +44,15 @@ def stored(address: str, *depends_on: str) -> dict[str, Any]:
     return {"address": address, "mode": "managed", "depends_on": list(depends_on)}
 
 
-def plan_of(changes: list[dict[str, Any]], root: dict[str, Any] | None = None, state: Any = None) -> Plan:
+def plan_of(
+    changes: list[dict[str, Any]], root: dict[str, Any] | None = None, state: Any = None, providers: Any = None
+) -> Plan:
+    """Return a plan: its changes, the root module of its configuration, and the objects of the state before it."""
     document = {
         "format_version": "1.2",
         "terraform_version": "1.11.4",
         "resource_changes": changes,
-        "configuration": {"root_module": root or {}},
+        "configuration": {"root_module": root or {}, "provider_config": providers or {}},
         **({"prior_state": {"values": {"root_module": {"resources": state}}}} if state is not None else {}),
     }
     return read_plan(json.dumps(document).encode(), "plan.json")

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -264,3 +265,22 @@ def test_what_no_block_can_say_is_a_comment_and_left_to_a_person(
 def test_from_many_to_one_is_moved_back_although_the_resource_keeps_its_name() -> None:
     text = text_of(undo(address="a.x", previous_address="a.x[0]"), around(has("a.x")))
     assert "from = a.x\n  to   = a.x[0]\n" in text
+
+
+@pytest.mark.parametrize(
+    ("program", "release", "block", "lifecycle"),
+    [
+        ("terraform", (1, 6), False, False),
+        ("terraform", (1, 7), True, True),
+        ("tofu", (1, 6), False, False),
+        ("tofu", (1, 9), True, False),
+        ("tofu", (1, 10), True, True),
+    ],
+)
+def test_what_takes_out_of_the_state_is_what_the_release_understands(
+    program: str, release: tuple[int, int], block: bool, lifecycle: bool
+) -> None:
+    found = block_of(undo(inverse="remove"), msgspec.structs.replace(around(), program=program, release=release))
+    assert found
+    assert ("\nremoved {" in found.text, "destroy = false" in found.text) == (block, lifecycle)
+    assert found.command == ("" if block else f"{program} state rm a.new")

@@ -66,6 +66,13 @@ def test_depends_on_a_whole_module_counts() -> None:
     assert found.steps[1].waits_for == (1,)
 
 
+def test_what_a_provider_is_configured_with_outlives_the_objects_of_the_provider() -> None:
+    root = {"resources": [resource("aws_a.cluster"), resource("aws_a.zpod", provider_config_key="k8s")]}
+    providers = {"k8s": {"name": "k8s", "expressions": {"host": {"references": ["aws_a.cluster.endpoint"]}}}}
+    changes = [change("aws_a.cluster", "create"), change("aws_a.zpod", "create")]
+    assert order(reversed_plan(plan_of(changes, root, providers=providers))) == ["aws_a.zpod", "aws_a.cluster"]
+
+
 def test_a_new_user_is_changed_back_before_what_it_uses_is_deleted_and_terraform_does_otherwise() -> None:
     root = {"resources": [resource("aws_a.used"), resource("aws_a.zuser", "aws_a.used")]}
     plan = plan_of([change("aws_a.used", "create"), change("aws_a.zuser", "update")], root, [stored("aws_a.zuser")])
