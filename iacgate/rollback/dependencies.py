@@ -30,17 +30,16 @@ class Dependencies(msgspec.Struct, frozen=True):
     unknown: Mapping[str, str]
 
 
-def dependencies_of(plan: Plan, places: Set[str], renamed: Mapping[str, str]) -> Dependencies:
+def dependencies_of(plan: Plan, places: Set[str], moved: Set[tuple[str, str]]) -> Dependencies:
     """Return what some configuration addresses depend on, among themselves.
 
-    ``renamed`` has for what is moved where it was before.
+    ``moved`` has pairs of addresses: where something is now, and where it was before.
 
     Raises :class:`iacgate.errors.PlanUnreadable` where the state in the plan cannot be read.
     """
     graph = Graph(plan.configuration, Counter(), providers=True)
-    current = {old: new for new, old in renamed.items()}
-    state = {current.get(place, place): found for place, found in _state(plan).items()}
-    needs = {place: {current.get(name, name) for name in state.get(place, ())} & places for place in places}
+    state = _at_new_addresses(_state(plan), moved)
+    needs = {place: state.get(place, set()) & places for place in places}
     for place in sorted(places):
         for dependent in graph.nearest_dependents(place, places):
             if dependent not in state or place not in state:
@@ -50,6 +49,19 @@ def dependencies_of(plan: Plan, places: Set[str], renamed: Mapping[str, str]) ->
     if graph.exhausted:
         unknown |= dict.fromkeys(places, _TOO_MUCH)
     return Dependencies(needs, unknown)
+
+
+def _at_new_addresses(state: Mapping[str, set[str]], moved: Set[tuple[str, str]]) -> dict[str, set[str]]:
+    """Return the same where what was moved has its new address, too: instances of one resource can part."""
+    names: dict[str, set[str]] = {}
+    for new, old in moved:
+        names.setdefault(old, {old}).add(new)
+    found: dict[str, set[str]] = {}
+    for place, depends_on in state.items():
+        needed = {name for other in depends_on for name in names.get(other, {other})}
+        for name in names.get(place, {place}):
+            found.setdefault(name, set()).update(needed)
+    return found
 
 
 def _state(plan: Plan) -> dict[str, set[str]]:

@@ -181,8 +181,8 @@ def _release(version: str) -> tuple[int, int]:
 
 def _dependencies(plan: Plan, undos: tuple[Undo, ...]) -> Dependencies:
     places = {_place(undo) for undo in undos}
-    renamed = {_place(undo): without_keys(undo.previous_address) for undo in undos if undo.previous_address}
-    return dependencies_of(plan, places, {new: old for new, old in renamed.items() if new != old})
+    moved = {(_place(undo), without_keys(undo.previous_address)) for undo in undos if undo.previous_address}
+    return dependencies_of(plan, places, {(new, old) for new, old in moved if new != old})
 
 
 def _place(undo: Undo) -> str:

@@ -9,8 +9,9 @@ from iacgate.plan.reader import Plan, read_plan
 from iacgate.plan.redaction import Redactor
 from iacgate.rollback.checks import Ground, Previous
 from iacgate.rollback.knowledge import Knowledge
-from iacgate.rollback.report import RollbackReport, Watch
+from iacgate.rollback.report import Watch
 from iacgate.rollback.reverse import ReversePlan, reverse_of
+from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell.knowledge import shipped_knowledge
 
 ACTIONS = {"replace": ["delete", "create"], "forget": ["forget"], "no-op": ["no-op"]}

@@ -113,6 +113,24 @@ def test_what_was_moved_keeps_what_it_depended_on() -> None:
     assert found.steps[1].waits_for == (1,)
 
 
+def test_instances_that_part_keep_both_what_they_depended_on() -> None:
+    state = [stored("aws_a.net"), stored("aws_a.old[0]", "aws_a.net"), stored("aws_a.old[1]", "aws_a.net")]
+    changes = [
+        change("aws_a.net", "update"),
+        change("aws_a.a", "update", previous="aws_a.old[0]"),
+        change("aws_a.b", "update", previous="aws_a.old[1]"),
+    ]
+    found = reversed_plan(plan_of(changes, {}, state))
+    assert order(found) == ["aws_a.net", "aws_a.a", "aws_a.b"]
+    assert [step.waits_for for step in found.steps] == [(), (1,), (1,)]
+
+
+@pytest.mark.parametrize("state", [None, 1, [1], [{"address": 1, "depends_on": 1}], [{"depends_on": [1, None, {}]}]])
+def test_a_state_of_another_shape_tells_nothing_and_breaks_nothing(state: Any) -> None:
+    (step,) = reversed_plan(plan_of([change("aws_a.gone", "delete")], {}, state)).steps
+    assert step.order_unknown
+
+
 @pytest.mark.parametrize(
     ("entry", "how", "kind"),
     [
