@@ -99,7 +99,8 @@ def _commands(reverse: ReversePlan) -> Iterator[str]:
     yield "## The commands"
     yield ""
     yield "Words in capitals are to be filled in. Begin in the folder of this runbook; where one fails, stop. Where a"
-    yield "pipeline plans and applies, push the branch, and let it do what comes after `git commit`."
+    yield "pipeline plans and applies, push the branch, and let it do what comes after `git commit`. `iacgate` takes"
+    yield "the options that the pipeline gives it, such as `--trusted`."
     yield ""
     yield "```sh"
     yield from _shell(reverse)

@@ -7,8 +7,11 @@ and with what was written beside it.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -286,6 +289,42 @@ def test_the_runbook_names_commit_folder_state_and_runs_as_it_stands(begin: Begi
         undone.run(*words.split())
     (change,) = json.loads(undone.show_json(place / "tfplan"))["resource_changes"]
     assert change["change"]["actions"] == ["no-op"]
+
+
+def test_the_commands_of_the_runbook_undo_the_plan_through_the_gate_as_they_stand(
+    begin: Begin, iacgate: Run, gate_key: Path, tmp_path: Path
+) -> None:
+    if not gate_key.exists():
+        pytest.skip("needs ssh-keygen, which is not there")
+    backend = f'terraform {{\n  backend "local" {{\n    path = "{tmp_path / "one.tfstate"}"\n  }}\n}}\n'
+    journey = begin({"main.tf": f'{backend}resource "terraform_data" "old" {{}}'})
+    assert iacgate("init", journey.repository.root).returncode == 0
+    journey.repository.commit("ann")
+    moved = "moved {\n  from = terraform_data.old\n  to = terraform_data.new\n}\n"
+    more = 'resource "terraform_data" "more" { input = terraform_data.new.id }\n'
+    written = journey.forth({"main.tf": f'{backend}resource "terraform_data" "new" {{}}\n{moved}{more}'})
+    assert journey.addresses() == {"terraform_data.new", "terraform_data.more"}
+    commands = (written / "runbook.md").read_text().partition("```sh\n")[2].partition("```")[0]
+    for word, place in (("REPOSITORY", "repository"), ("INBOX", "inbox"), ("LEDGER", "ledger")):
+        commands = commands.replace(word, str(tmp_path / place))
+    (tmp_path / "inbox").mkdir()
+    ours = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "IACGATE_GATE_KEY": str(gate_key),
+        **{f"GIT_{role}_{part}": "ann@example.com" for role in ("AUTHOR", "COMMITTER") for part in ("NAME", "EMAIL")},
+    }
+    done = subprocess.run(
+        ["sh", "-e", "-c", commands],
+        cwd=written,
+        env=journey.folder.installation.environment({}) | ours,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"\nAPPLIED " in done.stdout
+    assert journey.addresses() == {"terraform_data.old"}
+    assert (written / "state-before-undo.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_commands_of_the_runbook_have_the_options_that_they_name(iacgate: Run, tmp_path: Path) -> None:
