@@ -20,7 +20,7 @@ from iacgate.people.roster import People
 from iacgate.policy.environments import Policy
 from iacgate.policy.stacks import Stacks
 from iacgate.render import json as render_json
-from iacgate.render import undoing
+from iacgate.render import reversal, undoing
 from iacgate.render.applied import AppliedDocument
 from iacgate.render.decision import Document
 from iacgate.render.entries import Table
@@ -31,6 +31,7 @@ from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
 from iacgate.risk.suppressions import Suppressions
 from iacgate.rollback.knowledge import EntryText
+from iacgate.rollback.reverse import ReversePlan
 from iacgate.rollback.sources import Example as KnowledgeExample
 from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell.submissions import Said
@@ -60,6 +61,15 @@ def rollback_schema() -> dict[str, Any]:
     schema["properties"] = {"schema": version, **schema["properties"]}
     schema["required"] = ["schema", *schema["required"]]
     return _document("Whether a plan can be undone", schema, definitions)
+
+
+def reverse_plan_schema() -> dict[str, Any]:
+    """Return the schema of the reverse-plan.json that ``rollback plan`` writes."""
+    (_, schema), definitions = _schema(ReversePlan)
+    version = {"const": reversal.SCHEMA, "description": "The name and version of this schema."}
+    schema["properties"] = {"schema": version, **schema["properties"]}
+    schema["required"] = ["schema", *schema["required"]]
+    return _document("What would be done to undo a plan", schema, definitions)
 
 
 def knowledge_schema() -> dict[str, Any]:
@@ -136,6 +146,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
     "preview.schema.json": preview_schema,
     "knowledge.schema.json": knowledge_schema,
+    "reverse-plan.schema.json": reverse_plan_schema,
     "rollback.schema.json": rollback_schema,
     "record.schema.json": _plain("iacgate: the record of a change", Record),
     "rule.schema.json": rule_schema,

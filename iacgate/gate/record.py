@@ -76,9 +76,7 @@ def type_is_recorded(inputs: Inputs, roster: Roster) -> Iterator[Reason]:
         text = f"The record is about {record.id}, and the change is {wanted.change}: mend its id, or --change."
         yield Reason("record-of-another", DENIED_BY_RECORD, text)
     if record.type != wanted.change_type:
-        text = (
-            f"The record says {record.type}, and the change is gated as {wanted.change_type}: mend one of them."
-        )
+        text = f"The record says {record.type}, and the change is gated as {wanted.change_type}: mend one of them."
         yield Reason("record-of-another-type", DENIED_BY_RECORD, text)
     if record.emergency and roster.find(record.emergency.invoker) is None:
         text = f"{record.emergency.invoker} invokes the emergency, and is nobody in people.yaml."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -17,7 +17,7 @@ SCHEMA: Final = "iacgate.rollback/1"
 MAX_REVERSIBLE: Final = 20
 """Changes that can simply be undone are listed up to this; the rest is counted."""
 
-_TOTALS: Final = {
+TOTALS: Final = {
     Readiness.NOT_READY: "NOT READY: not all of it can be undone, or nobody knows.",
     Readiness.PAPER: "READY ON PAPER: nothing that is known speaks against it; nobody rehearsed it.",
     Readiness.APPROXIMATE: "REHEARSED, APPROXIMATELY: the way back is as expected; some values were made up.",
@@ -30,7 +30,7 @@ _COLOURS: Final = {
     Reversibility.NEW_IDENTITY: "36",
     Reversibility.REVERSIBLE: "2",
 }
-_WORDS: Final = {
+WORDS: Final = {
     "delete": "delete",
     "create": "create",
     "update": "update back",
@@ -65,8 +65,8 @@ def as_text(document: UndoingDocument, *, colour: bool, columns: int, everything
 def _lines(document: UndoingDocument, *, colour: bool, everything: bool) -> Iterator[str]:
     report = document.report
     yield f"Can it be undone: {harmless(document.plan)}"
-    yield _TOTALS[report.readiness]
-    yield f"Changes: {_counted(report)}."
+    yield TOTALS[report.readiness]
+    yield f"Changes: {counted(undo.verdict for undo in report.undos)}."
     yield from _undos(report, colour=colour, everything=everything)
     yield from _checks(report)
     yield from _foot(document)
@@ -79,7 +79,7 @@ def _undos(report: RollbackReport, *, colour: bool, everything: bool) -> Iterato
             continue
         yield ""
         yield f"{_painted(undo.verdict, colour=colour)}  {_address(undo)}"
-        yield f"{_INDENT}{undo.action}; undone by: {_WORDS[undo.inverse]}"
+        yield f"{_INDENT}{undo.action}; undone by: {WORDS[undo.inverse]}"
         for because in undo.reasons:
             yield f"{_INDENT}{_reason(because)}"
             yield from wrap(because.why, _INDENT * 2)
@@ -87,7 +87,7 @@ def _undos(report: RollbackReport, *, colour: bool, everything: bool) -> Iterato
         yield ""
         yield f"Can simply be undone ({len(simple)}):"
         for undo in simple if everything else simple[:MAX_REVERSIBLE]:
-            yield f"{_INDENT}{_address(undo)}: {undo.action}; {_WORDS[undo.inverse]}{_first(undo)}"
+            yield f"{_INDENT}{_address(undo)}: {undo.action}; {WORDS[undo.inverse]}{_first(undo)}"
         if len(simple) > MAX_REVERSIBLE and not everything:
             yield f"{_INDENT}... and {len(simple) - MAX_REVERSIBLE} more; --all lists them"
 
@@ -137,11 +137,12 @@ def one_line(undo: Undo) -> str:
 
 def total_line(report: RollbackReport) -> str:
     """Return the total in one line."""
-    return f"Undo: {report.readiness} ({_counted(report)})."
+    return f"Undo: {report.readiness} ({counted(undo.verdict for undo in report.undos)})."
 
 
-def _counted(report: RollbackReport) -> str:
-    tally = Counter(undo.verdict for undo in report.undos)
+def counted(verdicts: Iterable[Reversibility]) -> str:
+    """Return how many there are of each verdict, the worst first."""
+    tally = Counter(verdicts)
     return ", ".join(f"{tally[verdict]} {verdict}" for verdict in reversed(Reversibility) if tally[verdict]) or "none"
 
 

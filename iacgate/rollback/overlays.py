@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from msgspec import UNSET
 
-from iacgate.plan import strict
+from iacgate.plan import redaction, strict
 from iacgate.plan.model import ResourceChange
+from iacgate.plan.redaction import Redactor
 from iacgate.rollback.findings import Found
 from iacgate.rollback.verdict import Because
 from iacgate.vocabulary import Action, Reversibility
 
 _HINT: Final = "`iacgate rollback plan` writes the block that the previous configuration needs."
+_FORGOTTEN: Final = (Action.FORGET, Action.FORGET_AND_CREATE)
 _BY_HAND: Final = "Find the id that it is imported with, and write it into the record, under `undo`."
 
 
@@ -31,7 +33,7 @@ def add_overlay(change: ResourceChange, found: Found) -> bool:
             Reversibility.REVERSIBLE,
             Because("it is imported: undoing takes it out of the state and does not delete it"),
         )
-    forgotten = change.action in (Action.FORGET, Action.FORGET_AND_CREATE)
+    forgotten = change.action in _FORGOTTEN
     if forgotten and not import_id(change):
         found.say(Reversibility.UNKNOWN, Because("it is forgotten, and nothing tells the id that it is imported with"))
         found.check("RB009", "high", "undoing it needs an import, and its id is not known", _BY_HAND)
@@ -54,3 +56,15 @@ def import_id(change: ResourceChange) -> str:
     value: Any = strict.decode_value(change.body.before, "import")
     found = value.get("id") if isinstance(value, dict) else None
     return found if isinstance(found, str) else ""
+
+
+def shown_import_id(change: ResourceChange, redactor: Redactor, where: str) -> str:
+    """Return the id with which what is forgotten is imported again; empty where it is not known, or not to be shown.
+
+    Raises :class:`iacgate.errors.PlanUnreadable` where the object cannot be read.
+    """
+    if change.action not in _FORGOTTEN:
+        return ""
+    before = redaction.before_of(redaction.narrowed(change.body, frozenset({"id"}), where), redactor, where)
+    found = before.get("id") if isinstance(before, dict) else None
+    return found if isinstance(found, str) and redactor.clean(found) == found else ""

@@ -24,10 +24,11 @@ from iacgate.plan.model import ChangeBody, ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.rollback.destruction import of_creation, of_destruction
+from iacgate.rollback.filling import filled
 from iacgate.rollback.findings import Case, Found
 from iacgate.rollback.knowledge import Entry, Knowledge
 from iacgate.rollback.oneway import of_way
-from iacgate.rollback.overlays import add_overlay
+from iacgate.rollback.overlays import add_overlay, shown_import_id
 from iacgate.rollback.secrets import needed
 from iacgate.rollback.subjects import ProviderConstants, Related
 from iacgate.rollback.verdict import Because, Check, Inverse, Undo
@@ -74,7 +75,8 @@ class Undoing:
         """
         if change.mode != "managed" or not change.matters:
             return None
-        known = self._found(change, redactor)
+        where = f"{self._plan.name}: {ascii(change.address)}"
+        known = self._found(change, redactor, where)
         found = msgspec.structs.replace(known, reasons=[*known.reasons], checks=[*known.checks])
         overlay = add_overlay(change, found)
         if change.deferred:
@@ -91,14 +93,14 @@ class Undoing:
             previous_address=redactor.clean(change.previous_address) if change.moved else "",
             overlay=overlay,
             point=found.point,
-            steps=found.steps,
+            steps=filled(found.steps, change.body, redactor, where),
+            import_id=shown_import_id(change, redactor, where),
         )
         return Judged(undo, tuple(msgspec.structs.replace(check, address=address) for check in found.checks))
 
-    def _found(self, change: ResourceChange, redactor: Redactor) -> Found:
+    def _found(self, change: ResourceChange, redactor: Redactor, where: str) -> Found:
         """Return what is found of a change: the same for all of which the same is true."""
         entries = self._knowledge.about(change.type)
-        where = f"{self._plan.name}: {ascii(change.address)}"
         reads = _reads(entries)
         body = redaction.narrowed(change.body, reads, where) if entries else change.body
         secret = self._needs(change, where)

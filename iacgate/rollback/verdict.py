@@ -35,7 +35,9 @@ class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether and how one change can be undone.
 
     ``overlay`` says that the previous configuration alone would do harm, and that a block beside it mends that.
-    ``point`` is from what the data is restored, ``steps`` how; both empty where no data is lost.
+    ``point`` is from what the data is restored, ``steps`` how, with the values of the object where they are known and
+    plain words; both empty where no data is lost. ``import_id`` is the id with which what is forgotten is imported
+    again; empty where it is not known or not shown.
     """
 
     address: str
@@ -49,6 +51,7 @@ class Undo(msgspec.Struct, frozen=True, omit_defaults=True):
     overlay: bool = False
     point: str = ""
     steps: tuple[str, ...] = ()
+    import_id: str = ""
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -15,6 +15,7 @@ from tests.conftest import PLANS, ROOT, Run
 
 GOLDENS = Path(__file__).parent / "expected"
 SCENARIOS = sorted(path.name for path in PLANS.iterdir())
+RUNBOOKS = ("destroy-database", "forget", "mixed")
 
 
 def held(name: str, output: bytes) -> None:
@@ -42,5 +43,16 @@ def test_json(iacgate: Run, scenario: str) -> None:
     held(f"{scenario}.json", re.sub(rb'("sha256":")[0-9a-f]{64}("}[,\]])', rb"\1...\2", done.stdout))
 
 
+@pytest.mark.parametrize("scenario", RUNBOOKS)
+def test_runbook(iacgate: Run, tmp_path: Path, scenario: str) -> None:
+    plan = Path("fixtures") / "plans" / scenario
+    where = tmp_path / "rollback"
+    done = iacgate("rollback", "plan", plan / "tfplan", "--plan-json", plan / "plan.json", "-o", where, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, b"")
+    # The digest changes with everything that becomes known of any type.
+    text = re.sub(rb"(types: `)[0-9a-f]{64}(`)", rb"\1...\2", (where / "runbook.md").read_bytes())
+    held(f"{scenario}.runbook.md", text)
+
+
 def test_every_golden_has_its_scenario() -> None:
-    assert {path.stem for path in GOLDENS.iterdir()} == set(SCENARIOS)
+    assert {path.name.partition(".")[0] for path in GOLDENS.iterdir()} == set(SCENARIOS)

@@ -95,3 +95,30 @@ def test_a_configuration_made_to_be_slow_is_cut_off_and_direct_dependents_stay_e
         assert found.blast_radius(f"a.r{number}").direct == 1
     assert first == BlastRadius(direct=1, total=499)
     assert found._steps < 3000
+
+
+def test_a_module_that_is_depended_on_counts_with_all_that_is_in_it() -> None:
+    inner = {"resources": [resource("in")], "module_calls": {"deep": {"module": {"resources": [resource("deepest")]}}}}
+    after = {"module": {"resources": [resource("other")]}, "depends_on": ["module.m"]}
+    root = {
+        "resources": [resource("later", depends_on=["module.m"]), resource("stranger", "module.m", "module.m.out")],
+        "module_calls": {"m": {"module": inner}, "n": after},
+    }
+    found = Graph({"root_module": root}, Counter())
+    assert found.blast_radius("module.m.a.in") == BlastRadius(direct=2, total=2)
+    assert found.blast_radius("module.m.module.deep.a.deepest") == BlastRadius(direct=2, total=2)
+
+
+def test_the_nearest_dependents_are_those_before_any_other() -> None:
+    found = graph({"resources": [resource("a"), resource("b", "a.a"), resource("c", "a.b"), resource("d", "a.c")]})
+    assert found.nearest_dependents("a.a", {"a.a", "a.c", "a.d"}) == {"a.c"}
+    assert found.nearest_dependents("a.d", {"a.a", "a.c", "a.d"}) == frozenset()
+    assert "a.b" in found
+    assert "a.x" not in found
+
+
+def test_what_refers_to_a_local_through_whatever_is_found() -> None:
+    inner = {"resources": [resource("in", "var.x")], "variables": {"x": {}}}
+    call = {"module": inner, "expressions": {"x": {"references": ["local.names"]}}}
+    found = Graph({"root_module": {"resources": [resource("a", "local.n")], "module_calls": {"m": call}}}, Counter())
+    assert found.by_locals({"a.a", "module.m.a.in", "a.x"}) == {"a.a", "module.m.a.in"}
