@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "preview": ("iacgate.cli.preview", "Say what a plan will do, how risky each change is, and why."),
     "gate": ("iacgate.cli.gate", "Decide whether a plan may be applied, by policy and approvals."),
     "apply": ("iacgate.cli.apply", "Gate a plan once more, apply exactly this one, and record how it ended."),
+    "rollback": ("iacgate.cli.rollback", "Say whether and how a plan can be undone, before it is applied."),
     "request": ("iacgate.cli.request", "Write the record of a change: what, why, how tested, how taken back."),
     "submit": ("iacgate.cli.submit", "Hand a plan over to those who approve and gate it."),
     "approve": ("iacgate.cli.approve", "Show a plan, and sign that you approve exactly this one."),

@@ -8,7 +8,9 @@ import click
 
 from iacgate.cli.lazy import LazyGroup
 
-_COMMANDS: Final[dict[str, tuple[str, str]]] = {}
+_COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "rehearse": ("iacgate.cli.rehearse", "Plan the way back with the real terraform, before anything is applied."),
+}
 """Name of a command: its module, imported only when it is called, and its one line of help."""
 
 
