@@ -28,6 +28,7 @@ from iacgate.risk.assessment import Assessment
 from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
 from iacgate.risk.suppressions import Suppressions
+from iacgate.rollback.rehearsal import Rehearsal
 from iacgate.shell.submissions import Said
 from tests.schemawords import WORDS
 
@@ -112,6 +113,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "policy.schema.json": _plain("iacgate: policy.yaml", Policy),
     "preview.schema.json": preview_schema,
     "record.schema.json": _plain("iacgate: the record of a change", Record),
+    "rehearsal.schema.json": _plain("What `iacgate rollback rehearse --format json` prints", Rehearsal),
     "rule.schema.json": rule_schema,
     "stacks.schema.json": _plain("iacgate: stacks.yaml", Stacks),
     "statement.schema.json": _plain("What an approver signs", Statement),

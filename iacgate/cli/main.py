@@ -58,9 +58,9 @@ def cli() -> None:
       iacgate rules list
 
     Exit codes: 0 allowed, 2 usage, 3 input unreadable or invalid, 4 evidence not stored or not valid,
-    10 denied by risk, 11 by missing approvals, 13 outside its schedule, 14 its record lacks something,
-    15 settings not trusted, 20 apply failed, 21 applied and not on record yet, 22 applied and something is left to do,
-    130 interrupted.
+    10 denied by risk, 11 by missing approvals, 12 cannot be taken back, 13 outside its schedule,
+    14 its record lacks something, 15 settings not trusted, 20 apply failed, 21 applied and not on record yet,
+    22 applied and something is left to do, 130 interrupted.
     """
 
 

@@ -8,10 +8,11 @@
 | replace | replace, with the values before |
 | forget | create; with an overlay: import |
 | import | delete; with an overlay: forget |
-| move | delete and create; with an overlay: move back |
+| move | delete and create; with an overlay, or where Terraform does it by itself: move back |
 | no-op | nothing |
 
-A replacement may make the new object first or last: that is not told apart. What is known only after apply is not
+What is replaced for another reason than its values (tainted, or by request) may as well be updated, or stay. A
+replacement may make the new object first or last: that is not told apart. What is known only after apply is not
 compared: it may come back as it was.
 """
 
@@ -105,8 +106,11 @@ class Compared(msgspec.Struct, frozen=True):
 
 
 class _Expected(msgspec.Struct, frozen=True):
+    """What is done on the way back, what may as well be done, and the change that is taken back."""
+
     actions: Actions
     forward: ResourceChange | None = None
+    also: tuple[Actions, ...] = ()
 
 
 _NOTHING: Final = _Expected(())
@@ -118,7 +122,7 @@ def compare(forward: Plan, back: Plan, overlay: Overlay, redactor: Redactor) -> 
     ``redactor`` knows the secrets of both plans. Raises :class:`iacgate.errors.PlanUnreadable` where one of them
     cannot be read.
     """
-    expected = _Reverse(forward, overlay)
+    expected = _Reverse(forward, back, overlay)
     found = list(_differences(expected, forward, back, redactor))
     skipped = tuple(redactor.clean(address) for address in dict.fromkeys(expected.not_rehearsed))
     return Compared(
@@ -139,8 +143,9 @@ def why_failed(step: str, said: str, redactor: Redactor) -> str:
 class _Reverse:
     """What is expected of every object: by address and deposed key."""
 
-    def __init__(self, forward: Plan, overlay: Overlay) -> None:
+    def __init__(self, forward: Plan, back: Plan, overlay: Overlay) -> None:
         self._overlay = overlay
+        self._moved_back = {(change.previous_address, change.address) for change in back.resource_changes()}
         self._by_key: dict[tuple[str, str], _Expected] = {}
         self.not_rehearsed: list[str] = [*overlay.left_out]
         for change in forward.resource_changes():
@@ -154,7 +159,8 @@ class _Reverse:
         if change.deposed:  # an old object that waited for its deletion; no configuration makes it again
             return
         if change.moved:
-            if self._overlay.moves_back(address, change.previous_address):
+            move = (address, change.previous_address)
+            if self._overlay.moves_back(*move) or move in self._moved_back:
                 self._put(change.previous_address, ("move", *inverse), change)
             else:
                 self._put(address, ("delete",), None)
@@ -172,17 +178,24 @@ class _Reverse:
         if there is not None and {*there.actions, *actions} == {"create", "delete"}:
             self._by_key[address, ""] = _Expected(("replace",), forward or there.forward)
         else:
-            self._by_key[address, ""] = _Expected(actions, forward)
+            self._by_key[address, ""] = _Expected(actions, forward, _also(actions, forward))
 
     def of(self, key: tuple[str, str]) -> _Expected:
         return self._by_key.get(key, _NOTHING)
 
     def missing(self, seen: set[tuple[str, str]]) -> Iterator[tuple[tuple[str, str], _Expected]]:
         """Yield what is expected and was not seen."""
-        return ((key, item) for key, item in self._by_key.items() if key not in seen and item.actions)
+        for key, item in self._by_key.items():
+            if key not in seen and () not in (item.actions, *item.also):
+                yield key, item
 
     def is_rehearsed(self, address: str) -> bool:
         return address not in self.not_rehearsed
+
+
+def _also(actions: Actions, forward: ResourceChange | None) -> tuple[Actions, ...]:
+    by_values = forward is None or forward.replace_roots()
+    return () if by_values or actions != ("replace",) else (("update",), ())
 
 
 def actions_of(change: ResourceChange) -> Actions:
@@ -215,12 +228,12 @@ def _differences(expected: _Reverse, forward: Plan, back: Plan, redactor: Redact
 
 def _difference(wanted: _Expected, change: ResourceChange, redactor: Redactor) -> Iterator[Difference]:
     actions, address = actions_of(change), redactor.clean(change.address)
-    if actions != wanted.actions:
+    if actions not in (wanted.actions, *wanted.also):
         yield Difference(address, wanted.actions, actions, change.deposed)
-    elif wanted.forward is not None:
+    elif wanted.forward is not None and actions:
         pair = Pair(wanted.forward.body, change.body, change.address)
         for path, before, after in returning(pair, redactor):
-            yield Difference(address, wanted.actions, actions, change.deposed, path, before, after)
+            yield Difference(address, actions, actions, change.deposed, path, before, after)
 
 
 def _outputs(forward: Plan, back: Plan, redactor: Redactor) -> Iterator[Difference]:

@@ -295,26 +295,53 @@ class _Runner:
 
 def _run(command: Sequence[str], environment: Mapping[str, str], stdout: int, stderr: int) -> int:
     """Run a program in a session of its own, with which it is killed when we are interrupted."""
+    process: subprocess.Popen[bytes] | None = None
     try:
-        process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
-            list(command),
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
-            start_new_session=True,
-        )
-    except OSError as error:
+        with _held():  # an interruption while it starts would leave it alone
+            process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+                list(command),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        return process.wait()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
         raise TerraformFailed(
             f"{command[0]} could not be started ({type(error).__name__}).", hint="Look at the program."
         ) from error
-    try:
-        return process.wait()
     finally:
-        if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        with _held():
+            _kill(process)
+
+
+@contextlib.contextmanager
+def _held() -> Iterator[None]:
+    """Let an interruption wait for as long as this lasts; only the main thread is interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    got: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDED_BY)}
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, lambda found, _: got.append(found))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if got:
+        raise KeyboardInterrupt
+
+
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    """Kill a program and what it started, where it has not ended yet."""
+    if process is not None and process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _beginning(path: Path) -> bytes:
