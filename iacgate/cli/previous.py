@@ -12,12 +12,14 @@ from msgspec import Raw
 
 from iacgate.errors import UsageInvalid
 from iacgate.plan import secrecy
-from iacgate.plan.source.hcl import MAX_FILE, Block
+from iacgate.plan.container import LOCK
+from iacgate.plan.source.hcl import MAX_FILE, Block, parse
 from iacgate.plan.source.tfvars import assigned, auto_loaded
 from iacgate.shell.files import read_regular
 from iacgate.shell.git import FILES, Repository
 from iacgate.shell.sources import sources_at
 
+_BUILT_IN: Final = "terraform.io/builtin/"
 _ENDINGS: Final = (".tfvars", ".tfvars.json")
 
 
@@ -32,7 +34,8 @@ class Previous:
         blocks = sources_at(str(folder), self.repository.commit).of_kind("variable")
         self._declared = {item.block.labels[0]: item.block for item in blocks if not item.module and item.block.labels}
         self.files = given_files(self.repository, var_files)
-        own = dict(self.repository.files(".", _ENDINGS, MAX_FILE))
+        own = dict(self.repository.files(".", (*_ENDINGS, LOCK), MAX_FILE))
+        self._lock = own.pop(LOCK, b"")
         self._own = _assigned((name, own[name]) for name in auto_loaded(own))
         self._given = _assigned(self.files)
 
@@ -53,6 +56,11 @@ class Previous:
                     hint="Give it one: --var-file FILE.",
                 )
         return values
+
+    def not_locked(self, providers: Iterable[str]) -> list[str]:
+        """Return those of some providers that the commit's lock file does not have."""
+        locked = {label for block in parse(LOCK, self._lock).blocks for label in block.labels}
+        return [name for name in providers if name not in locked and not name.startswith(_BUILT_IN)]
 
     def secrets(self, values: Mapping[str, Raw]) -> Iterator[str]:
         """Yield the values of the variables that the configuration calls sensitive or ephemeral."""

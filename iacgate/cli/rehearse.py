@@ -21,11 +21,11 @@ from iacgate.render import rehearsal as shown
 from iacgate.risk.survey import survey
 from iacgate.rollback.overlayread import MAX_FILES, Overlay, read_overlay
 from iacgate.rollback.planned import SavedPlan
-from iacgate.rollback.rehearsal import Rehearsal, compare, why_failed
+from iacgate.rollback.rehearsal import Plans, Rehearsal, compare, why_failed
 from iacgate.shell import terraform
 from iacgate.shell.files import read_regular
 from iacgate.shell.inputs import STDIN, read_input
-from iacgate.shell.rehearse import Rehearsed, Wanted, rehearse
+from iacgate.shell.rehearse import INIT, Rehearsed, Wanted, rehearse
 
 NOT_READY: Final = 12
 """The exit code where the way back differs, or fails."""
@@ -162,11 +162,12 @@ def _judged(forward: Plan, done: Rehearsed, wanted: Wanted, sha256: str, before:
         previous=before.repository.commit,
         overlay_sha256=wanted.overlay.sha256,
         terraform_version=back.terraform_version if back else wanted.saved.file.terraform_version,
-        approximate=tuple(redactor.clean(address) for address in done.approximate),
+        approximate=tuple(sorted(redactor.clean(address) for address in done.unknown)),
     )
     if back is None:
-        return msgspec.structs.replace(rehearsal, why=why_failed(done.failed, done.said, redactor))
-    found = compare(forward, back, wanted.overlay, redactor)
+        said = done.said + _not_locked(before, wanted.saved) if done.failed == INIT else done.said
+        return msgspec.structs.replace(rehearsal, why=why_failed(done.failed, said, redactor))
+    found = compare(Plans(forward, back, done.unknown), wanted.overlay, redactor)
     return msgspec.structs.replace(
         rehearsal,
         outcome="differs" if found.differences else "matches",
@@ -175,3 +176,10 @@ def _judged(forward: Plan, done: Rehearsed, wanted: Wanted, sha256: str, before:
         differences=found.differences,
         more_differences=found.more_differences,
     )
+
+
+def _not_locked(before: Previous, saved: SavedPlan) -> str:
+    """Return what to do about providers of which the previous lock file knows nothing."""
+    names = ", ".join(ascii(name) for name in before.not_locked(saved.providers()))
+    text = f"The plan's objects need {names}, which the previous lock file does not have: going back needs it there."
+    return f"\n{text}" if names else ""

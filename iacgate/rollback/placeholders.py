@@ -15,8 +15,9 @@ from msgspec import Raw
 
 from iacgate.conditions.values import Hidden, Value
 from iacgate.errors import PlanUnreadable
+from iacgate.plan.model import Path
 
-TEXT: Final = "known-after-apply"
+TEXT: Final = "iacgate-known-after-apply"
 NUMBER: Final = 1_000_000_007
 _DYNAMIC: Final = {"value": TEXT, "type": "string"}
 _PRIMITIVES: Final[dict[str, Value]] = {"string": TEXT, "number": NUMBER, "bool": False}
@@ -121,19 +122,22 @@ def _nested(mode: str, inner: Any) -> Any:
     return inner if mode in ("single", "group") else [mode, inner]
 
 
-def fill(value: Value, kind: Any) -> tuple[Value, bool]:
-    """Return a value as a state stores it without anything unknown, and whether something was; works in place."""
+def fill(value: Value, kind: Any) -> tuple[Value, tuple[Path, ...]]:
+    """Return a value as a state stores it without anything unknown, and where something was; works in place."""
+    found: list[Path] = []
+    return _filled(value, kind, (), found), tuple(found)
+
+
+def _filled(value: Value, kind: Any, path: Path, found: list[Path]) -> Value:
     if isinstance(value, Hidden):
-        return placeholder(kind), True
+        found.append(path)
+        return placeholder(kind)
     if kind == "dynamic" and isinstance(value, dict):
-        value["value"], found = fill(value.get("value"), value.get("type"))
-        return value, found
-    items = _items(value, kind)
-    found = False
-    for key, inner in items:
-        value[key], unknown = fill(value[key], inner)
-        found = found or unknown
-    return value, found
+        value["value"] = _filled(value.get("value"), value.get("type"), path, found)
+        return value
+    for key, inner in _items(value, kind):
+        value[key] = _filled(value[key], inner, (*path, key), found)
+    return value
 
 
 def _items(value: Value, kind: Any) -> list[tuple[Any, Any]]:

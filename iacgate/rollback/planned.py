@@ -17,6 +17,7 @@ from iacgate.errors import PlanUnreadable
 from iacgate.plan import container
 from iacgate.plan.addressing import instance_keys, provider_name
 from iacgate.plan.ctyvalue import decode_stored
+from iacgate.plan.model import Path
 from iacgate.plan.planfile import read_plan_file
 from iacgate.plan.planmessage import decode_message
 from iacgate.plan.planparts import after_bytes
@@ -34,13 +35,13 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Planned(msgspec.Struct, frozen=True):
-    """A state as bytes, and the addresses of which something is not known before apply: ``output.x`` for outputs."""
+    """A state as bytes, and where placeholders are in it: paths by address, ``output.x`` for outputs."""
 
     state: bytes
-    approximate: tuple[str, ...]
+    unknown: dict[str, tuple[Path, ...]]
 
     def __repr__(self) -> str:
-        return f"<Planned, {len(self.approximate)} approximate>"
+        return f"<Planned, {len(self.unknown)} approximate>"
 
 
 class SavedPlan:
@@ -101,7 +102,7 @@ class _State:
         self._instances = dict(before.instances)
         self._outputs = dict(before.outputs)
         self._providers = {key[:4]: entry.provider for key, entry in before.instances.items()}
-        self._approximate: list[str] = []
+        self._unknown: dict[str, tuple[Path, ...]] = {}
 
     def planned(self) -> Planned:
         for change in self._saved.changes:
@@ -118,7 +119,7 @@ class _State:
             "resources": self._resources(),
             "check_results": None,
         }
-        return Planned(_encode(document), tuple(dict.fromkeys(self._approximate)))
+        return Planned(_encode(document), self._unknown)
 
     def _lay(self, change: dict[str, Any]) -> None:
         key = self._key(change.get("addr", ""), change.get("deposed_key", ""))
@@ -159,7 +160,7 @@ class _State:
         if not isinstance(value, dict):
             raise Malformed(f"has no object after the change of {ascii(change.get('addr', ''))}")
         if unknown:
-            self._approximate.append(change.get("addr", ""))
+            self._unknown[change.get("addr", "")] = unknown
         private = change.get("private", b"")
         old = before.instance if before else Instance()
         return Entry(
@@ -205,7 +206,7 @@ class _State:
             self._outputs.pop(name, None)
             return
         if unknown:
-            self._approximate.append(f"output.{name}")
+            self._unknown[f"output.{name}"] = unknown
         self._outputs[name] = Output(
             value=Raw(_encode(value["value"])),
             type=Raw(_encode(value["type"])),

@@ -18,12 +18,12 @@ compared: it may come back as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from iacgate.plan.model import ResourceChange
+from iacgate.plan.model import Path, ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
 from iacgate.rollback.overlayread import Overlay
@@ -96,6 +96,14 @@ class Rehearsal(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class Plans(msgspec.Struct, frozen=True):
+    """A plan, the one that takes it back, and where placeholders stood in the state between: paths by address."""
+
+    forward: Plan
+    back: Plan
+    unknown: Mapping[str, tuple[Path, ...]] = {}
+
+
 class Compared(msgspec.Struct, frozen=True):
     """What comes of holding the rehearsed plan against the plan: see the fields of :class:`Rehearsal`."""
 
@@ -116,18 +124,18 @@ class _Expected(msgspec.Struct, frozen=True):
 _NOTHING: Final = _Expected(())
 
 
-def compare(forward: Plan, back: Plan, overlay: Overlay, redactor: Redactor) -> Compared:
+def compare(plans: Plans, overlay: Overlay, redactor: Redactor) -> Compared:
     """Return where the rehearsed plan is the reverse of a plan, and where not.
 
     ``redactor`` knows the secrets of both plans. Raises :class:`iacgate.errors.PlanUnreadable` where one of them
     cannot be read.
     """
-    expected = _Reverse(forward, back, overlay)
-    found = list(_differences(expected, forward, back, redactor))
+    expected = _Reverse(plans.forward, plans.back, overlay)
+    found = list(_differences(expected, plans, redactor))
     skipped = tuple(redactor.clean(address) for address in dict.fromkeys(expected.not_rehearsed))
     return Compared(
         not_rehearsed=skipped,
-        steps=tuple(_steps(back, redactor)),
+        steps=tuple(_steps(plans.back, redactor)),
         differences=tuple(found[:MAX_DIFFERENCES]),
         more_differences=max(len(found) - MAX_DIFFERENCES, 0),
     )
@@ -211,34 +219,35 @@ def _steps(back: Plan, redactor: Redactor) -> Iterator[Step]:
             yield Step(redactor.clean(change.address), actions, change.deposed)
 
 
-def _differences(expected: _Reverse, forward: Plan, back: Plan, redactor: Redactor) -> Iterator[Difference]:
+def _differences(expected: _Reverse, plans: Plans, redactor: Redactor) -> Iterator[Difference]:
     seen: set[tuple[str, str]] = set()
-    for change in back.resource_changes():
+    for change in plans.back.resource_changes():
         if change.mode != "managed":
             continue
         key = (change.address, change.deposed)
         seen.add(key)
         if expected.is_rehearsed(change.address):
-            yield from _difference(expected.of(key), change, redactor)
+            yield from _difference(expected.of(key), change, plans, redactor)
     for (address, deposed), item in expected.missing(seen):
         if expected.is_rehearsed(address):
             yield Difference(redactor.clean(address), item.actions, (), deposed)
-    yield from _outputs(forward, back, redactor)
+    yield from _outputs(plans, redactor)
 
 
-def _difference(wanted: _Expected, change: ResourceChange, redactor: Redactor) -> Iterator[Difference]:
+def _difference(wanted: _Expected, change: ResourceChange, plans: Plans, redactor: Redactor) -> Iterator[Difference]:
     actions, address = actions_of(change), redactor.clean(change.address)
     if actions not in (wanted.actions, *wanted.also):
         yield Difference(address, wanted.actions, actions, change.deposed)
     elif wanted.forward is not None and actions:
-        pair = Pair(wanted.forward.body, change.body, change.address)
+        unknown = plans.unknown.get(wanted.forward.address, ())
+        pair = Pair(wanted.forward.body, change.body, change.address, unknown)
         for path, before, after in returning(pair, redactor):
             yield Difference(address, actions, actions, change.deposed, path, before, after)
 
 
-def _outputs(forward: Plan, back: Plan, redactor: Redactor) -> Iterator[Difference]:
-    ahead = {output.name: output for output in forward.outputs()}
-    behind = {output.name: output for output in back.outputs()}
+def _outputs(plans: Plans, redactor: Redactor) -> Iterator[Difference]:
+    ahead = {output.name: output for output in plans.forward.outputs()}
+    behind = {output.name: output for output in plans.back.outputs()}
     for name in sorted({*ahead, *behind}):
         there, here = ahead.get(name), behind.get(name)
         wanted: Any = _INVERSES.get(there.action, ()) if there else ()
@@ -247,5 +256,6 @@ def _outputs(forward: Plan, back: Plan, redactor: Redactor) -> Iterator[Differen
         if wanted != done:
             yield Difference(address, wanted, done)
         elif there and here and done:
-            for path, before, after in returning(Pair(there.body, here.body, address), redactor):
+            pair = Pair(there.body, here.body, address, plans.unknown.get(f"output.{name}", ()))
+            for path, before, after in returning(pair, redactor):
                 yield Difference(address, wanted, done, "", path, before, after)

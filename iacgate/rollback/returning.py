@@ -25,11 +25,12 @@ Found: TypeAlias = tuple[Path, Value, Value]
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """A change and the one that takes it back, of one object."""
+    """A change and the one that takes it back, of one object; ``unknown`` is where placeholders stood between."""
 
     forward: ChangeBody
     back: ChangeBody
     where: str
+    unknown: tuple[Path, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Pair {ascii(self.where)}>"
@@ -42,7 +43,10 @@ def returning(pair: Pair, redactor: Redactor) -> Iterator[tuple[str, str, str]]:
     """
     where = ascii(pair.where)
     before, after = _decode(pair.forward.before, where), _decode(pair.back.after, where)
-    found = list(itertools.islice(_differing((), before, after, _decode(pair.back.after_unknown, where)), MAX_PATHS))
+    differing = _differing((), before, after, _decode(pair.back.after_unknown, where))
+    between = _decode(pair.back.before, where) if pair.unknown else None
+    told = (item for item in differing if not _stands_in(item, between, pair.unknown))
+    found = list(itertools.islice(told, MAX_PATHS))
     if not found:
         return
     sealed_before = redaction.before_of(pair.forward, redactor, where)
@@ -69,6 +73,13 @@ def _differing(path: Path, before: Value, after: Value, unknown: Any) -> Iterato
             yield from _differing((*path, index), old, new, mask)
     elif before != after and not (_is_empty(before) and _is_empty(after)):
         yield path, before, after
+
+
+def _stands_in(found: Found, between: Value, unknown: tuple[Path, ...]) -> bool:
+    """Return whether what comes back is a placeholder that the way back leaves as it is: it is not known."""
+    path, _, after = found
+    placed = any(path[: len(place)] == place or place[: len(path)] == path for place in unknown)
+    return placed and bool(_at(between, path) == after)
 
 
 def _is_empty(value: Value) -> bool:

@@ -25,6 +25,7 @@ from typing import Final
 import msgspec
 
 from iacgate.errors import TerraformFailed, UsageInvalid
+from iacgate.plan.model import Path as FieldPath
 from iacgate.rollback.overlayread import Overlay
 from iacgate.rollback.placeholders import Schemas
 from iacgate.rollback.planned import SavedPlan, planned_state
@@ -36,6 +37,9 @@ MAX_PRINTED: Final = 2 << 30
 
 MAX_SAID: Final = 64 << 10
 """Bytes that are kept of what it complains of."""
+
+INIT: Final = "terraform init"
+"""The step that fails where the previous lock file does not have what is needed."""
 
 _OVERRIDE: Final = "zzzz_iacgate_override.tf"
 _DEFAULT: Final = "default"
@@ -67,9 +71,12 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 class Rehearsed(msgspec.Struct, frozen=True):
-    """What came of it: the JSON of the plan, or the step that failed and what terraform said."""
+    """What came of it: the JSON of the plan, or the step that failed and what terraform said.
 
-    approximate: tuple[str, ...]
+    ``unknown`` is that of :class:`iacgate.rollback.planned.Planned`.
+    """
+
+    unknown: dict[str, tuple[FieldPath, ...]]
     plan: bytes = b""
     failed: str = ""
     said: str = ""
@@ -107,10 +114,10 @@ def rehearse(wanted: Wanted) -> Rehearsed:
             ) from None
         planned = planned_state(wanted.saved, schemas)
         try:
-            return Rehearsed(planned.approximate, _way_back(wanted, scratch, environment, planned.state))
+            return Rehearsed(planned.unknown, _way_back(wanted, scratch, environment, planned.state))
         except _Failed as error:
             said = error.said.replace(str(scratch), ".")
-            return Rehearsed(planned.approximate, failed=error.step, said=said)
+            return Rehearsed(planned.unknown, failed=error.step, said=said)
 
 
 @contextlib.contextmanager

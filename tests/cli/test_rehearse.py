@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 
 from tests.conftest import PLANS, Run
 from tests.rollback.rehearsing import Scenario, Stack, environment_of
-from tests.rollback.scenarios import KEEP, data
+from tests.rollback.scenarios import KEEP, data, db
 from tests.schemas import FOLDER
 from tests.support.stateserver import state_server
 from tests.support.terraform import AWS, Installation, install, terraform_or_skip
@@ -92,6 +92,16 @@ def test_prevent_destroy_in_the_previous_configuration_is_not_ready(called: Call
     assert out.startswith("The way back FAILS.\n")
     assert "terraform plan: " in out
     assert "Instance cannot be destroyed" in out
+
+
+def test_a_provider_that_the_previous_lock_file_lacks_is_named(called: Called) -> None:
+    stack = called.stack(
+        Scenario({"a.tf": data("a", "1"), ".terraform.lock.hcl": "# nothing is locked\n"}, db("b") + data("a", "1"))
+    )
+    code, out, said = called.call(stack)
+    assert code == 12, said
+    assert "terraform init: " in out
+    assert f"The plan's objects need '{AWS}', which the previous lock file does not have" in out
 
 
 def test_what_the_previous_configuration_ignores_does_not_come_back(called: Called) -> None:

@@ -12,18 +12,25 @@ from typing import Any, TypeAlias
 
 from iacgate.apply.checkout import checkout
 from iacgate.cli.previous import Previous
-from iacgate.plan.reader import Plan, read_plan
+from iacgate.plan.reader import read_plan
 from iacgate.plan.redaction import Redactor
 from iacgate.risk.survey import survey
 from iacgate.rollback.overlayread import Overlay, read_overlay
 from iacgate.rollback.placeholders import NUMBER, TEXT
 from iacgate.rollback.planned import SavedPlan
-from iacgate.rollback.rehearsal import Compared, compare
+from iacgate.rollback.rehearsal import Compared, Plans, compare
 from iacgate.shell.rehearse import Rehearsed, Wanted, rehearse
 from tests.support.gitrepo import GitRepo
 from tests.support.terraform import Installation, TerraformError, Workspace
 
 IGNORED = ".terraform\n*.tfstate*\ntfplan\nback.tfplan\nterraform.tfstate.d\n"
+BOTH = """terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws", version = "1.1.0" }
+    other = { source = "example.com/test/aws", version = "1.1.0" }
+  }
+}
+"""
 HEAD = 'terraform {\n  required_providers {\n    aws = { source = "hashicorp/aws", version = "%s" }\n  }\n}\n'
 
 Files: TypeAlias = Mapping[str, str]
@@ -45,7 +52,7 @@ class Scenario:
         versions: of the provider, before and after; a configuration of Terraform's own type alone has none.
         workspace: where it is another one than the default.
         differs: whether the way back is not the reverse of the plan, which the rehearsal must say.
-        fails: what terraform says on the way back, where that fails.
+        fails: what terraform says on the way back, where that fails; ``step`` is what it does then.
         changes: addresses of what the real way back changes, to be sure that the scenario is what it says.
     """
 
@@ -60,6 +67,7 @@ class Scenario:
     workspace: str = ""
     differs: bool = False
     fails: str = ""
+    step: str = "terraform plan"
     changes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -113,10 +121,12 @@ class Stack:
         files = {name: text.encode() for name, text in self.scenario.overlay.items()}
         return read_overlay(files, allow_reads=allow_reads) if files else Overlay()
 
-    def compared(self, back: Plan, *, allow_reads: bool = True) -> Compared:
-        """Return where a plan is the reverse of the scenario's."""
+    def compared(self, done: Rehearsed, *, allow_reads: bool = True) -> Compared:
+        """Return where what was rehearsed is the reverse of the scenario's plan."""
+        back = read_plan(done.plan, "back")
         redactor = Redactor(survey(self.forward).secrets | survey(back).secrets)
-        return compare(self.forward, back, self.overlay(allow_reads=allow_reads), redactor)
+        plans = Plans(self.forward, back, done.unknown)
+        return compare(plans, self.overlay(allow_reads=allow_reads), redactor)
 
     def really_back(self) -> bytes:
         """Apply the plan, go back to the previous commit, and return what the plan there says.
@@ -164,17 +174,22 @@ def told(plan: bytes) -> Told:
 
 def alike(rehearsed: Any, real: Any) -> bool:
     """Return whether two values are the same, where a placeholder may be anything."""
-    if rehearsed in (TEXT, NUMBER) and not isinstance(rehearsed, bool):
+    if stands_in(rehearsed):
         return True
     if isinstance(rehearsed, dict) and isinstance(real, dict):
-        if TEXT in rehearsed:
-            return True
         return rehearsed.keys() == real.keys() and all(alike(rehearsed[key], real[key]) for key in rehearsed)
     if isinstance(rehearsed, list) and isinstance(real, list):
-        if rehearsed == [TEXT]:
-            return True
         return len(rehearsed) == len(real) and all(map(alike, rehearsed, real))
     return bool(rehearsed == real)
+
+
+def stands_in(value: Any) -> bool:
+    """Return whether a value is a placeholder: of text, of a number, of any type, or a collection with one in it."""
+    if isinstance(value, dict):
+        return TEXT in value or value == {"value": TEXT, "type": "string"}
+    if isinstance(value, list):
+        return len(value) == 1 and stands_in(value[0])
+    return value == TEXT or (value == NUMBER and not isinstance(value, bool))
 
 
 def environment_of(stack: Stack) -> dict[str, str]:

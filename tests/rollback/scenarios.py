@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.rollback.rehearsing import Scenario, Stack
+from tests.rollback.rehearsing import BOTH, Scenario, Stack
 
 
 def db(name: str, *lines: str, more: str = "") -> str:
@@ -218,8 +218,8 @@ SCENARIOS: dict[str, Scenario] = {
         changes={"aws_db_instance.a": ("update",)},
     ),
     "a value that the previous configuration computes anew": Scenario(
-        data("a", '"x"') + db("b", "tags = { of = terraform_data.a.id }"),
-        data("a", '"x"', 'triggers_replace = ["1"]') + db("b", "tags = { of = terraform_data.a.id }"),
+        data("a", '"x"') + data("b", "{ of = terraform_data.a.id }"),
+        data("a", '"x"', 'triggers_replace = ["1"]') + data("b", "{ of = terraform_data.a.id }"),
         changes={"terraform_data.a": ("delete", "create"), "terraform_data.b": ("update",)},
     ),
     "everything is destroyed": Scenario(
@@ -273,5 +273,19 @@ SCENARIOS: dict[str, Scenario] = {
         versions=("1.1.0", "2.0.0"),
         forward=("-refresh=false",),
         fails="managed by newer provider version",
+    ),
+    "a provider configuration that the previous one has not": Scenario(
+        db("a"),
+        db("a") + 'provider "aws" {\n  alias = "west"\n}\n' + db("b", "provider = aws.west"),
+        fails="Provider configuration not present",
+    ),
+    "a provider that the previous lock file has not": Scenario(
+        db("a"),
+        {
+            "head.tf": BOTH,
+            "main.tf": db("a") + 'resource "aws_eip" "b" {\n  provider = other\n  domain = "vpc"\n}\n',
+        },
+        fails="Provider dependency changes detected",
+        step="terraform init",
     ),
 }

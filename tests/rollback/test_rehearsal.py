@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from iacgate.plan.reader import read_plan
 from tests.rollback.rehearsing import Stack, alike, told
 from tests.rollback.scenarios import SCENARIOS
-from tests.support.terraform import AWS, Installation, install, install_version, terraform_or_skip
+from tests.support.terraform import AWS, EXAMPLE, Installation, install, install_version, terraform_or_skip
 
 GOING = {name: scenario for name, scenario in SCENARIOS.items() if not scenario.fails}
 FAILING = {name: scenario for name, scenario in SCENARIOS.items() if scenario.fails}
@@ -17,7 +16,9 @@ FAILING = {name: scenario for name, scenario in SCENARIOS.items() if scenario.fa
 
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    made = install(tmp_path_factory.mktemp("rehearsal") / "terraform", terraform=terraform_or_skip(), sources=(AWS,))
+    made = install(
+        tmp_path_factory.mktemp("rehearsal") / "terraform", terraform=terraform_or_skip(), sources=(AWS, EXAMPLE)
+    )
     install_version(made, AWS, "2.0.0", schema=1)
     return made
 
@@ -35,7 +36,7 @@ def test_the_rehearsed_plan_is_the_real_one(installation: Installation, tmp_path
         assert alike(item, real[key]), (key, item, real[key])
     for address, actions in stack.scenario.changes.items():
         assert real[address, ""]["actions"] == list(actions)
-    found = stack.compared(read_plan(done.plan, "back"))
+    found = stack.compared(done)
     assert bool(found.differences) == stack.scenario.differs, found.differences
 
 
@@ -45,7 +46,7 @@ def test_what_fails_on_the_way_back_fails_in_the_rehearsal(
 ) -> None:
     stack = Stack(tmp_path / "stack", installation, FAILING[name])
     done = stack.rehearse()
-    assert done.failed == "terraform plan"
+    assert done.failed == stack.scenario.step
     said, really = " ".join(done.said.split()), " ".join(stack.why_not_back().split())
     assert stack.scenario.fails in said
     assert stack.scenario.fails in really
