@@ -50,7 +50,7 @@ def show_json(program: str, plan_file: str, folder: str, environment: Mapping[st
 
     ``folder`` is the initialised folder of the stack. Raises :class:`TerraformFailed`.
     """
-    command = [program, f"-chdir={folder}", "show", "-json", os.path.abspath(plan_file)]
+    command = [program, f"-chdir={folder}", "show", "-json", "-no-color", os.path.abspath(plan_file)]
     return _run(command, environment, f"{plan_file}: `show -json` failed").stdout
 
 

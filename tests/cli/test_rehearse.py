@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +33,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 class Called:
     """A stack, and the program called in it; nothing may be left of what it does."""
 
-    def __init__(self, iacgate: Run, installation: Installation, root: Path) -> None:
-        self._iacgate, self._installation, self._root = iacgate, installation, root
-        self.scratch = root / "scratch"
-        self.scratch.mkdir()
+    def __init__(self, iacgate: Run, installation: Installation, root: Path, scratch: Path) -> None:
+        self._iacgate, self._installation, self._root, self.scratch = iacgate, installation, root, scratch
 
     def stack(self, scenario: Scenario) -> Stack:
         return Stack(self._root / "stack", self._installation, scenario)
@@ -55,8 +55,9 @@ class Called:
 
 
 @pytest.fixture
-def called(iacgate: Run, installation: Installation, tmp_path: Path) -> Called:
-    return Called(iacgate, installation, tmp_path)
+def called(iacgate: Run, installation: Installation, tmp_path: Path) -> Iterator[Called]:
+    with tempfile.TemporaryDirectory() as scratch:  # providers make their sockets there, whose paths must be short
+        yield Called(iacgate, installation, tmp_path, Path(scratch))
 
 
 def test_a_way_back_that_matches_is_told_and_the_working_tree_does_not_count(called: Called) -> None:
