@@ -31,6 +31,7 @@ from iacgate.risk.rule import RuleText
 from iacgate.risk.sources import Examples
 from iacgate.risk.suppressions import Suppressions
 from iacgate.rollback.knowledge import EntryText
+from iacgate.rollback.rehearsal import Rehearsal
 from iacgate.rollback.reverse import ReversePlan
 from iacgate.rollback.sources import Example as KnowledgeExample
 from iacgate.rollback.verdict import RollbackReport
@@ -149,6 +150,7 @@ SCHEMAS: dict[str, Callable[[], dict[str, Any]]] = {
     "reverse-plan.schema.json": reverse_plan_schema,
     "rollback.schema.json": rollback_schema,
     "record.schema.json": _plain("iacgate: the record of a change", Record),
+    "rehearsal.schema.json": _plain("What `iacgate rollback rehearse --format json` prints", Rehearsal),
     "rule.schema.json": rule_schema,
     "stacks.schema.json": _plain("iacgate: stacks.yaml", Stacks),
     "statement.schema.json": _plain("What an approver signs", Statement),

@@ -10,6 +10,7 @@ Source: github.com/zclconf/go-cty, ``cty/msgpack/{marshal,unmarshal,dynamic,unkn
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -39,6 +40,22 @@ def decode_value(data: bytes) -> Value:
     Raises:
         Malformed: the bytes are not a cty value, or nest deeper than :data:`MAX_DEPTH`.
     """
+    return _decode(data, _list)
+
+
+def decode_stored(data: bytes) -> Value:
+    """Return the value in some msgpack bytes as a state stores it in JSON.
+
+    Where the schema says "any type", that is an object of ``value`` and ``type``
+    (``internal/states/statefile/version4.go``). Big numbers are strings, which Terraform takes in a state, too.
+
+    Raises:
+        Malformed: as :func:`decode_value`.
+    """
+    return _decode(data, _stored_list)
+
+
+def _decode(data: bytes, list_hook: Callable[[list[Any]], Value]) -> Value:
     if not data:
         raise Malformed("has a value without bytes")
     try:
@@ -46,7 +63,7 @@ def decode_value(data: bytes) -> Value:
             data,
             raw=False,
             strict_map_key=True,
-            list_hook=_list,
+            list_hook=list_hook,
             object_pairs_hook=_mapping,
             ext_hook=_extension,
         )
@@ -87,12 +104,22 @@ def _list(items: list[Any]) -> Value:
     return items
 
 
-def _typed(type_json: bytes, value: Value) -> Value:
-    """Return a value whose type is stored with it, big numbers as numbers."""
+def _stored_list(items: list[Any]) -> Value:
+    if len(items) == 2 and isinstance(items[0], bytes) and not isinstance(items[1], bytes):
+        return {"value": items[1], "type": _type(items[0])}
+    return _list(items)
+
+
+def _type(type_json: bytes) -> Any:
     try:
-        cty_type = msgspec.json.decode(type_json)
+        return msgspec.json.decode(type_json)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         raise Malformed("has a value with an unreadable type") from None
+
+
+def _typed(type_json: bytes, value: Value) -> Value:
+    """Return a value whose type is stored with it, big numbers as numbers."""
+    cty_type = _type(type_json)
     if b"number" not in type_json:  # most types: nothing to convert
         return value
     root = [value]

@@ -148,6 +148,17 @@ def _before_and_after(change: dict[str, Any], actions: tuple[str, ...]) -> tuple
     return before, None if second is None else _value(values[second])
 
 
+def after_bytes(change: dict[str, Any]) -> bytes | None:
+    """Return the undecoded value after a decoded message ``Change``; ``None`` where there is none."""
+    at = _VALUES[_actions(change)][1]
+    values = change.get("values", [])
+    if at is None:
+        return None
+    if at >= len(values):
+        raise Malformed("has a change without its value")
+    return bytes(values[at].get("msgpack", b""))
+
+
 def _importing(raw: dict[str, Any] | None) -> FileImporting | None:
     if raw is None:
         return None

@@ -50,7 +50,7 @@ def show_json(program: str, plan_file: str, folder: str, environment: Mapping[st
 
     ``folder`` is the initialised folder of the stack. Raises :class:`TerraformFailed`.
     """
-    command = [program, f"-chdir={folder}", "show", "-json", os.path.abspath(plan_file)]
+    command = [program, f"-chdir={folder}", "show", "-json", "-no-color", os.path.abspath(plan_file)]
     return _run(command, environment, f"{plan_file}: `show -json` failed").stdout
 
 
@@ -71,7 +71,8 @@ def _run(
     command: list[str], environment: Mapping[str, str], what: str, timeout: int | None = SHOW_TIMEOUT
 ) -> subprocess.CompletedProcess[bytes]:
     try:
-        done = subprocess.run(command, capture_output=True, check=False, env=_clean(environment), timeout=timeout)  # noqa: S603 - a list of arguments, no shell
+        own = clean_environment(environment)
+        done = subprocess.run(command, capture_output=True, check=False, env=own, timeout=timeout)  # noqa: S603 - a list of arguments, no shell
     except (OSError, subprocess.TimeoutExpired) as error:
         raise TerraformFailed(f"{what} ({type(error).__name__}).", hint="Run the same command by hand.") from error
     if done.returncode != 0:
@@ -80,7 +81,8 @@ def _run(
     return done
 
 
-def _clean(environment: Mapping[str, str]) -> dict[str, str]:
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what leads terraform elsewhere, and in which it asks nobody."""
     kept = {name: value for name, value in environment.items() if not name.startswith(_NEVER_PASSED)}
     return {**kept, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_INPUT": "0"}
 

@@ -111,19 +111,25 @@ def install(
     return installation
 
 
-def install_version(installation: Installation, source: str, version: str, remark: str = "") -> Path:
-    """Add one version of the test provider to the mirror, and return its executable."""
+def install_version(
+    installation: Installation, source: str, version: str, remark: str = "", *, schema: int = 0
+) -> Path:
+    """Add one version of the test provider to the mirror, and return its executable.
+
+    ``schema`` is the version of its resources' schemas.
+    """
     folder = installation.root / "mirror" / source / version / _platform(installation.terraform)
     folder.mkdir(parents=True)
     program = folder / f"terraform-provider-{source.rpartition('/')[2]}_v{version}"
-    program.write_text(provider_program(version) + remark, encoding="utf-8")
+    program.write_text(provider_program(version, schema) + remark, encoding="utf-8")
     program.chmod(0o755)
     return program
 
 
-def provider_program(version: str) -> str:
+def provider_program(version: str, schema: int = 0) -> str:
     """Return the text of a provider executable that runs in this interpreter's environment."""
     source = Path(__file__).with_name("testprovider.py").read_text(encoding="utf-8")
+    source = source.replace("SCHEMA = 0", f"SCHEMA = {schema}")
     return f"#!{sys.executable} -I\n" + source.replace('VERSION = "0.0.0"', f'VERSION = "{version}"')
 
 

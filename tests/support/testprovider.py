@@ -5,7 +5,7 @@ cloud would invent (ids, ARNs, addresses) is derived from the configured name, s
 plan made twice says the same twice.
 
 :mod:`tests.support.terraform` installs a copy of this file as the provider executable, with
-a shebang before it and ``VERSION`` replaced; it must therefore import nothing of the project.
+a shebang before it, and ``VERSION`` and ``SCHEMA`` replaced; it must therefore import nothing of the project.
 """
 
 # ruff: noqa: ARG002 (the library hands over more than a provider without a cloud needs)
@@ -22,6 +22,7 @@ from tf.iface import DataSource, Provider, Resource
 from tf.schema import Attribute, Schema
 
 VERSION = "0.0.0"
+SCHEMA = 0
 ACCOUNT = "123456789012"
 State = dict[str, Any]
 
@@ -108,7 +109,7 @@ class Remembered(Resource):  # type: ignore[misc]  # the library ships no types
     @classmethod
     def get_schema(cls) -> Schema:
         tags = may("tags", types.Map(TEXT))
-        return Schema(version=0, attributes=[*cls.KIND.attributes, tags, *map(told, cls.KIND.told)])
+        return Schema(version=SCHEMA, attributes=[*cls.KIND.attributes, tags, *map(told, cls.KIND.told)])
 
     def _told(self, key: str) -> State:
         return {name: text.format(key=key) for name, text in self.KIND.told.items()}

@@ -63,10 +63,10 @@ def explain(files: Iterable[tuple[str, bytes]], variables: Mapping[str, Value], 
     """
     given: dict[str, Any] = {}
     for path, data in files:
-        assigned = _assigned(path, data)
-        if assigned is None:
+        found = assigned(path, data)
+        if found is None:
             return False
-        given |= {name: value for name, value in assigned.items() if name in names}
+        given |= {name: value for name, value in found.items() if name in names}
     return given.keys() == variables.keys() and all(_same(given[name], variables[name], 0) for name in given)
 
 
@@ -90,8 +90,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
-def _assigned(path: str, data: bytes) -> dict[str, Any] | None:
-    """Return what a file assigns; ``None`` where it is no file of variables, or not read whole."""
+def assigned(path: str, data: bytes) -> dict[str, Any] | None:
+    """Return what a file assigns; ``None`` where it is no file of variables, or not read whole.
+
+    A value that is not plain to see is an object that equals nothing.
+    """
     if len(data) > MAX_FILE:
         return None
     return _from_json(data) if path.endswith(".json") else _from_native(data)

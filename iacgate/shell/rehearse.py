@@ -1,0 +1,374 @@
+"""Planning the way back with the real terraform, in a private folder that is removed in every case.
+
+Nothing is written to a backend or a cloud, and nothing is refreshed: the state is the one that the plan will leave, in
+a local file, and the configuration is the previous one as git has it. What its data sources read is read, as with
+``terraform plan``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import msgspec
+
+from iacgate.errors import TerraformFailed, UsageInvalid
+from iacgate.plan.model import Path as FieldPath
+from iacgate.rollback.overlayread import Overlay
+from iacgate.rollback.placeholders import Schemas
+from iacgate.rollback.planned import SavedPlan, planned_state
+from iacgate.shell.folders import CONFIGURATION
+from iacgate.shell.terraform import clean_environment
+
+MAX_PRINTED: Final = 2 << 30
+"""Bytes of what terraform may print: as much as a plan may have."""
+
+MAX_SAID: Final = 64 << 10
+"""Bytes that are kept of what it complains of."""
+
+INIT: Final = "terraform init"
+"""The step that fails where the previous lock file does not have what is needed."""
+
+_OVERRIDE: Final = "zzzz_iacgate_override.tf"
+_DEFAULT: Final = "default"
+_WORKSPACE: Final = re.compile(r"[\w.~$&+=:@-]{1,200}", re.ASCII)
+"""As terraform allows (``validWorkspaceName``); it becomes the name of a folder."""
+
+_ENDED_BY: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What is rehearsed.
+
+    ``previous`` writes the previous configuration into a new folder and returns the stack's folder in it. ``values``
+    are values of root variables in JSON, ``variable_files`` name and content of files that are given besides, a later
+    one wins. ``program`` is terraform or tofu, ``telling`` tells of a step while it lasts.
+    """
+
+    saved: SavedPlan
+    previous: Callable[[Path], Path]
+    overlay: Overlay
+    values: dict[str, msgspec.Raw]
+    variable_files: tuple[tuple[str, bytes], ...]
+    program: str
+    environment: Mapping[str, str]
+    telling: Callable[[str], AbstractContextManager[None]]
+
+    def __repr__(self) -> str:
+        return "<Wanted>"
+
+
+class Rehearsed(msgspec.Struct, frozen=True):
+    """What came of it: the JSON of the plan, or the step that failed and what terraform said.
+
+    ``unknown`` is that of :class:`iacgate.rollback.planned.Planned`.
+    """
+
+    unknown: dict[str, tuple[FieldPath, ...]]
+    plan: bytes = b""
+    failed: str = ""
+    said: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Rehearsed {self.failed or 'whole'}>"
+
+
+class _Failed(Exception):
+    """A step failed; says what terraform said."""
+
+    def __init__(self, step: str, said: str) -> None:
+        super().__init__(step)
+        self.step, self.said = step, said
+
+
+def rehearse(wanted: Wanted) -> Rehearsed:
+    """Return how planning the way back ends.
+
+    Raises:
+        TerraformFailed: the providers of the plan cannot be had, terraform could not be started, or the scratch
+            folder would not have been used alone.
+        UsageInvalid: the previous configuration cannot be rehearsed as it is.
+        PlanUnreadable: the plan file cannot be read.
+    """
+    with private_folder() as scratch:
+        environment = _environment(wanted)
+        try:
+            with wanted.telling("Reading the providers' schemas"):
+                schemas = _schemas(wanted, scratch, environment)
+        except _Failed as error:
+            raise TerraformFailed(
+                f"The schemas of the plan's providers cannot be had: {_first(error.said)}",
+                hint="Rehearse where `terraform init` of this plan's configuration works.",
+            ) from None
+        planned = planned_state(wanted.saved, schemas)
+        try:
+            return Rehearsed(planned.unknown, _way_back(wanted, scratch, environment, planned.state))
+        except _Failed as error:
+            said = error.said.replace(str(scratch), ".")
+            return Rehearsed(planned.unknown, failed=error.step, said=said)
+
+
+@contextlib.contextmanager
+def private_folder() -> Iterator[Path]:
+    """Make a folder that only we may look into, and remove it in every case: SIGTERM and SIGHUP become Ctrl-C."""
+    with _ending(), tempfile.TemporaryDirectory(prefix="iacgate-rehearsal-") as name:
+        try:
+            yield Path(name).resolve()
+        finally:
+            _hold()
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [number for number in (signal.SIGINT, *_ENDED_BY) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _hold() -> None:
+    """Nothing ends the removal half-way."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, *_ENDED_BY):
+            signal.signal(number, signal.SIG_IGN)
+
+
+def _environment(wanted: Wanted) -> dict[str, str]:
+    workspace = wanted.saved.file.workspace or _DEFAULT
+    if not _WORKSPACE.fullmatch(workspace) or workspace in (".", ".."):
+        raise UsageInvalid(f"{ascii(workspace)} is no name of a workspace.", hint="Make the plan again.")
+    own = {"TF_DATA_DIR": ".terraform", "TF_WORKSPACE": workspace}
+    return {**clean_environment(wanted.environment), **own}
+
+
+def _schemas(wanted: Wanted, scratch: Path, environment: Mapping[str, str]) -> Schemas:
+    """Return the schemas of the very providers that made the plan: those in its lock file."""
+    providers = wanted.saved.providers()
+    if not providers:
+        return Schemas()
+    folder = scratch / "schemas"
+    folder.mkdir(mode=0o700)
+    required = {f"p{index}": {"source": source} for index, source in enumerate(providers)}
+    _write(folder / "main.tf.json", json.dumps({"terraform": {"required_providers": required}}).encode())
+    if wanted.saved.file.lock_file is not None:
+        _write(folder / ".terraform.lock.hcl", wanted.saved.file.lock_file)
+    plain = {**environment, "TF_WORKSPACE": _DEFAULT}
+    run = _Runner(wanted.program, folder, scratch, plain)
+    run("init", "-backend=false", "-input=false", "-no-color")
+    return Schemas(run("providers", "schema", "-json"))
+
+
+def _way_back(wanted: Wanted, scratch: Path, environment: Mapping[str, str], state: bytes) -> bytes:
+    with wanted.telling("Writing the previous configuration"):
+        folder = wanted.previous(scratch / "previous")
+        _clear(folder)
+        override = _use_local_state(folder, scratch, environment["TF_WORKSPACE"], state)
+        for index, data in enumerate(wanted.overlay.files.values()):
+            _write(folder / f"iacgate_overlay_{index}.tf", data)
+        variables = list(_variables(wanted, scratch))
+        _take_providers(scratch / "schemas", folder)
+    run = _Runner(wanted.program, folder, scratch, environment)
+    with wanted.telling("Initialising the previous configuration"):
+        locked = (folder / ".terraform.lock.hcl").is_file()
+        run("init", "-input=false", "-no-color", *(["-lockfile=readonly"] if locked else []))
+        _refuse_other_backend(folder, scratch)
+    with wanted.telling("Planning the way back"):
+        plan = scratch / "tfplan"
+        options = ("-input=false", "-lock=false", "-no-color", "-refresh=false", f"-out={plan}")
+        run("plan", *options, *variables)
+        _refuse_changed(override)
+        return run("show", "-json", str(plan))
+
+
+def _clear(folder: Path) -> None:
+    """Take away what somebody committed in place of what terraform keeps there."""
+    data = folder / ".terraform"
+    if data.is_symlink() or data.is_file():
+        data.unlink()
+    elif data.is_dir():
+        shutil.rmtree(data)
+
+
+def _use_local_state(folder: Path, scratch: Path, workspace: str, state: bytes) -> Path:
+    """Put the state into a local file, and an override file in place of the backend that is configured.
+
+    Override files are merged in the order of their names, so that ours must be the last (Terraform Language,
+    "Override Files").
+    """
+    names = [item.name for item in folder.iterdir() if item.name.endswith(CONFIGURATION)]
+    stems = [name for name in names if name.partition(".")[0].endswith("_override") or name.startswith("override.")]
+    if any(name.encode() >= _OVERRIDE.encode() or not name.isascii() for name in stems):
+        raise UsageInvalid(
+            f"The previous configuration has an override file that comes after {_OVERRIDE}.",
+            hint="What it says of a backend would count; rename it.",
+        )
+    place = scratch / "state"
+    path = place / "terraform.tfstate" if workspace == _DEFAULT else place / "all" / workspace / "terraform.tfstate"
+    path.parent.mkdir(mode=0o700, parents=True)
+    _write(path, state)
+    settings = {"path": str(place / "terraform.tfstate"), "workspace_dir": str(place / "all")}
+    lines = "".join(f"    {name} = {json.dumps(value)}\n" for name, value in settings.items())
+    override = folder / _OVERRIDE
+    _write(override, f'terraform {{\n  backend "local" {{\n{lines}  }}\n}}\n'.encode())
+    return override
+
+
+def _refuse_other_backend(folder: Path, scratch: Path) -> None:
+    """Raise where terraform understood the backend otherwise than we wrote it."""
+    noted = folder / ".terraform" / "terraform.tfstate"
+    try:
+        backend = json.loads(noted.read_bytes())["backend"]
+        ours = backend["type"] == "local" and backend["config"]["path"] == str(scratch / "state" / "terraform.tfstate")
+    except (OSError, ValueError, KeyError, TypeError):
+        ours = False
+    if not ours:
+        raise TerraformFailed(
+            "The previous configuration would not be planned with the state of the rehearsal.",
+            hint="Nothing was planned. Look for what it says of a backend.",
+        )
+
+
+def _refuse_changed(override: Path) -> None:
+    if not override.is_file():
+        raise TerraformFailed("The scratch folder changed under the rehearsal.", hint="Look at its data sources.")
+
+
+def _variables(wanted: Wanted, scratch: Path) -> Iterator[str]:
+    """Yield the options that give the variables; a file that is given counts more than what the plan had."""
+    files = [("plan.tfvars.json", msgspec.json.encode(wanted.values)), *wanted.variable_files]
+    for index, (name, data) in enumerate(files):
+        path = scratch / f"{index}.tfvars{'.json' if name.endswith('.json') else ''}"
+        _write(path, data)
+        yield f"-var-file={path}"
+
+
+def _take_providers(schemas: Path, folder: Path) -> None:
+    """Let what was installed for the schemas be there already; what the lock file does not want is not used."""
+    installed = schemas / ".terraform" / "providers"
+    if installed.is_dir():
+        (folder / ".terraform").mkdir(mode=0o700)
+        installed.rename(folder / ".terraform" / "providers")
+
+
+class _Runner:
+    """Runs terraform in a folder; what it prints goes to files of the scratch folder."""
+
+    def __init__(self, program: str, folder: Path, scratch: Path, environment: Mapping[str, str]) -> None:
+        self._program, self._folder, self._scratch = program, folder, scratch
+        self._environment = dict(environment)
+
+    def __call__(self, *arguments: str) -> bytes:
+        """Return what it prints.
+
+        Raises :class:`_Failed` where it fails, and :class:`TerraformFailed` where it cannot be started.
+        """
+        command = [self._program, f"-chdir={self._folder}", *arguments]
+        out, complaints = self._scratch / "printed", self._scratch / "said"
+        with out.open("wb") as stdout, complaints.open("wb") as stderr:
+            code = _run(command, self._environment, stdout.fileno(), stderr.fileno())
+        said = _beginning(complaints).decode(errors="replace")
+        if code != 0:
+            raise _Failed(f"terraform {arguments[0]}", said or _beginning(out).decode(errors="replace"))
+        if out.stat().st_size > MAX_PRINTED:
+            raise TerraformFailed(
+                f"`{arguments[0]}` printed more than {MAX_PRINTED >> 30} GiB.", hint="Split the stack."
+            )
+        return out.read_bytes()
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], stdout: int, stderr: int) -> int:
+    """Run a program in a session of its own, with which it is killed when we are interrupted."""
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        with _held():  # an interruption while it starts would leave it alone
+            process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
+                list(command),
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        return process.wait()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
+        raise TerraformFailed(
+            f"{command[0]} could not be started ({type(error).__name__}).", hint="Look at the program."
+        ) from error
+    finally:
+        with _held():
+            _kill(process)
+
+
+@contextlib.contextmanager
+def _held() -> Iterator[None]:
+    """Let an interruption wait for as long as this lasts; only the main thread is interrupted."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    got: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDED_BY)}
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, lambda found, _: got.append(found))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if got:
+        raise KeyboardInterrupt
+
+
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    """Kill a program and what it started, where it has not ended yet."""
+    if process is not None and process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MAX_SAID)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a new file that only we may read; a name that is taken is not written through.
+
+    Raises :class:`UsageInvalid` where it is taken.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        raise UsageInvalid(f"The previous configuration has a file {path.name}.", hint="Rename it.") from None
+    with os.fdopen(handle, "wb") as stream:
+        stream.write(data)
+
+
+def _first(said: str) -> str:
+    lines = [line.strip(" │╷╵|") for line in said.splitlines()]
+    return next((line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")), "it said nothing")
