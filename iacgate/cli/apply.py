@@ -82,7 +82,7 @@ def command(names: tuple[str, ...], output: str, color: str, **options: Any) -> 
     if not options["ledger"]:
         raise UsageInvalid("Without evidence nothing is applied.", hint="Name the ledger: --ledger DIR or s3://...")
     code = 0
-    for change in read_plans(names, options, "gate"):
+    for change in read_plans(names, options, "apply"):
         code = _one(change, options, output, color)
         if code:  # what comes after it may rest on it
             break
@@ -214,6 +214,7 @@ def _order(gated: _Gated, entry: Receipt | Written) -> Order:
         actor=Actor(decision.deployer, run_of(os.environ)),
         settings=gated.recorder.settings,
         tool=tool_versions(gated.inputs.assessment),
+        way_back=change.way_back(),
     )
 
 

@@ -41,6 +41,7 @@ _COMMANDS: Final = {
     "tests": ("iacgate.cli.attesting:tests", "Say how tests of a change's tree ended, by their report."),
     "review": ("iacgate.cli.attesting:review", "Say what became of an emergency: cause, justified or not, follow-up."),
     "pattern": ("iacgate.cli.attesting:pattern", "Approve a pattern of standard changes."),
+    "rehearsal": ("iacgate.cli.rehearsals", "Say how the rehearsal of a plan's way back ended."),
     "override": ("iacgate.cli.attest:override", "Say that a change may be applied although it is not the time."),
     "withdrawn": ("iacgate.cli.attest:withdrawn", "Say that a change will not be made."),
     "verified": ("iacgate.cli.attest:verified", "Say that a change that was applied does what it should."),

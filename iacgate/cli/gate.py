@@ -70,7 +70,7 @@ def plan_options(command: Any) -> Any:
 
 
 def read_changes(
-    names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "sign", "gate"]
+    names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "sign", "gate", "apply"]
 ) -> Iterator[Change]:
     """Yield the changes that the command line names, judged, one for each plan, and one for each record by hand.
 
@@ -99,9 +99,10 @@ def read_changes(
             options["ledger"],
             second=options.get("second_store", ""),
             gate_key=options.get("gate_key", ""),
-            record=purpose == "gate",
+            record=purpose in ("gate", "apply"),
         ),
         hand_over=purpose == "submit",
+        applies=purpose == "apply",
         believe=purpose == "sign",
     )
     for name in names:
@@ -114,7 +115,7 @@ def read_changes(
 
 
 def read_plans(
-    names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "gate"]
+    names: tuple[str, ...], options: dict[str, Any], purpose: Literal["submit", "apply"]
 ) -> Iterator[PlanChange]:
     """Yield the changes that the command line names, as :func:`read_changes` does, each of which has a plan.
 

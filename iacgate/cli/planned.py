@@ -30,9 +30,13 @@ from iacgate.policy.backends import identity
 from iacgate.policy.stacks import Placed
 from iacgate.render import terminal
 from iacgate.render.plain import harmless
+from iacgate.render.runbook import runbook
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.checks import Ground, Previous
+from iacgate.rollback.overlay import overlay_text
 from iacgate.rollback.report import slim
+from iacgate.rollback.reverse import reverse_of
+from iacgate.rollback.wayback import WayBack
 from iacgate.shell.folders import SETTINGS
 from iacgate.shell.previous import previous_at
 from iacgate.shell.submissions import Said
@@ -46,7 +50,8 @@ class PlanChange(Change):
     def __init__(self, judge: Judge, loaded: Loaded, asked: Asked, *, differences_from: Severity | None) -> None:
         self.loaded, self.plan, self.plan_file, self.handed = loaded, loaded.plan, loaded.plan_file, loaded.said
         own = own_of(judge, asked)
-        self._watch = watching(judge, loaded) if own.settings.policy.asks_for_readiness or differences_from else None
+        asks = own.settings.policy.asks_for_readiness or differences_from or asked.applies
+        self._watch = watching(judge, loaded) if asks else None
         watch = self._watch.look if self._watch else None
         judged = judge.judge(loaded, differences_from=differences_from, watch=watch)
         self._base = asked.named.base
@@ -63,6 +68,16 @@ class PlanChange(Change):
             return found
         report = self._watch.report(Ground(self.plan_file, self._previous()))
         return msgspec.structs.replace(found, rollback=slim(report))
+
+    def way_back(self) -> WayBack | None:
+        """Return how the plan is undone, as it is put on record when it is applied."""
+        if self._watch is None:
+            return None
+        ground = Ground(self.plan_file, self._previous())
+        report = self._watch.report(ground)
+        digest = self.assessment.plan.plan_file_sha256 or ""
+        reverse = reverse_of(self.loaded.plan, report, ground, sha256=digest, folder=self.around.place or "")
+        return WayBack(reverse.start.previous, report.readiness, runbook(reverse), overlay_text(reverse.blocks))
 
     def _previous(self) -> Previous:
         """Return the configuration to which undoing goes back: what was applied last, else the base that is named."""

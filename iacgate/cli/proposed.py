@@ -24,7 +24,8 @@ class Asked(msgspec.Struct, frozen=True):
 
     ``record`` is the file of the change's record, ``text`` what its pull request says.
     ``hand_over`` is for who submits, which makes an inbox where there is none. ``believe`` is for who signs: what the
-    planner says of sources and authors is taken as it is, shown and signed. The gate looks for itself.
+    planner says of sources and authors is taken as it is, shown and signed. The gate looks for itself. ``applies`` is
+    for who applies, and puts the way back on record.
     """
 
     inbox: str
@@ -36,6 +37,7 @@ class Asked(msgspec.Struct, frozen=True):
     deployer: str = ""
     ledger: LedgerWanted = LedgerWanted()
     hand_over: bool = False
+    applies: bool = False
     believe: bool = False
 
 

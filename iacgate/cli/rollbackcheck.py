@@ -7,12 +7,14 @@ from typing import Final
 
 import click
 
+from iacgate import canonical
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Loaded, Origin, load
 from iacgate.cli.undoing import undoing_of
 from iacgate.errors import UsageInvalid
 from iacgate.render.undoing import UndoingDocument, as_json, as_text
 from iacgate.rollback.checks import Previous
+from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell import console
 from iacgate.vocabulary import Readiness
@@ -29,6 +31,7 @@ NOT_READY: Final = 12
 @click.option("--program", default="", metavar="PATH", help="The terraform or tofu to start.  [default: from PATH]")
 @click.option("--config", type=click.Path(), metavar="DIR", help="The .iacgate folder.  [default: the nearest above]")
 @click.option("--no-config", is_flag=True, help="Use no .iacgate folder.")
+@click.option("--rehearsal", type=click.Path(), metavar="FILE", help="What `rollback rehearse --format json` printed.")
 @click.option("--live", is_flag=True, help="Ask AWS, read only, whether what undoing needs is there.")
 @click.option(
     "--max-age",
@@ -51,6 +54,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     program: str,
     config: str | None,
     no_config: bool,  # noqa: FBT001 - click passes flags so
+    rehearsal: str | None,
     live: bool,  # noqa: FBT001 - click passes flags so
     hours: int,
     everything: bool,  # noqa: FBT001 - click passes flags so
@@ -70,15 +74,24 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     """
     if plan_json and len(plans) != 1:
         raise UsageInvalid("--plan-json belongs to exactly one PLAN.", hint="Name the saved plan file, too.")
+    if rehearsal and len(plans) != 1:
+        raise UsageInvalid("--rehearsal belongs to exactly one PLAN.", hint="Check one plan at a time.")
     judge = Judge(Wanted(config or "", no_config, source=source or ""))
     worst = 0
     for name in plans:
         for loaded in load(name, Origin(plan_json, chdir, program)):
             known = _previous(previous, source or loaded.folder)
-            report = undoing_of(judge, loaded, known, live=hours if live else None)
+            said = _rehearsed(rehearsal, loaded) if rehearsal else None
+            report = undoing_of(judge, loaded, known, said, live=hours if live else None)
             _write(loaded, report, output=output, color=color, everything=everything)
             worst = max(worst, NOT_READY if report.readiness is Readiness.NOT_READY else 0)
     return worst
+
+
+def _rehearsed(name: str, loaded: Loaded) -> Rehearsed:
+    from iacgate.cli.rehearsals import read_rehearsal, said_of  # noqa: PLC0415 - few name one
+
+    return said_of(read_rehearsal(name, loaded), canonical.digest(loaded.text))
 
 
 def _previous(ref: str | None, folder: str) -> Previous | None:
