@@ -116,7 +116,8 @@ def _shell(reverse: ReversePlan) -> Iterator[str]:
     yield f"git worktree add -b {name} ../{name} {commit}"
     yield f"cd ../{name}{_folder(start.folder)}"
     if any(block.text for block in reverse.blocks):
-        yield f'cp "$RUNBOOK/{FILE}" {COPIED}'
+        # Whoever writes it beside the runbook calls it `overlay.tf`, or what it is called here.
+        yield f'cp "$RUNBOOK"/*{FILE} {COPIED}'
         yield f"git add {COPIED} && git commit -m 'Undo the plan {_short(reverse)}'"
     yield f"{program} init -input=false{'' if start.locked is False else ' -lockfile=readonly'}"
     if start.workspace not in ("", "default"):
