@@ -1,0 +1,105 @@
+"""From the rehearsal of the way back over the apply to the change that takes it back, with the real terraform."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.cli.test_apply import Deployed, deployed  # noqa: F401 - a fixture
+from tests.cli.test_gate import HIGH, POLICY, stack  # noqa: F401 - a fixture
+from tests.cli.test_readiness import DEMANDS
+from tests.cli.test_status import independent
+from tests.conftest import Run
+from tests.support.sshkeys import make_key, public_line
+
+
+@pytest.fixture
+def ready(deployed: Deployed) -> Deployed:  # noqa: F811
+    """A plan under a policy that wants its way back rehearsed, and a machine that may attest it."""
+    path = deployed.stack.root / ".iacgate" / "people.yaml"
+    people = json.loads(path.read_text())
+    key = public_line(make_key(deployed.stack.keys, "ed25519", "ci"))
+    people["people"].append({"id": "ci", "kind": "machine", "keys": [{"key": key}]})
+    path.write_text(json.dumps(people))
+    deployed.stack.settings(
+        policy=POLICY.replace("{tier: prod}", DEMANDS.replace("READINESS", "rehearsed-approximately"))
+    )
+    deployed.stack.commit(HIGH.replace("INPUT", "INPUT"))
+    deployed.stack.command("git", "tag", "--force", "base")
+    deployed.stack.commit(HIGH.replace("INPUT", "changed"))
+    deployed.stack.plan()
+    assert deployed.stack.iacgate("gate", "--change", "chg-1", *deployed.ledger).returncode == 11
+    for person in ("ann", "bob"):
+        assert deployed.stack.approve(person, "--change", "chg-1", *deployed.ledger).returncode == 0
+    return deployed
+
+
+def codes(life: Deployed) -> tuple[int, list[str]]:
+    code, decision = life.stack.decision("--change", "chg-1", *life.ledger)
+    return code, [reason["code"] for reason in decision["reasons"]]
+
+
+def rehearse(life: Deployed, iacgate: Run, *more: str) -> subprocess.CompletedProcess[bytes]:
+    done = iacgate(
+        "rollback", "rehearse", "tfplan", "--previous", "base", "--format", "json", *more, cwd=life.stack.root
+    )
+    (life.stack.root.parent / "rehearsal.json").write_bytes(done.stdout)
+    return done
+
+
+def attest(life: Deployed, iacgate: Run, who: str = "ci") -> subprocess.CompletedProcess[bytes]:
+    signing = ("--as", who, "--key", str(life.stack.keys / who), "--inbox", str(life.stack.inbox), *life.ledger)
+    file = str(life.stack.root.parent / "rehearsal.json")
+    named = ("--rehearsal", file, "--change", "chg-1", "--base", "base")
+    return iacgate("attest", "rehearsal", "tfplan", *named, *signing, cwd=life.stack.root)
+
+
+def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, iacgate: Run) -> None:
+    assert codes(ready) == (12, ["not-rehearsed"])
+    done = rehearse(ready, iacgate)
+    assert done.returncode == 0, done.stdout + done.stderr
+    checked = iacgate(
+        "rollback", "check", "tfplan", "--previous", "base", "--rehearsal", "../rehearsal.json", cwd=ready.stack.root
+    )
+    assert (checked.returncode, b"REHEARSED, APPROXIMATELY" in checked.stdout) == (0, True), checked.stdout
+    done = attest(ready, iacgate)
+    assert (done.returncode, b"matches" in done.stderr) == (0, True), done.stderr
+    assert codes(ready) == (0, [])
+    done = ready.stack.iacgate("apply", "--change", "chg-1", *ready.ledger)
+    assert done.returncode == 0, done.stderr
+    assert ready.verified().problems == ()
+    assert independent(ready) == (0, "")
+
+    started = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
+    assert started.returncode == 0, started.stderr
+    runbook = (ready.stack.root.parent / "undo" / "runbook.md").read_text()
+    assert "# Undo the plan" in runbook
+    assert "terraform_data.a" in runbook
+    record = (ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml").read_text()
+    assert 'undoes: "chg-1"' in record
+    assert b"Configuration before it: commit" in started.stdout
+    again = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
+    assert (again.returncode, b"nothing is overwritten" in again.stderr) == (2, True)
+
+
+def test_a_rehearsal_of_another_plan_is_not_attested(ready: Deployed, iacgate: Run) -> None:
+    assert rehearse(ready, iacgate).returncode == 0
+    ready.stack.commit(HIGH.replace("INPUT", "again"))
+    ready.stack.plan()
+    done = attest(ready, iacgate)
+    assert (done.returncode, b"of another plan" in done.stderr) == (2, True), done.stderr
+
+
+def test_who_had_a_hand_in_it_attests_for_nothing(ready: Deployed, iacgate: Run) -> None:
+    assert rehearse(ready, iacgate).returncode == 0
+    assert attest(ready, iacgate, "dave").returncode == 0
+    assert codes(ready) == (12, ["not-rehearsed"])
+    assert attest(ready, iacgate, "ann").returncode == 0
+    assert codes(ready) == (0, [])
+
+
+def test_only_what_was_applied_is_taken_back(ready: Deployed, iacgate: Run) -> None:
+    done = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
+    assert (done.returncode, b"was never applied" in done.stderr) == (2, True), done.stderr
