@@ -673,6 +673,7 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
         "time": decision["now"] == inputs["now"] and abs(seconds(inputs["now"]) - seconds(entry["time"])) <= 900,
         "seats": seats_add_up(decision, inputs),
         "record": {wanted["fingerprint"], wanted["record"]} == {record} or not record,
+        "undoing": undoing_is_answered(decision, inputs),
     }
     for what in (name for name, same in holds.items() if not same):
         yield f"its decision, the inputs and the entry do not agree: {what}"
@@ -831,6 +832,21 @@ def seats_add_up(decision: dict[str, Any], inputs: dict[str, Any]) -> bool:
     asked = sorted(role for role, count in decision["seats"].items() for _ in range(count))
     open_and_allowed = decision["allowed"] and decision["missing"]
     return right and not open_and_allowed and asked == roles and decision["seats"] == inputs["demand"]["seats"]
+
+
+def undoing_is_answered(decision: dict[str, Any], inputs: dict[str, Any]) -> bool:
+    """Return whether what is allowed is answered for, where it is demanded that it can be undone."""
+    asked = inputs["demand"].get("readiness") and not decision["subjects"].get("record")
+    report = decision.get("rollback")
+    if report != inputs["circumstances"].get("rollback"):
+        return False
+    if not asked or not decision["allowed"]:
+        return True
+    answers = (decision["record"] or {}).get("undo", {})
+    said = {place: answer.get("verdict") for place, answer in answers.items()}
+    open_ones = [one for one in (report or {}).get("undos", []) if one["verdict"] in ("irreversible", "unknown")]
+    lost = [one for one in open_ones if one["verdict"] == "irreversible" and said.get(one["address"]) != "irreversible"]
+    return report is not None and not lost and all(said.get(one["address"]) for one in open_ones)
 
 
 def approval(data: bytes, verdict: dict[str, Any], change: str, files: dict[str, bytes]) -> Iterator[str]:
