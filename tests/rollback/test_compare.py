@@ -19,7 +19,7 @@ IMPORT = b'import {\n  to = x_y.a\n  id = "i"\n}\n'
 
 
 def change(*actions: str, address: str = "x_y.a", **body: Any) -> dict[str, Any]:
-    outer = {key: body.pop(key) for key in ("previous_address", "deposed") if key in body}
+    outer: dict[str, Any] = {key: body.pop(key) for key in ("previous_address", "deposed") if key in body}
     name = address.rpartition(".")[2]
     head = {"address": address, "mode": "managed", "type": "x_y", "name": name, **outer}
     return {**head, "change": {"actions": list(actions), **body}}
