@@ -7,19 +7,12 @@ a local file, and the configuration is the previous one as git has it. What its 
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import shutil
-import signal
-import subprocess
-import tempfile
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import msgspec
@@ -30,13 +23,8 @@ from iacgate.rollback.overlayread import Overlay
 from iacgate.rollback.placeholders import Schemas
 from iacgate.rollback.planned import SavedPlan, planned_state
 from iacgate.shell.folders import CONFIGURATION
+from iacgate.shell.scratch import Runner, StepFailed, private_folder, write_new
 from iacgate.shell.terraform import clean_environment
-
-MAX_PRINTED: Final = 2 << 30
-"""Bytes of what terraform may print: as much as a plan may have."""
-
-MAX_SAID: Final = 64 << 10
-"""Bytes that are kept of what it complains of."""
 
 INIT: Final = "terraform init"
 """The step that fails where the previous lock file does not have what is needed."""
@@ -45,8 +33,6 @@ _OVERRIDE: Final = "zzzz_iacgate_override.tf"
 _DEFAULT: Final = "default"
 _WORKSPACE: Final = re.compile(r"[\w.~$&+=:@-]{1,200}", re.ASCII)
 """As terraform allows (``validWorkspaceName``); it becomes the name of a folder."""
-
-_ENDED_BY: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -85,14 +71,6 @@ class Rehearsed(msgspec.Struct, frozen=True):
         return f"<Rehearsed {self.failed or 'whole'}>"
 
 
-class _Failed(Exception):
-    """A step failed; says what terraform said."""
-
-    def __init__(self, step: str, said: str) -> None:
-        super().__init__(step)
-        self.step, self.said = step, said
-
-
 def rehearse(wanted: Wanted) -> Rehearsed:
     """Return how planning the way back ends.
 
@@ -107,7 +85,7 @@ def rehearse(wanted: Wanted) -> Rehearsed:
         try:
             with wanted.telling("Reading the providers' schemas"):
                 schemas = _schemas(wanted, scratch, environment)
-        except _Failed as error:
+        except StepFailed as error:
             raise TerraformFailed(
                 f"The schemas of the plan's providers cannot be had: {_first(error.said)}",
                 hint="Rehearse where `terraform init` of this plan's configuration works.",
@@ -115,46 +93,9 @@ def rehearse(wanted: Wanted) -> Rehearsed:
         planned = planned_state(wanted.saved, schemas)
         try:
             return Rehearsed(planned.unknown, _way_back(wanted, scratch, environment, planned.state))
-        except _Failed as error:
+        except StepFailed as error:
             said = error.said.replace(str(scratch), ".")
             return Rehearsed(planned.unknown, failed=error.step, said=said)
-
-
-@contextlib.contextmanager
-def private_folder() -> Iterator[Path]:
-    """Make a folder that only we may look into, and remove it in every case: SIGTERM and SIGHUP become Ctrl-C."""
-    with _ending(), tempfile.TemporaryDirectory(prefix="iacgate-rehearsal-") as name:
-        try:
-            yield Path(name).resolve()
-        finally:
-            _hold()
-
-
-@contextlib.contextmanager
-def _ending() -> Iterator[None]:
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = [number for number in (signal.SIGINT, *_ENDED_BY) if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.getsignal(number) for number in numbers}
-    for number in numbers:
-        signal.signal(number, _interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-def _hold() -> None:
-    """Nothing ends the removal half-way."""
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, *_ENDED_BY):
-            signal.signal(number, signal.SIG_IGN)
 
 
 def _environment(wanted: Wanted) -> dict[str, str]:
@@ -173,11 +114,11 @@ def _schemas(wanted: Wanted, scratch: Path, environment: Mapping[str, str]) -> S
     folder = scratch / "schemas"
     folder.mkdir(mode=0o700)
     required = {f"p{index}": {"source": source} for index, source in enumerate(providers)}
-    _write(folder / "main.tf.json", json.dumps({"terraform": {"required_providers": required}}).encode())
+    write_new(folder / "main.tf.json", json.dumps({"terraform": {"required_providers": required}}).encode())
     if wanted.saved.file.lock_file is not None:
-        _write(folder / ".terraform.lock.hcl", wanted.saved.file.lock_file)
+        write_new(folder / ".terraform.lock.hcl", wanted.saved.file.lock_file)
     plain = {**environment, "TF_WORKSPACE": _DEFAULT}
-    run = _Runner(wanted.program, folder, scratch, plain)
+    run = Runner(wanted.program, folder, scratch, plain)
     run("init", "-backend=false", "-input=false", "-no-color")
     return Schemas(run("providers", "schema", "-json"))
 
@@ -188,10 +129,10 @@ def _way_back(wanted: Wanted, scratch: Path, environment: Mapping[str, str], sta
         _clear(folder)
         override = _use_local_state(folder, scratch, environment["TF_WORKSPACE"], state)
         for index, data in enumerate(wanted.overlay.files.values()):
-            _write(folder / f"iacgate_overlay_{index}.tf", data)
+            write_new(folder / f"iacgate_overlay_{index}.tf", data)
         variables = list(_variables(wanted, scratch))
         _take_providers(scratch / "schemas", folder)
-    run = _Runner(wanted.program, folder, scratch, environment)
+    run = Runner(wanted.program, folder, scratch, environment)
     with wanted.telling("Initialising the previous configuration"):
         locked = (folder / ".terraform.lock.hcl").is_file()
         run("init", "-input=false", "-no-color", *(["-lockfile=readonly"] if locked else []))
@@ -229,11 +170,11 @@ def _use_local_state(folder: Path, scratch: Path, workspace: str, state: bytes) 
     place = scratch / "state"
     path = place / "terraform.tfstate" if workspace == _DEFAULT else place / "all" / workspace / "terraform.tfstate"
     path.parent.mkdir(mode=0o700, parents=True)
-    _write(path, state)
+    write_new(path, state)
     settings = {"path": str(place / "terraform.tfstate"), "workspace_dir": str(place / "all")}
     lines = "".join(f"    {name} = {json.dumps(value)}\n" for name, value in settings.items())
     override = folder / _OVERRIDE
-    _write(override, f'terraform {{\n  backend "local" {{\n{lines}  }}\n}}\n'.encode())
+    write_new(override, f'terraform {{\n  backend "local" {{\n{lines}  }}\n}}\n'.encode())
     return override
 
 
@@ -262,7 +203,7 @@ def _variables(wanted: Wanted, scratch: Path) -> Iterator[str]:
     files = [("plan.tfvars.json", msgspec.json.encode(wanted.values)), *wanted.variable_files]
     for index, (name, data) in enumerate(files):
         path = scratch / f"{index}.tfvars{'.json' if name.endswith('.json') else ''}"
-        _write(path, data)
+        write_new(path, data)
         yield f"-var-file={path}"
 
 
@@ -272,101 +213,6 @@ def _take_providers(schemas: Path, folder: Path) -> None:
     if installed.is_dir():
         (folder / ".terraform").mkdir(mode=0o700)
         installed.rename(folder / ".terraform" / "providers")
-
-
-class _Runner:
-    """Runs terraform in a folder; what it prints goes to files of the scratch folder."""
-
-    def __init__(self, program: str, folder: Path, scratch: Path, environment: Mapping[str, str]) -> None:
-        self._program, self._folder, self._scratch = program, folder, scratch
-        self._environment = dict(environment)
-
-    def __call__(self, *arguments: str) -> bytes:
-        """Return what it prints.
-
-        Raises :class:`_Failed` where it fails, and :class:`TerraformFailed` where it cannot be started.
-        """
-        command = [self._program, f"-chdir={self._folder}", *arguments]
-        out, complaints = self._scratch / "printed", self._scratch / "said"
-        with out.open("wb") as stdout, complaints.open("wb") as stderr:
-            code = _run(command, self._environment, stdout.fileno(), stderr.fileno())
-        said = _beginning(complaints).decode(errors="replace")
-        if code != 0:
-            raise _Failed(f"terraform {arguments[0]}", said or _beginning(out).decode(errors="replace"))
-        if out.stat().st_size > MAX_PRINTED:
-            raise TerraformFailed(
-                f"`{arguments[0]}` printed more than {MAX_PRINTED >> 30} GiB.", hint="Split the stack."
-            )
-        return out.read_bytes()
-
-
-def _run(command: Sequence[str], environment: Mapping[str, str], stdout: int, stderr: int) -> int:
-    """Run a program in a session of its own, with which it is killed when we are interrupted."""
-    process: subprocess.Popen[bytes] | None = None
-    try:
-        with _held():  # an interruption while it starts would leave it alone
-            process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
-                list(command),
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        return process.wait()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in an argument
-        raise TerraformFailed(
-            f"{command[0]} could not be started ({type(error).__name__}).", hint="Look at the program."
-        ) from error
-    finally:
-        with _held():
-            _kill(process)
-
-
-@contextlib.contextmanager
-def _held() -> Iterator[None]:
-    """Let an interruption wait for as long as this lasts; only the main thread is interrupted."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    got: list[int] = []
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDED_BY)}
-    for number, handler in before.items():
-        if callable(handler):
-            signal.signal(number, lambda found, _: got.append(found))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if got:
-        raise KeyboardInterrupt
-
-
-def _kill(process: subprocess.Popen[bytes] | None) -> None:
-    """Kill a program and what it started, where it has not ended yet."""
-    if process is not None and process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _beginning(path: Path) -> bytes:
-    with path.open("rb") as stream:
-        return stream.read(MAX_SAID)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a new file that only we may read; a name that is taken is not written through.
-
-    Raises :class:`UsageInvalid` where it is taken.
-    """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        raise UsageInvalid(f"The previous configuration has a file {path.name}.", hint="Rename it.") from None
-    with os.fdopen(handle, "wb") as stream:
-        stream.write(data)
 
 
 def _first(said: str) -> str:

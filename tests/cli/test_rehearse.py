@@ -190,6 +190,19 @@ def test_no_backend_is_asked(called: Called) -> None:
         assert len(server.requests) == asked
 
 
+def test_what_somebody_committed_in_place_of_terraforms_own_folder_does_not_count(called: Called) -> None:
+    stack = called.stack(Scenario(data("a", "1"), data("a", "2")))
+    with state_server() as server:
+        backend = {"type": "http", "config": {"address": f"{server.address}/state"}, "hash": 1}
+        noted = {"version": 3, "terraform_version": "1.11.4", "backend": backend}
+        stack.workspace.write_files({".terraform/terraform.tfstate": json.dumps(noted), "main.tf": data("a", "1")})
+        stack.repository.git("add", "-fA", ".terraform")
+        stack.previous = stack.repository.commit("ann")
+        code, answer = called.json(stack)
+        assert (code, answer["outcome"]) == (0, "matches")
+        assert server.requests == []
+
+
 def test_a_cloud_block_is_replaced_too(called: Called) -> None:
     stack = called.stack(Scenario(data("a", "1"), data("a", "2")))
     cloud = 'terraform {\n  cloud {\n    organization = "nobody"\n    workspaces {\n      name = "x"\n    }\n  }\n}\n'

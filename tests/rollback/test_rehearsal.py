@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.rollback.rehearsing import Stack, alike, told
-from tests.rollback.scenarios import SCENARIOS
+from tests.rollback.rehearsing import Scenario, Stack, alike, told
+from tests.rollback.scenarios import SCENARIOS, data
 from tests.support.terraform import AWS, EXAMPLE, Installation, install, install_version, terraform_or_skip
 
 GOING = {name: scenario for name, scenario in SCENARIOS.items() if not scenario.fails}
@@ -50,3 +50,17 @@ def test_what_fails_on_the_way_back_fails_in_the_rehearsal(
     said, really = " ".join(done.said.split()), " ".join(stack.why_not_back().split())
     assert stack.scenario.fails in said
     assert stack.scenario.fails in really
+
+
+def test_where_placeholders_mislead_the_address_is_called_approximate(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """The way back keeps ``a``, so that what is derived from it is compared with a placeholder."""
+    derived = data("b", '"x-${terraform_data.a.output}"')
+    ignoring = data("a", '"1"', "lifecycle {\n    ignore_changes = [input]\n  }")
+    stack = Stack(tmp_path / "stack", installation, Scenario(ignoring + derived, data("a", '"2"') + derived))
+    done = stack.rehearse()
+    rehearsed, real = told(done.plan), told(stack.really_back())
+    assert rehearsed["terraform_data.b", ""]["actions"] == ["update"]
+    assert real["terraform_data.b", ""]["actions"] == ["no-op"]
+    assert "terraform_data.b" in done.unknown
