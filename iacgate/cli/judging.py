@@ -53,8 +53,8 @@ class Judge:
         self._rules: dict[frozenset[str] | None, RuleSet] = {}
         self._all = self._ruleset(None)
 
-    def stateless(self, loaded: Loaded) -> Callable[[str], bool]:
-        """Return what tells of a type whether the rules that judge a plan know it as one that holds no data."""
+    def stateless(self, loaded: Loaded) -> Callable[[str], Severity | None]:
+        """Return what tells of a type how bad the rules that judge a plan find losing one that holds no data."""
         return self._for(loaded).stateless
 
     def judge(

@@ -6,13 +6,16 @@ from typing import Final
 import msgspec
 
 from iacgate import canonical
-from iacgate.conditions.refs import Reads, all_reads
+from iacgate.conditions.refs import Reads, Subject, all_reads
+from iacgate.conditions.values import UNKNOWN
 from iacgate.errors import PackInvalid
 from iacgate.risk.rule import Match, Rule, RuleText
 from iacgate.vocabulary import Action, Severity
 
 COMPILED_FORMAT: Final = 1
 OTHERS: Final = "*"
+_DELETED: Final[Subject] = {"before": UNKNOWN, "after": None, "change": UNKNOWN}
+"""Any deletion: what can be said of it holds for each."""
 
 
 class Pack(msgspec.Struct, frozen=True):
@@ -103,15 +106,15 @@ class RuleSet:
             self._known[resource_type] = known
         return known
 
-    def stateless(self, resource_type: str) -> bool:
-        """Return whether the type is known, and no rule finds its destruction worse than medium.
+    def stateless(self, resource_type: str) -> Severity | None:
+        """Return how bad it is to lose an object of a type that holds no data: it is made anew from the configuration.
 
-        What is lost with such an object is made anew from the configuration.
+        ``None`` where the type is not known, or some rule finds its destruction worse than medium: it may hold data.
+        Rules that could never find a deletion, such as those about what is newly opened, say nothing of it.
         """
-        about = [
-            rule for rule in self._about(resource_type) if rule.text.match.types and _about_destroying(rule.text.match)
-        ]
-        return bool(about) and all(rule.severity.rank <= Severity.MEDIUM.rank for rule in about)
+        named = (rule for rule in self._about(resource_type) if rule.text.match.types)
+        worst = max((rule.severity for rule in named if _can_find_a_deletion(rule)), key=_rank, default=None)
+        return worst if worst is not None and worst.rank <= Severity.MEDIUM.rank else None
 
     def leaves_out(self, resource_type: str) -> str:
         """Return the pack that would have judged the type, where none that judges knows it; empty for none."""
@@ -150,6 +153,17 @@ def _applies(rule: Rule, action: Action) -> bool:
 
 def _about_destroying(match: Match) -> bool:
     return not match.actions or any(action.destroys for action in match.actions)
+
+
+def _can_find_a_deletion(rule: Rule) -> bool:
+    """Return whether a rule can say anything of a deletion, whatever the object is like and why it is deleted."""
+    if rule.actions and Action.DELETE not in rule.actions:
+        return False
+    return rule.condition is None or rule.condition.answer(_DELETED) is not False
+
+
+def _rank(severity: Severity) -> int:
+    return severity.rank
 
 
 def make_pack(name: str, version: str, rules: Iterable[RuleText]) -> Pack:

@@ -49,21 +49,24 @@ def of_way(cases: tuple[Case, ...], action: Action, found: Found) -> None:
             )
             reason = case.because(text, condition, item)
             found.say(item.verdict if answer else Reversibility.UNKNOWN, reason)
-            found.replaces = found.replaces or item.outcome == "reverse-replaces"
-            _check(cases, item, text, found, certain=answer is True)
+            lost = _destruction(cases) if item.outcome == "reverse-replaces" else None
+            if lost is not None:
+                found.replaces = True
+                found.reasons += [said for said in lost.reasons if answer and said[0].rank > item.verdict.rank]
+            _check(item, text, found, lost, certain=answer is True)
 
 
-def _check(cases: tuple[Case, ...], item: OneWay, text: str, found: Found, *, certain: bool) -> None:
+def _check(item: OneWay, text: str, found: Found, lost: Found | None, *, certain: bool) -> None:
     name, level, _ = _CHECKS[item.outcome]
-    if item.outcome == "reverse-replaces" and not _loses_data(cases):
+    if lost is not None and lost.verdict.rank <= Reversibility.NEW_IDENTITY.rank:
         name, level = "RB019", "medium"
     found.check(name, "high" if level == "block" and not certain else level, text, _HINT)
 
 
-def _loses_data(cases: tuple[Case, ...]) -> bool:
-    """Return whether destroying the object as the plan leaves it loses anything."""
+def _destruction(cases: tuple[Case, ...]) -> Found:
+    """Return what destroying the object as the plan leaves it would cost, as a deletion reads it."""
     lost = Found()
     for case in cases:
         later = {**case.subject, "before": case.subject.get("after"), "after": None}
         of_destruction(msgspec.structs.replace(case, subject=later), lost, protected={})
-    return lost.verdict.rank > Reversibility.NEW_IDENTITY.rank
+    return lost

@@ -17,7 +17,7 @@ from iacgate.rollback.livequestions import IDENTIFYING, AtStake
 from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.undo import Judged, Undoing
 from iacgate.rollback.verdict import Check, NotChecked, RollbackReport, Undo, worst
-from iacgate.vocabulary import Readiness, Reversibility
+from iacgate.vocabulary import Readiness, Reversibility, Severity
 
 _NO_WAY_BACK: Final = (Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN)
 
@@ -30,7 +30,7 @@ class Watch:
     """
 
     def __init__(
-        self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], bool], *, live: bool = False
+        self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], Severity | None], *, live: bool = False
     ) -> None:
         self._plan = plan
         self._live = live

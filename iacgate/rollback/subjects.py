@@ -15,8 +15,11 @@ _MAX_DEPTH: Final = 30
 _SHORTEST: Final = 3
 """Characters of the shortest name by which one object refers to another."""
 
-_NAMES: Final = ("id", "arn", "name", "self_link", "resource_id")
-"""Attributes by which an object is referred to."""
+_IDS: Final = ("id", "arn", "self_link", "resource_id")
+"""Attributes by which an object is referred to and no other is meant."""
+
+_NO_REFERENCES: Final = frozenset({"name", *_IDS, "tags", "tags_all", "labels", "annotations"})
+"""Attributes that say of an object what it is itself: a secret is not in the vault that has the same name."""
 
 
 class ProviderConstants:
@@ -69,12 +72,15 @@ class Related:
         self._by_type: dict[str, list[Value]] | None = None
 
     def of(self, change: ResourceChange, wanted: frozenset[str], redactor: Redactor) -> Subject:
-        """Return the objects of the wanted types that a change refers to; unknown where none is found."""
-        own = frozenset(_strings(before_of(change.body, redactor, self._plan.name)))
+        """Return the object of each wanted type that a change refers to, in a list; unknown where it is not found.
+
+        Where several could be meant, which one is unknown, too: one that keeps what is deleted proves nothing then.
+        """
+        own = frozenset(_references(before_of(change.body, redactor, self._plan.name)))
         found: Subject = {}
         for name in wanted:
-            others = [item for item in self._objects(wanted, redactor).get(name, ()) if own & set(_named(item))]
-            found[name] = others or UNKNOWN
+            others = _meant(self._objects(wanted, redactor).get(name, []), own)
+            found[name] = others if len(others) == 1 else UNKNOWN
         return found
 
     def _objects(self, wanted: frozenset[str], redactor: Redactor) -> dict[str, list[Value]]:
@@ -89,20 +95,24 @@ class Related:
         return self._by_type
 
 
-def _named(item: Value) -> Iterator[str]:
-    for name in _NAMES:
-        value = item.get(name) if isinstance(item, dict) else None
-        if isinstance(value, str) and len(value) >= _SHORTEST:
-            yield value
+def _meant(objects: list[Value], own: frozenset[str]) -> list[Value]:
+    """Return the objects whose id is among some texts; where there is none, those whose name is."""
+    known = [item for item in objects if isinstance(item, dict)]
+    by_id = [item for item in known if any(_is_among(item.get(name), own) for name in _IDS)]
+    return by_id or [item for item in known if _is_among(item.get("name"), own)]
 
 
-def _strings(value: Value) -> Iterator[str]:
-    """Yield the texts anywhere in an object: a reference may stand in a nested block."""
+def _is_among(value: Value, own: frozenset[str]) -> bool:
+    return isinstance(value, str) and value in own
+
+
+def _references(value: Value) -> Iterator[str]:
+    """Yield the texts anywhere in an object that can name another one: they may stand in a nested block."""
     stack = [value]
     while stack:
         item = stack.pop()
         if isinstance(item, dict):
-            stack += item.values()
+            stack += [inner for name, inner in item.items() if name not in _NO_REFERENCES]
         elif isinstance(item, list):
             stack += item
         elif isinstance(item, str) and len(item) >= _SHORTEST:

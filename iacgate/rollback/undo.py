@@ -12,14 +12,18 @@ A value that is sensitive or computed at apply makes a condition unknown, and th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
+from msgspec import UNSET
 
 from iacgate.conditions.refs import Reads, Subject, all_reads
 from iacgate.conditions.values import UNKNOWN, Value
 from iacgate.plan import redaction
+from iacgate.plan.configured import configured_attributes
+from iacgate.plan.graph import configuration_address
 from iacgate.plan.model import ChangeBody, ResourceChange
 from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor
@@ -32,7 +36,7 @@ from iacgate.rollback.overlays import add_overlay, shown_import_id
 from iacgate.rollback.secrets import needed
 from iacgate.rollback.subjects import ProviderConstants, Related
 from iacgate.rollback.verdict import Because, Check, Inverse, Undo
-from iacgate.vocabulary import Action, Reversibility
+from iacgate.vocabulary import Action, Reversibility, Severity
 
 _MAX_REMEMBERED: Final = 20_000
 
@@ -44,6 +48,7 @@ _INVERSES: Final[dict[Action, Inverse]] = {
     Action.FORGET: "import",
     Action.FORGET_AND_CREATE: "delete",
 }
+_MAKES: Final = (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE)
 _UNSTATED: Final = "Say in the record, under `undo`, what undoing it means: what is known of its type does not tell."
 
 
@@ -57,10 +62,11 @@ class Judged(msgspec.Struct, frozen=True):
 class Undoing:
     """Judges the changes of one plan.
 
-    ``stateless`` tells whether a type is known to hold no data, where nothing else is known of it.
+    ``stateless`` tells how bad it is to lose an object of a type that holds no data, where nothing else is known of
+    it; ``None`` where it may hold some.
     """
 
-    def __init__(self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], bool]) -> None:
+    def __init__(self, plan: Plan, knowledge: Knowledge, stateless: Callable[[str], Severity | None]) -> None:
         self._plan = plan
         self._knowledge = knowledge
         self._stateless = stateless
@@ -105,7 +111,8 @@ class Undoing:
         body = redaction.narrowed(change.body, reads, where) if entries else change.body
         secret = self._needs(change, where)
         known = redaction.texts(body) if entries else ()
-        key = (change.action, change.type, change.provider, secret, *known)
+        asked = self._asked_for(change, entries, reads)
+        key = (change.action, change.type, change.provider, secret, asked, *known)
         related = frozenset(name for entry in entries for name in entry.related)
         found = None if related else self._remembered.get(key)
         if found is None:
@@ -113,7 +120,9 @@ class Undoing:
             subject = self._subject(change, body, entries, redactor)
             if related:
                 subject["related"] = self._related.of(change, related, redactor)
-            self._judge(change, entries, subject, redactor, found)
+            made = _without_what_nobody_asks(subject.get("after"), asked)
+            cases = tuple(Case(entry, subject, redactor) for entry in entries)
+            self._judge(change, cases, {**subject, "before": made, "after": None}, found)
             if secret:
                 text = f"undoing it needs values that no plan shows: {', '.join(map(redactor.clean, secret))}"
                 found.say(Reversibility.UNKNOWN, Because(text))
@@ -145,18 +154,27 @@ class Undoing:
             subject["config"] = self._constants.of(change.provider)
         return subject
 
-    def _judge(
-        self, change: ResourceChange, entries: tuple[Entry, ...], subject: Subject, redactor: Redactor, found: Found
-    ) -> None:
+    def _asked_for(self, change: ResourceChange, entries: tuple[Entry, ...], reads: Reads) -> Reads:
+        """Return which attributes the configuration of something new sets; ``None`` where that is not known."""
+        unknown = change.body.after_unknown
+        if change.action not in _MAKES or not entries or unknown is UNSET or b"true" not in bytes(unknown):
+            return None
+        found = self._configured.get(configuration_address(change))
+        return found if found is None or reads is None else found & reads
+
+    @functools.cached_property
+    def _configured(self) -> dict[str, frozenset[str]]:
+        return configured_attributes(self._plan.configuration)
+
+    def _judge(self, change: ResourceChange, cases: tuple[Case, ...], later: Subject, found: Found) -> None:
         action = change.action
-        cases = tuple(Case(entry, subject, redactor) for entry in entries)
-        later = {**subject, "before": subject.get("after"), "after": None} if entries else {}
         if action.destroys:
             for case in cases:
-                of_destruction(case, found, protected=later if action is Action.REPLACE else {})
-            if not any(entry.text.destroyed for entry in entries):
+                written = {**case.subject, "before": case.subject.get("after"), "after": None}
+                of_destruction(case, found, protected=written if action is Action.REPLACE else {})
+            if not any(case.entry.text.destroyed for case in cases):
                 self._unknown_type(change.type, found)
-        if action in (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE):
+        if action in _MAKES:
             for case in cases:
                 of_creation(msgspec.structs.replace(case, subject=later), found)
         of_way(cases, action, found)
@@ -165,11 +183,23 @@ class Undoing:
             found.say(Reversibility.UNKNOWN, Because(text))
 
     def _unknown_type(self, name: str, found: Found) -> None:
-        if self._stateless(name):
+        harm = self._stateless(name)
+        if harm is None:
+            found.say(Reversibility.UNKNOWN, Because("nothing is known of what a deletion of its type loses"))
+            found.check("RB024", "high", "nothing is known of what a deletion of its type loses", _UNSTATED)
+        elif harm is Severity.NONE:
             found.say(Reversibility.REVERSIBLE, Because("its type is known to hold no data: it is made anew"))
-            return
-        found.say(Reversibility.UNKNOWN, Because("nothing is known of what a deletion of its type loses"))
-        found.check("RB024", "high", "nothing is known of what a deletion of its type loses", _UNSTATED)
+        else:
+            text = "its type is known to hold no data; made anew, its id and address may be others"
+            found.say(Reversibility.NEW_IDENTITY, Because(text))
+            found.check("RB019", "medium", text, "See what refers to it.")
+
+
+def _without_what_nobody_asks(after: Value, asked: Reads) -> Value:
+    """Return a new object without what only the provider will fill in: it protects nothing that nobody protects."""
+    if asked is None or not isinstance(after, dict):
+        return after
+    return {name: value for name, value in after.items() if value is not UNKNOWN or name in asked}
 
 
 def _reads(entries: tuple[Entry, ...]) -> Reads:
