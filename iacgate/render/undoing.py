@@ -116,7 +116,7 @@ def _checks(report: RollbackReport) -> Iterator[str]:
 
 
 def _foot(document: UndoingDocument) -> Iterator[str]:
-    memory = [undo for undo in document.report.undos for because in undo.reasons if "memory" in because.confidence]
+    memory = [undo for undo in document.report.undos if any("memory" in because.confidence for because in undo.reasons)]
     if memory:
         yield ""
         yield f"{len(memory)} verdicts are from what nobody checked (memory): read them twice."

@@ -25,6 +25,7 @@ from iacgate.vocabulary import Action
 MAX_NAMED: Final = 5
 """Providers or addresses that one check names."""
 
+_MAKES: Final = (Action.CREATE, Action.REPLACE, Action.FORGET_AND_CREATE)
 _BUILTIN: Final = "terraform.io/builtin/"
 _LOCK: Final = "lock.hcl"
 
@@ -68,8 +69,7 @@ class Result(msgspec.Struct):
 def plan_checks(plan: Plan, undos: tuple[Undo, ...], ground: Ground) -> Result:
     """Return which checks do not hold, and which could not be made."""
     found = Result()
-    for check in _whole(plan):
-        found.fail(check)
+    _whole(plan, found)
     for check in _runs_programs(plan, undos):
         found.fail(check)
     for check in _drifted(plan, undos):
@@ -79,23 +79,23 @@ def plan_checks(plan: Plan, undos: tuple[Undo, ...], ground: Ground) -> Result:
     return found
 
 
-def _whole(plan: Plan) -> Iterator[Check]:
+def _whole(plan: Plan, found: Result) -> None:
     says = plan.completeness
     if says.errored:
-        yield Check("RB016", "high", "the plan has errors: what it leaves undone is not known", "Plan again.")
+        found.fail(Check("RB016", "high", "the plan has errors: what it leaves undone is not known", "Plan again."))
     elif says.complete is False:
-        yield Check(
-            "RB016", "high", "the plan does not have everything (targets, or changes that are put off)",
-            "Plan without -target, or say in the record, under `undo`, why this is enough.",
+        found.fail(
+            Check("RB016", "high", "the plan does not have everything (targets, or changes that are put off)",
+                  "Plan without -target, or say in the record, under `undo`, why this is enough.")
         )  # fmt: skip
+    elif says.complete is None:
+        found.skip("RB016", "the plan does not say whether it has everything")
 
 
 def _runs_programs(plan: Plan, undos: tuple[Undo, ...]) -> Iterator[Check]:
     """Yield what runs with the apply and is not undone with it."""
     text, hint = "what it runs is not undone", "Say in the record, under `undo`, how its effect is taken back."
-    touched = {
-        without_keys(undo.address) for undo in undos if undo.action in (Action.CREATE, Action.REPLACE, Action.DELETE)
-    }
+    touched = {without_keys(undo.address) for undo in undos if undo.action.destroys or undo.action in _MAKES}
     for address in sorted({address for address, _ in provisioners(plan.configuration)} & touched):
         yield Check("RB005", "high", f"a provisioner runs with it: {text}", hint, address)
     for action in plan.action_invocations():
@@ -165,15 +165,18 @@ def _locks(plan: Plan, plan_file: PlanFile | None, previous: Previous, found: Re
     """Add where the providers of the way back are not those of now."""
     if not _downloads(plan):
         return
+    without = [f"the commit {previous.commit[:12]}"] if previous.lock is None else []
     if plan_file is None:
-        found.skip("RB012", "the lock file of the plan is in the plan file only")
-        return
-    if plan_file.lock_file is None or previous.lock is None:
-        where = "the plan" if plan_file.lock_file is None else f"the commit {previous.commit[:12]}"
+        for name in ("RB011", "RB012")[len(without) :]:
+            found.skip(name, "the lock file of the plan is in the plan file only")
+    elif plan_file.lock_file is None:
+        without.append("the plan")
+    for where in without:
         found.fail(
             Check("RB011", "high", f"{where} has no lock file: undoing may take other providers",
                   "Commit .terraform.lock.hcl.")
         )  # fmt: skip
+    if plan_file is None or plan_file.lock_file is None or previous.lock is None:
         return
     now, then = _versions(plan_file.lock_file), _versions(previous.lock)
     differing = sorted(name for name in now.keys() & then.keys() if now[name] != then[name])
@@ -186,14 +189,21 @@ def _locks(plan: Plan, plan_file: PlanFile | None, previous: Previous, found: Re
 
 
 def _downloads(plan: Plan) -> bool:
-    """Return whether any provider is not built into Terraform."""
+    """Return whether any provider is not built into Terraform: one that is configured, or one that changes anything.
+
+    Where the last object of a provider is destroyed, the configuration does not name it any more.
+    """
     found: Any = plan.configuration.get("provider_config")
-    names = (
-        {str(item.get("full_name", "")) for item in found.values() if isinstance(item, dict)}
-        if isinstance(found, dict)
-        else set()
-    )
-    return any(name and not name.startswith(_BUILTIN) for name in names)
+    named = [_name(item) for item in found.values() if isinstance(item, dict)] if isinstance(found, dict) else []
+    return any(map(_is_downloaded, named)) or any(_is_downloaded(item.provider) for item in plan.resource_changes())
+
+
+def _name(configured: dict[str, Any]) -> str:
+    return str(configured.get("full_name") or configured.get("name") or "")
+
+
+def _is_downloaded(provider: str) -> bool:
+    return provider not in ("", "terraform") and not provider.startswith(_BUILTIN)
 
 
 def _versions(lock: bytes) -> dict[str, str]:

@@ -99,6 +99,10 @@ def _lost(case: Case, text: Destroyed, found: Found) -> None:
         what = f"made anew, it is another one: it loses {identity}"
         found.say(text.verdict, case.because(what, condition))
         found.check("RB019", "medium", what, "See what refers to it.")
+    elif text.verdict is Reversibility.DATA_RESTORE:
+        what = "its data comes back only by a restore"
+        found.say(text.verdict, case.because(what, condition))
+        found.check("RB002", "high", what, RECOVERY_HINT)
     else:
         lost = "nobody knows what is lost" if text.verdict is Reversibility.UNKNOWN else "nothing of it is lost"
         found.say(text.verdict, case.because(lost, condition))

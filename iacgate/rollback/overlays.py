@@ -20,6 +20,7 @@ from iacgate.vocabulary import Action, Reversibility
 
 _HINT: Final = "`iacgate rollback plan` writes the block that the previous configuration needs."
 _FORGOTTEN: Final = (Action.FORGET, Action.FORGET_AND_CREATE)
+_FIRST: Final = "Import it in a change of its own, or say in the record, under `undo`, how it is changed back."
 _BY_HAND: Final = "Find the id that it is imported with, and write it into the record, under `undo`."
 
 
@@ -32,6 +33,10 @@ def add_overlay(change: ResourceChange, found: Found) -> bool:
         found.say(
             Reversibility.REVERSIBLE,
             Because("it is imported: undoing takes it out of the state and does not delete it"),
+        )
+    if change.imported and change.action is Action.UPDATE:
+        found.check(
+            "RB005", "high", "taking it out of the state does not undo what changes on the imported object", _FIRST
         )
     forgotten = change.action in _FORGOTTEN
     if forgotten and not import_id(change):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from iacgate.plan.reader import Plan, read_plan
@@ -18,14 +19,13 @@ from iacgate.shell.shipped import shipped_packs
 RULES = RuleSet(shipped_packs())
 SHIPPED = shipped_knowledge()
 HASHICORP = "registry.terraform.io/hashicorp"
+_ADDRESS = re.compile(r"(module\..*\.)?(?:data\.|ephemeral\.)?(\w+)\.([\w-]+)(?:\[.*\])?", re.DOTALL)
 WIRE = {"replace": ["delete", "create"]}
 
 
 def change(address: str, action: str, before: Any = None, after: Any = None, **more: Any) -> dict[str, Any]:
     """Return an entry of ``resource_changes``; what is not the entry's own belongs to its ``change``."""
-    kind, _, name = address.rpartition("module.")[2].partition(".")
-    if "module." in address:
-        kind, _, name = name.partition(".")
+    module, kind, name = _ADDRESS.fullmatch(address).groups()  # type: ignore[union-attr] # tests write addresses
     own = ("mode", "previous_address", "deposed", "provider_name", "action_reason", "type")
     entry = {name: more.pop(name) for name in own if name in more}
     actions = WIRE.get(action, action.split(","))
@@ -33,6 +33,7 @@ def change(address: str, action: str, before: Any = None, after: Any = None, **m
     provider = f"{HASHICORP}/{kind.partition('_')[0]}"
     return {
         "address": address,
+        "module_address": (module or "").rstrip("."),
         "mode": "managed",
         "type": kind,
         "name": name,
