@@ -30,6 +30,8 @@ ROOTS: Final = frozenset({"before", "after", "added", "removed", "change", "conf
 
 _RELATED: Final = re.compile(r'"related\.([A-Za-z0-9_]+)')
 
+_TYPE: Final = re.compile(r"[a-z][a-z0-9_-]*")
+
 Effect: TypeAlias = Literal["destroys", "schedules", "refused-unless-empty", "disables", "abandons"]
 """What a deletion does: at once, after a term, only to what is empty, without removing it, only in the state."""
 
@@ -211,9 +213,13 @@ def check_entry(text: EntryText, where: str) -> None:
     """Raise :class:`PackInvalid` where an entry says nothing, or contradicts itself."""
     if not text.types or (text.destroyed is None and not text.one_way):
         raise PackInvalid(f"{where}: it names no type, or says nothing of it.", hint="Say what is known, or remove it.")
+    if len(set(text.types)) != len(text.types) or not all(map(_TYPE.fullmatch, text.types)):
+        raise PackInvalid(f"{where}: `types` are names of types, each once.", hint="Name each of them in full.")
     ids = [item.id for item in text.one_way]
     if len(set(ids)) != len(ids):
         raise PackInvalid(f"{where}: two of `one_way` have the same id.", hint="Give each an id of its own.")
+    if not all(item.actions for item in text.one_way):
+        raise PackInvalid(f"{where}: one of `one_way` has no actions.", hint="Leave `actions` out for updates.")
     parts = ([text.destroyed] if text.destroyed else []) + list(text.one_way)
     for part in parts:
         if not part.why.strip() or not part.references or not part.confidence:

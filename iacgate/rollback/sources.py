@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from iacgate import strictyaml
+from iacgate.conditions.compile import Condition
 from iacgate.conditions.refs import Subject
 from iacgate.conditions.values import Value
 from iacgate.errors import PackInvalid
@@ -127,21 +128,37 @@ def _subject(example: Example) -> Subject:
 
 
 def untried(source: EntrySource) -> list[str]:
-    """Return the parts of an entry that no example reaches."""
-    entry, reached = Entry(source.text), set()
-    for example in source.examples:
-        found = judge_example(entry, example)
-        reached |= {because.entry for _, because in found.reasons}
-        reached |= {f"{example.action}:{found.verdict}"}
-    missing = [item.id for item in source.text.one_way if f"{entry.id}/{item.id}" not in reached]
-    if source.text.destroyed and not any(
-        f"{action}:{source.text.destroyed.verdict}" in reached for action in ("delete", "replace")
-    ):
-        missing.append("destroyed")
-    if (
-        source.text.destroyed
-        and source.text.destroyed.recoverable
-        and "delete:reversible-with-data-restore" not in reached
-    ):
-        missing.append("recoverable")
-    return missing
+    """Return the parts of an entry that no example reaches for certain."""
+    entry = Entry(source.text)
+    reached = {part for example in source.examples for part in _reached(entry, example)}
+    return [part for part in _parts(source.text) if part not in reached]
+
+
+def _parts(text: EntryText) -> list[str]:
+    named = ("recoverable", "refused", "refused_unless_empty")
+    parts = ["destroyed", *(name for name in named if getattr(text.destroyed, name))] if text.destroyed else []
+    return [*parts, *(item.id for item in text.one_way)]
+
+
+def _reached(entry: Entry, example: Example) -> set[str]:
+    """Return the parts of an entry that hold for an example; ``destroyed`` where nothing saves what is deleted."""
+    subject, found = _subject(example), judge_example(entry, example)
+    parts = {
+        because.entry.rpartition("/")[2] for verdict, because in found.reasons if verdict is not Reversibility.UNKNOWN
+    }
+    if example.action == "create":
+        subject = {**subject, "before": subject["after"], "after": None}
+    elif example.action == "update":
+        return parts
+    asked = {name: condition.answer(subject) for name, condition in _conditions(entry) if condition}
+    if example.action != "create" and not asked.get("recoverable") and not asked.get("refused_unless_empty"):
+        parts.add("destroyed")
+    return parts | {name for name, answer in asked.items() if answer}
+
+
+def _conditions(entry: Entry) -> tuple[tuple[str, Condition | None], ...]:
+    return (
+        ("recoverable", entry.recoverable),
+        ("refused", entry.refused),
+        ("refused_unless_empty", entry.refused_unless_empty),
+    )
