@@ -165,20 +165,20 @@ def _locks(plan: Plan, plan_file: PlanFile | None, previous: Previous, found: Re
     """Add where the providers of the way back are not those of now."""
     if not _downloads(plan):
         return
-    without = [f"the commit {previous.commit[:12]}"] if previous.lock is None else []
+    then = _versions(previous.lock)
+    without = [f"the commit {previous.commit[:12]}"] if then is None else []
     if plan_file is None:
         for name in ("RB011", "RB012")[len(without) :]:
             found.skip(name, "the lock file of the plan is in the plan file only")
-    elif plan_file.lock_file is None:
-        without.append("the plan")
+    now = _versions(plan_file.lock_file) if plan_file else None
+    without += ["the plan"] if plan_file and now is None else []
     for where in without:
         found.fail(
-            Check("RB011", "high", f"{where} has no lock file: undoing may take other providers",
+            Check("RB011", "high", f"{where} has no lock file that can be read: undoing may take other providers",
                   "Commit .terraform.lock.hcl.")
         )  # fmt: skip
-    if plan_file is None or plan_file.lock_file is None or previous.lock is None:
+    if now is None or then is None:
         return
-    now, then = _versions(plan_file.lock_file), _versions(previous.lock)
     differing = sorted(name for name in now.keys() & then.keys() if now[name] != then[name])
     if differing:
         names = ", ".join(f"{name} {then[name]} -> {now[name]}" for name in differing[:MAX_NAMED])
@@ -206,12 +206,13 @@ def _is_downloaded(provider: str) -> bool:
     return provider not in ("", "terraform") and not provider.startswith(_BUILTIN)
 
 
-def _versions(lock: bytes) -> dict[str, str]:
-    """Return the version of each provider in a lock file."""
-    blocks = parse(_LOCK, lock).blocks
-    return {
-        item.labels[0]: str(item.literal("version") or "") for item in blocks if item.kind == "provider" and item.labels
-    }
+def _versions(lock: bytes | None) -> dict[str, str] | None:
+    """Return the version of each provider in a lock file; ``None`` where there is none that can be read."""
+    parsed = None if lock is None else parse(_LOCK, lock)
+    if parsed is None or not parsed.whole:
+        return None
+    providers = [item for item in parsed.blocks if item.kind == "provider" and item.labels]
+    return {item.labels[0]: str(item.literal("version") or "") for item in providers}
 
 
 def _protected(undos: tuple[Undo, ...], previous: Previous, found: Result) -> None:
@@ -219,14 +220,23 @@ def _protected(undos: tuple[Undo, ...], previous: Previous, found: Result) -> No
     if previous.snapshot is None:
         found.skip("RB018", "the sources of the previous configuration are not known")
         return
+    unseen = []
     for undo in undos:
-        destroyed = undo.inverse in ("delete", "delete-create")
         address = without_keys(undo.previous_address or undo.address)
-        if destroyed and previous.snapshot.lifecycle(address, "prevent_destroy") is True:
+        if undo.inverse not in ("delete", "delete-create"):
+            continue
+        if previous.snapshot.lifecycle(address, "prevent_destroy") is True:
             found.fail(
                 Check("RB018", "high", "the previous configuration has prevent_destroy on what undoing must destroy",
                       "Undoing it needs that protection taken away first: say so under `undo`.", undo.address)
             )  # fmt: skip
+        elif undo.inverse == "delete-create" and not previous.snapshot.resource(address):
+            unseen.append(undo.address)
+    if unseen:
+        names = ", ".join(unseen[:MAX_NAMED])
+        found.skip(
+            "RB018", f"the previous sources do not show what undoing must destroy (a module from elsewhere?): {names}"
+        )
 
 
 def _backend(plan: Plan, previous: Previous, found: Result) -> None:
