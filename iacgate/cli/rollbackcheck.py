@@ -11,7 +11,8 @@ from iacgate import canonical
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Loaded, Origin, load
 from iacgate.cli.undoing import undoing_of
-from iacgate.errors import UsageInvalid
+from iacgate.errors import IacgateError, UsageInvalid
+from iacgate.render.plain import harmless
 from iacgate.render.undoing import UndoingDocument, as_json, as_text
 from iacgate.rollback.checks import Previous
 from iacgate.rollback.rehearsed import Rehearsed
@@ -77,15 +78,21 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     if rehearsal and len(plans) != 1:
         raise UsageInvalid("--rehearsal belongs to exactly one PLAN.", hint="Check one plan at a time.")
     judge = Judge(Wanted(config or "", no_config, source=source or ""))
-    worst = 0
+    worst, failed = 0, 0
     for name in plans:
-        for loaded in load(name, Origin(plan_json, chdir, program)):
-            known = _previous(previous, source or loaded.folder)
-            said = _rehearsed(rehearsal, loaded) if rehearsal else None
-            report = undoing_of(judge, loaded, known, said, live=hours if live else None)
-            _write(loaded, report, output=output, color=color, everything=everything)
-            worst = max(worst, NOT_READY if report.readiness is Readiness.NOT_READY else 0)
-    return worst
+        try:
+            for loaded in load(name, Origin(plan_json, chdir, program)):
+                known = _previous(previous, source or loaded.folder)
+                said = _rehearsed(rehearsal, loaded) if rehearsal else None
+                report = undoing_of(judge, loaded, known, said, live=hours if live else None)
+                _write(loaded, report, output=output, color=color, everything=everything)
+                worst = max(worst, NOT_READY if report.readiness is Readiness.NOT_READY else 0)
+        except IacgateError as error:
+            if len(plans) == 1:
+                raise
+            click.echo(f"iacgate: {harmless(error.message)}\n  {harmless(error.hint)}", err=True)
+            failed = min(failed or error.exit_code, error.exit_code)
+    return failed or worst
 
 
 def _rehearsed(name: str, loaded: Loaded) -> Rehearsed:

@@ -80,9 +80,11 @@ def _undos(report: RollbackReport, *, colour: bool, everything: bool) -> Iterato
         yield ""
         yield f"{_painted(undo.verdict, colour=colour)}  {_address(undo)}"
         yield f"{_INDENT}{undo.action}; undone by: {WORDS[undo.inverse]}"
+        told = ""
         for because in undo.reasons:
             yield f"{_INDENT}{_reason(because)}"
-            yield from wrap(because.why, _INDENT * 2)
+            yield from wrap(because.why if because.why != told else "", _INDENT * 2)
+            told = because.why
     if simple:
         yield ""
         yield f"Can simply be undone ({len(simple)}):"

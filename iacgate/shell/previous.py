@@ -11,6 +11,7 @@ from iacgate.shell.sources import sources_at
 
 LOCK: Final = ".terraform.lock.hcl"
 MAX_LOCK: Final = 1 << 20
+"""Bytes of a lock file; a larger one is none."""
 
 
 def previous_at(folder: str, ref: str, planned: str = "HEAD") -> Previous:
@@ -22,10 +23,10 @@ def previous_at(folder: str, ref: str, planned: str = "HEAD") -> Previous:
     repository = Repository(Path(folder), ref)
     now = Repository(Path(folder), planned)
     missing = now.ask("rev-list", "--count", "--end-of-options", repository.commit, f"^{now.commit}", "--")
-    locks = dict(repository.files(".", (LOCK,), MAX_LOCK))
+    lock = dict(repository.files(".", (LOCK,), MAX_LOCK)).get(LOCK)
     return Previous(
         commit=repository.commit,
         ancestor=int(missing) == 0,
         snapshot=sources_at(folder, ref),
-        lock=locks.get(LOCK),
+        lock=lock if lock is None or len(lock) <= MAX_LOCK else None,
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+import yaml
 
 from iacgate.conditions.values import UNKNOWN
 from iacgate.errors import PackInvalid
@@ -29,6 +30,7 @@ from iacgate.shell.knowledge import read_collection, read_collections, shipped_k
 from iacgate.vocabulary import Reversibility
 from tests.conftest import ROOT
 from tests.support.undoing import RULES
+from tests.test_schemas import validator
 
 FOLDER: Final = ROOT / "rules" / "rollback"
 READ: Final = read_collections(FOLDER)
@@ -47,6 +49,13 @@ def test_every_entry_holds_what_it_says(source: EntrySource) -> None:
     assert entry.reads is not None or entry.text.one_way or entry.text.destroyed
     assert failing_examples(source) == []
     assert untried(source) == []
+
+
+def test_every_entry_is_of_the_published_form() -> None:
+    form = validator("knowledge.schema.json")
+    for path in sorted(FOLDER.glob("*/*.yaml")):
+        if path.name != "pack.yaml":
+            assert form.is_valid(yaml.safe_load(path.read_bytes())), path.name
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=named)
