@@ -69,7 +69,7 @@ def test_what_nobody_can_see_saves_nothing(source: EntrySource) -> None:
 def test_an_object_that_says_nothing_of_itself_is_never_recoverable(source: EntrySource) -> None:
     """A provider's default that destroys all must not hang on an attribute that an old state lacks."""
     recoverable = Entry(source.text).recoverable
-    empty = {"before": {}, "after": None, "config": {}, "related": {}, "change": {}}
+    empty: dict[str, Any] = {"before": {}, "after": None, "config": {}, "related": {}, "change": {}}
     if recoverable is not None and source.text.id not in SAFE_BY_DEFAULT:
         assert recoverable.answer(empty) is not True
 
@@ -173,9 +173,8 @@ def test_every_attribute_that_a_condition_looks_at_is_one_that_the_provider_has(
 @pytest.mark.parametrize("source", SOURCES, ids=named)
 def test_the_words_are_in_order(source: EntrySource) -> None:
     text = source.text
-    for part in [*([text.destroyed] if text.destroyed else []), *text.one_way]:
-        assert part.why.endswith(".")
-        assert part.why[0].isupper()
+    whys = [*([text.destroyed.why] if text.destroyed else []), *(item.why for item in text.one_way)]
+    assert all(why.endswith(".") and why[0].isupper() for why in whys)
     if text.destroyed and text.destroyed.recoverable:
         assert text.destroyed.recoverable.steps
         assert not text.destroyed.recoverable.point.endswith(".")
