@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from iacgate.cli.rollbackcheck import NOT_READY
 from iacgate.risk.packs import encode_packs
 from iacgate.shell.shipped import COMPILED, shipped_packs
 from tests.bench.approved import gate_command
@@ -69,6 +70,7 @@ def measured(folder: Path, python: Path) -> Iterator[Row]:
     text = f"{found.first.cpu:.2f} s against {found.second.cpu:.2f} s, {megabytes:.0f} MB"
     yield Row("10,000 resources, JSON, against `orjson.loads` alone", text, found.ratio, 0.7, 0.5)
     yield from gate(folder, iacgate, plans[10_000])
+    yield undoing(folder, iacgate, plans[10_000])
     say("100,000 resources ...")
     large = median([run([*preview, str(plans[100_000])], folder) for _ in range(3)])
     size = plans[100_000].stat().st_size
@@ -88,6 +90,16 @@ def gate(folder: Path, iacgate: str, plan: Path) -> Iterator[Row]:
     found = compare(command, [iacgate, "preview", "--format", "json", str(plan)], folder)
     text = f"{found.first.cpu * 1000:.0f} ms against {found.second.cpu * 1000:.0f} ms"
     yield Row(work, text, found.ratio, 1.5, 1.3)
+
+
+def undoing(folder: Path, iacgate: str, plan: Path) -> Row:
+    """Measure what saying whether a plan can be undone costs beside a preview, which says it in short."""
+    work = "`rollback check` on 10,000 resources, against `preview` of the same plan"
+    say(f"{work} ...")
+    check = [iacgate, "rollback", "check", "--format", "json", str(plan)]
+    found = compare(check, [iacgate, "preview", "--format", "json", str(plan)], folder, allowed=(0, NOT_READY))
+    text = f"{found.first.cpu * 1000:.0f} ms against {found.second.cpu * 1000:.0f} ms"
+    return Row(work, text, found.ratio, 1.3, 1.1)
 
 
 def packs(folder: Path, python: Path, plans: dict[int, Path]) -> Iterator[Row]:

@@ -103,9 +103,13 @@ def compare(
     *,
     by: Literal["cpu", "wall"] = "cpu",
     more: Mapping[str, str] | None = None,
+    allowed: Sequence[int] = (0,),
 ) -> Comparison:
-    """Run two commands in turn, one pair to warm up; the ratio is of processor seconds, or what ``by`` names."""
-    pairs = [(run(first, folder, more=more), run(second, folder, more=more)) for _ in range(runs + 1)][1:]
+    """Run two commands in turn, one pair to warm up; the ratio is of processor seconds, or what ``by`` names.
+
+    ``allowed`` are the exit codes with which the first may end.
+    """
+    pairs = [(run(first, folder, allowed, more), run(second, folder, more=more)) for _ in range(runs + 1)][1:]
     ratio = statistics.median(getattr(one, by) / max(getattr(two, by), 1e-3) for one, two in pairs)
     return Comparison(median([one for one, _ in pairs]), median([two for _, two in pairs]), ratio)
 
