@@ -139,6 +139,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "overlay": "Whether the previous configuration needs a block beside it.",
         "point": "From what its data is restored.",
         "steps": "How its data is restored.",
+        "import_id": "The id with which it is imported again, where it is forgotten.",
     },
     "Because": {
         "text": "The reason.",

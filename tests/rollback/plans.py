@@ -13,6 +13,7 @@ from iacgate.rollback.report import Watch
 from iacgate.rollback.reverse import ReversePlan, reverse_of
 from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell.knowledge import shipped_knowledge
+from iacgate.vocabulary import Severity
 
 ACTIONS = {"replace": ["delete", "create"], "forget": ["forget"], "no-op": ["no-op"]}
 
@@ -62,7 +63,7 @@ def plan_of(
 def report_of(
     plan: Plan, ground: Ground | None = None, redactor: Redactor | None = None, knowledge: Knowledge | None = None
 ) -> RollbackReport:
-    watch = Watch(plan, knowledge or shipped_knowledge(), lambda _: True)
+    watch = Watch(plan, knowledge or shipped_knowledge(), lambda _: Severity.NONE)
     for item in plan.resource_changes():
         watch.look(item, redactor or Redactor())
     return watch.report(ground or Ground())

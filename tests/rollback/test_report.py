@@ -14,6 +14,7 @@ from iacgate.errors import PlanUnreadable
 from iacgate.plan.reader import read_plan
 from iacgate.plan.redaction import Redactor
 from iacgate.rollback.checks import Ground
+from iacgate.rollback.live import LiveReport
 from iacgate.rollback.report import Watch, slim
 from iacgate.rollback.verdict import Check, NotChecked, RollbackReport, worst
 from iacgate.vocabulary import Readiness, Reversibility
@@ -63,11 +64,13 @@ def test_the_order_of_a_plan_does_not_matter(entries: list[dict[str, Any]]) -> N
 def test_what_the_cloud_says_counts_and_nobody_asking_is_said() -> None:
     plan = plan_of(CREATE)
     blocked = (Check("RB015", "block", "the bucket keeps no versions", "Switch them on."),)
-    asked = Watch(plan, SHIPPED, RULES.stateless).report(Ground(), None, (blocked, (NotChecked("RB014", "denied"),)))
+    asked = Watch(plan, SHIPPED, RULES.stateless).report(
+        Ground(), None, LiveReport(blocked, (NotChecked("RB014", "denied"),), (), ())
+    )
     assert asked.readiness is Readiness.NOT_READY
     assert "RB015" not in {item.id for item in asked.not_checked}
     assert NotChecked("RB014", "denied") in asked.not_checked
-    silent = Watch(plan, SHIPPED, RULES.stateless).report(Ground(), None, ((), ()))
+    silent = Watch(plan, SHIPPED, RULES.stateless).report(Ground(), None, LiveReport((), (), (), ()))
     assert "RB015" not in {check.id for check in silent.checks} | {item.id for item in silent.not_checked}
 
 
