@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from iacgate.shell.compile_rules import compiled_knowledge
 from iacgate.shell.knowledge import read_collection, read_collections, shipped_knowledge
 from iacgate.vocabulary import Reversibility
 from tests.conftest import ROOT
+from tests.risk.test_packs import without_one_clause
 from tests.support.undoing import RULES
 from tests.test_schemas import validator
 
@@ -56,6 +58,31 @@ def test_every_entry_is_of_the_published_form() -> None:
     for path in sorted(FOLDER.glob("*/*.yaml")):
         if path.name != "pack.yaml":
             assert form.is_valid(yaml.safe_load(path.read_bytes())), path.name
+
+
+def with_one_clause_less(text: EntryText) -> Iterator[tuple[str, EntryText]]:
+    """Yield what is taken out, and an entry without it, for each clause about what a deletion does."""
+    known = text.destroyed
+    if known is None:
+        return
+    for name in ("refused", "refused_unless_empty"):
+        for what, smaller in without_one_clause(copy.deepcopy(getattr(known, name))):
+            less = msgspec.structs.replace(known, **{name: smaller})
+            yield f"{name} without {what}", msgspec.structs.replace(text, destroyed=less)
+    recovery = known.recoverable
+    for what, smaller in without_one_clause(copy.deepcopy(recovery.when)) if recovery else ():
+        less = msgspec.structs.replace(known, recoverable=msgspec.structs.replace(recovery, when=smaller))
+        yield f"recoverable without {what}", msgspec.structs.replace(text, destroyed=less)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=named)
+def test_every_clause_about_a_deletion_is_needed(source: EntrySource) -> None:
+    dead = [
+        what
+        for what, text in with_one_clause_less(source.text)
+        if not failing_examples(msgspec.structs.replace(source, text=text))
+    ]
+    assert dead == []
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=named)
