@@ -26,22 +26,27 @@ class ProviderConstants:
     """The constants of provider configurations, as the plan's configuration has them.
 
     Providers such as azurerm decide in their configuration what a deletion does. What is not a constant there is
-    unknown, and so is what two configurations of one provider say otherwise, where the plan does not tell which one.
+    unknown, and so is each argument of which two configurations of one provider say different things.
     """
 
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         found = configuration.get("provider_config")
-        self._configs: dict[str, list[Value]] = {}
+        self._configs: dict[str, list[dict[str, Value]]] = {}
         for item in found.values() if isinstance(found, dict) else ():
             if isinstance(item, dict):
                 constants = _constants(item.get("expressions") or {})
                 name = str(item.get("full_name") or item.get("name") or "")
-                self._configs.setdefault(_short(name), []).append(constants)
+                self._configs.setdefault(_short(name), []).append(constants if isinstance(constants, dict) else {})
 
     def of(self, provider: str) -> Value:
         """Return the constants of a provider's configuration; an empty object where it has none."""
-        found = self._configs.get(_short(provider), [{}])
-        return found[0] if all(item == found[0] for item in found) else UNKNOWN
+        found = self._configs.get(_short(provider), [])
+        names = {name for item in found for name in item}
+        return {name: _agreed([item.get(name) for item in found]) for name in names}
+
+
+def _agreed(values: list[Value]) -> Value:
+    return values[0] if all(value == values[0] for value in values) else UNKNOWN
 
 
 def _short(provider: str) -> str:

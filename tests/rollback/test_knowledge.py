@@ -70,7 +70,9 @@ def with_one_clause_less(text: EntryText) -> Iterator[tuple[str, EntryText]]:
             less = msgspec.structs.replace(known, **{name: smaller})
             yield f"{name} without {what}", msgspec.structs.replace(text, destroyed=less)
     recovery = known.recoverable
-    for what, smaller in without_one_clause(copy.deepcopy(recovery.when)) if recovery else ():
+    if recovery is None:
+        return
+    for what, smaller in without_one_clause(copy.deepcopy(recovery.when)):
         less = msgspec.structs.replace(known, recoverable=msgspec.structs.replace(recovery, when=smaller))
         yield f"recoverable without {what}", msgspec.structs.replace(text, destroyed=less)
 

@@ -157,6 +157,13 @@ def test_a_vault_is_purged_unless_the_constants_of_the_configuration_say_otherwi
     assert undone(VAULT, configuration=configuration).verdict is verdict
 
 
+def test_configurations_of_several_subscriptions_agree_where_it_matters() -> None:
+    subscriptions = [{"subscription_id": {"constant_value": name}} for name in ("hub", "spoke")]
+    kept, purged = (purge({"constant_value": value}) for value in (False, True))
+    assert undone(VAULT, configuration=azurerm(*({**kept, **one} for one in subscriptions))).verdict is RESTORE
+    assert undone(VAULT, configuration=azurerm(*({**purged, **one} for one in subscriptions))).verdict is IRREVERSIBLE
+
+
 def test_configurations_of_other_providers_say_nothing() -> None:
     other = {"aws": {"name": "aws", "expressions": purge({"constant_value": True})}}
     configuration = azurerm(purge({"constant_value": False}))
