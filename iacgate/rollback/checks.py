@@ -6,7 +6,7 @@ elsewhere. What cannot be checked is said, and never passes for checked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -66,13 +66,16 @@ class Result(msgspec.Struct):
         self.not_checked.append(NotChecked(name, why))
 
 
-def plan_checks(plan: Plan, undos: tuple[Undo, ...], ground: Ground) -> Result:
-    """Return which checks do not hold, and which could not be made."""
+def plan_checks(plan: Plan, undos: tuple[Undo, ...], ground: Ground, shown: Callable[[str], str]) -> Result:
+    """Return which checks do not hold, and which could not be made.
+
+    ``shown`` tells how an address of the plan is written in ``undos``: without the secrets that stand in it.
+    """
     found = Result()
     _whole(plan, found)
-    for check in _runs_programs(plan, undos):
+    for check in _runs_programs(plan, undos, shown):
         found.fail(check)
-    for check in _drifted(plan, undos):
+    for check in _drifted(plan, undos, shown):
         found.fail(check)
     _state(ground.plan_file, undos, found)
     _way_back(plan, undos, ground, found)
@@ -92,18 +95,18 @@ def _whole(plan: Plan, found: Result) -> None:
         found.skip("RB016", "the plan does not say whether it has everything")
 
 
-def _runs_programs(plan: Plan, undos: tuple[Undo, ...]) -> Iterator[Check]:
+def _runs_programs(plan: Plan, undos: tuple[Undo, ...], shown: Callable[[str], str]) -> Iterator[Check]:
     """Yield what runs with the apply and is not undone with it."""
     text, hint = "what it runs is not undone", "Say in the record, under `undo`, how its effect is taken back."
     touched = {without_keys(undo.address) for undo in undos if undo.action.destroys or undo.action in _MAKES}
     for address in sorted({address for address, _ in provisioners(plan.configuration)} & touched):
         yield Check("RB005", "high", f"a provisioner runs with it: {text}", hint, address)
     for action in plan.action_invocations():
-        yield Check("RB005", "high", f"a provider's action: {text}", hint, action.address)
+        yield Check("RB005", "high", f"a provider's action: {text}", hint, shown(action.address))
 
 
-def _drifted(plan: Plan, undos: tuple[Undo, ...]) -> Iterator[Check]:
-    drifted = {change.address for change in plan.drift() if change.mode == "managed"}
+def _drifted(plan: Plan, undos: tuple[Undo, ...], shown: Callable[[str], str]) -> Iterator[Check]:
+    drifted = {shown(change.address) for change in plan.drift() if change.mode == "managed"}
     for undo in undos:
         if undo.address in drifted and undo.action in (Action.UPDATE, Action.DELETE, Action.REPLACE):
             yield Check(

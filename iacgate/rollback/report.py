@@ -38,12 +38,14 @@ class Watch:
         self._digest = knowledge.digest
         self._undoing = Undoing(plan, knowledge, stateless)
         self._judged: list[Judged] = []
+        self._shown: Callable[[str], str] = str
 
     def look(self, change: ResourceChange, redactor: Redactor) -> None:
         """Judge one change.
 
         Raises :class:`iacgate.errors.PlanUnreadable` where it cannot be read.
         """
+        self._shown = redactor.clean
         judged = self._undoing.judge(change, redactor)
         if judged is None:
             return
@@ -65,7 +67,7 @@ class Watch:
         """
         judged = sorted(self._judged, key=lambda item: (-item.undo.verdict.rank, item.undo.address, item.undo.deposed))
         undos = tuple(item.undo for item in judged)
-        found = plan_checks(self._plan, undos, ground)
+        found = plan_checks(self._plan, undos, ground, self._shown)
         checks = [*(check for item in judged for check in item.checks), *found.checks]
         not_checked = [*found.not_checked]
         if live is None:

@@ -176,6 +176,14 @@ def test_what_somebody_changed_outside_is_not_brought_back(action: str) -> None:
     assert "RB022" not in checks(judged(entry, resource_drift=[elsewhere, data]))
 
 
+def test_drift_is_found_where_a_secret_stands_in_the_address() -> None:
+    address, secret = 'aws_iam_policy.a["correct-horse"]', {"p": "correct-horse"}
+    entry = change(address, "update", secret, {"p": "another-horse"}, before_sensitive={"p": True})
+    report = judged(entry, resource_drift=[change(address, "update", {"id": "0"}, {"id": "1"})])
+    (check,) = [check for check in report.checks if check.id == "RB022"]
+    assert check.address == 'aws_iam_policy.a["(sensitive)"]'
+
+
 def test_drift_of_what_is_not_changed_is_nothing_that_undoing_meets() -> None:
     drift = change("aws_iam_policy.a", "update", {"id": "0"}, {"id": "1"})
     assert "RB022" not in checks(judged(CREATE, resource_drift=[drift]))
