@@ -112,9 +112,11 @@ class RuleSet:
         ``None`` where the type is not known, or some rule finds its destruction worse than medium: it may hold data.
         Rules that could never find a deletion, such as those about what is newly opened, say nothing of it.
         """
-        named = (rule for rule in self._about(resource_type) if rule.text.match.types)
-        worst = max((rule.severity for rule in named if _can_find_a_deletion(rule)), key=_rank, default=None)
-        return worst if worst is not None and worst.rank <= Severity.MEDIUM.rank else None
+        about = [rule for rule in self._about(resource_type) if rule.text.match.types and _can_find_a_deletion(rule)]
+        if not any(resource_type in rule.text.match.types for rule in about):
+            return None  # a rule about many types by a prefix knows none of them
+        worst = max((rule.severity for rule in about), key=_rank)
+        return worst if worst.rank <= Severity.MEDIUM.rank else None
 
     def leaves_out(self, resource_type: str) -> str:
         """Return the pack that would have judged the type, where none that judges knows it; empty for none."""

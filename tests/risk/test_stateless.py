@@ -6,6 +6,7 @@ import pytest
 
 from iacgate.risk.packs import RuleSet, make_pack
 from iacgate.risk.rule import Match, RuleText
+from iacgate.shell.knowledge import shipped_knowledge
 from iacgate.shell.shipped import shipped_packs
 from iacgate.vocabulary import Action, Severity
 
@@ -32,6 +33,14 @@ def test_rules_about_what_is_opened_or_granted_do_not_make_a_type_one_that_holds
     assert RULES.stateless(name) is harm
 
 
+def test_what_ships_of_undoing_says_what_a_medium_severity_does_not() -> None:
+    """Models, accounts and machines hold what no configuration makes anew, however mild the rules find their end."""
+    for name in ("aws_bedrock_custom_model", "aws_cognito_user", "google_compute_instance_from_template"):
+        assert RULES.stateless(name) is Severity.MEDIUM
+        (entry,) = shipped_knowledge().about(name)
+        assert entry.text.destroyed is not None
+
+
 @pytest.mark.parametrize("name", ["aws_dax_cluster", "aws_fsx_file_cache", "azurerm_data_lake_store", "unheard_of"])
 def test_what_holds_data_or_is_not_known_is_not_stateless(name: str) -> None:
     assert RULES.stateless(name) is None
@@ -56,6 +65,13 @@ def test_the_worst_that_can_be_said_of_a_deletion_counts_whatever_it_depends_on(
     assert rules(rule(1, Severity.LOW, Action.DELETE), depends).stateless("a_thing") is None
     fact = rule(2, Severity.CRITICAL, when={"value": "change.reason", "equals": "delete_because_count_index"})
     assert rules(rule(1, Severity.LOW, Action.DELETE), fact).stateless("a_thing") is None
+
+
+def test_a_rule_about_many_types_by_a_prefix_knows_none_of_them() -> None:
+    match = Match(types=["a_*"], actions=[Action.DELETE])
+    broad = RuleText(id="broad", title="A", severity=Severity.LOW, why="B.", references=["c"], match=match)
+    assert rules(broad).stateless("a_thing") is None
+    assert rules(broad, rule(1, Severity.NONE, Action.DELETE)).stateless("a_thing") is Severity.LOW
 
 
 def test_a_rule_that_needs_something_to_be_there_afterwards_says_nothing_of_a_deletion() -> None:
