@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
-from iacgate.cli.progress import Progress
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.checks import Ground, Previous
-from iacgate.rollback.live import LiveReport
-from iacgate.rollback.live import judge as judge_answers
-from iacgate.rollback.livequestions import questions_of, state_questions
-from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.report import Watch
-from iacgate.shell.clock import now
 from iacgate.shell.knowledge import shipped_knowledge
 from iacgate.vocabulary import Severity
 
 if TYPE_CHECKING:
+    from iacgate.rollback.live import LiveReport
+    from iacgate.rollback.rehearsed import Rehearsed
     from iacgate.rollback.verdict import RollbackReport
 
 
@@ -61,7 +57,11 @@ def undoing_of(
 
 def _asked(watch: Watch, loaded: Loaded, hours: int) -> LiveReport:
     """Return what AWS says of what undoing needs."""
-    from iacgate.shell.livechecks import ask  # noqa: PLC0415 - few ask a cloud
+    from iacgate.cli.progress import Progress  # noqa: PLC0415 - few ask a cloud
+    from iacgate.rollback.live import judge as judge_answers  # noqa: PLC0415 - as above
+    from iacgate.rollback.livequestions import questions_of, state_questions  # noqa: PLC0415 - as above
+    from iacgate.shell.clock import now  # noqa: PLC0415 - as above
+    from iacgate.shell.livechecks import ask  # noqa: PLC0415 - as above
 
     file = loaded.plan_file
     state = state_questions("", {}, "", first=False)

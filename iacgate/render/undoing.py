@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -129,6 +128,8 @@ def _foot(document: UndoingDocument) -> Iterator[str]:
 
 def wrap(text: str, indent: str, columns: int = 110) -> Iterator[str]:
     """Yield a text in lines of so many columns."""
+    import textwrap  # noqa: PLC0415 - most outputs have one line for a change
+
     yield from textwrap.wrap(harmless(text), columns, initial_indent=indent, subsequent_indent=indent)
 
 

@@ -7,20 +7,21 @@ elsewhere. What cannot be checked is said, and never passes for checked.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from iacgate.errors import PlanUnreadable
 from iacgate.plan.binding import provisioners
 from iacgate.plan.graph import without_keys
-from iacgate.plan.reader import Plan
-from iacgate.plan.saved import PlanFile
-from iacgate.plan.source.hcl import Block, parse
-from iacgate.plan.source.snapshot import Snapshot
-from iacgate.plan.statefile import is_managed, read_state, show_key
 from iacgate.rollback.verdict import Check, NotChecked, Undo
 from iacgate.vocabulary import Action
+
+if TYPE_CHECKING:
+    from iacgate.plan.reader import Plan
+    from iacgate.plan.saved import PlanFile
+    from iacgate.plan.source.hcl import Block
+    from iacgate.plan.source.snapshot import Snapshot
 
 MAX_NAMED: Final = 5
 """Providers or addresses that one check names."""
@@ -126,6 +127,8 @@ def _state(plan_file: PlanFile | None, undos: tuple[Undo, ...], found: Result) -
         found.skip("RB013", "the state is in the plan file only")
         found.skip("RB014", "lineage and serial are in the plan file only")
         return
+    from iacgate.plan.statefile import is_managed, read_state, show_key  # noqa: PLC0415 - only plan files have a state
+
     try:
         state = read_state(plan_file.prior_state, "The state in the plan")
     except PlanUnreadable as error:
@@ -211,6 +214,8 @@ def _is_downloaded(provider: str) -> bool:
 
 def _versions(lock: bytes | None) -> dict[str, str] | None:
     """Return the version of each provider in a lock file; ``None`` where there is none that can be read."""
+    from iacgate.plan.source.hcl import parse  # noqa: PLC0415 - most plans come without lock files
+
     parsed = None if lock is None else parse(_LOCK, lock)
     if parsed is None or not parsed.whole:
         return None

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from iacgate.plan.model import ResourceChange
-from iacgate.plan.reader import Plan
 from iacgate.plan.redaction import Redactor, before_of, narrowed
 from iacgate.rollback.checks import Ground, plan_checks
-from iacgate.rollback.knowledge import Knowledge
-from iacgate.rollback.live import LiveReport
-from iacgate.rollback.livequestions import IDENTIFYING, AtStake
-from iacgate.rollback.rehearsed import Rehearsed
 from iacgate.rollback.undo import Judged, Undoing
 from iacgate.rollback.verdict import Check, NotChecked, RollbackReport, Undo, worst
 from iacgate.vocabulary import Readiness, Reversibility, Severity
+
+if TYPE_CHECKING:
+    from iacgate.plan.model import ResourceChange
+    from iacgate.plan.reader import Plan
+    from iacgate.rollback.knowledge import Knowledge
+    from iacgate.rollback.live import LiveReport
+    from iacgate.rollback.livequestions import AtStake
+    from iacgate.rollback.rehearsed import Rehearsed
 
 _NO_WAY_BACK: Final = (Reversibility.IRREVERSIBLE, Reversibility.UNKNOWN)
 
@@ -51,6 +53,8 @@ class Watch:
             return
         self._judged.append(judged)
         if self._live:
+            from iacgate.rollback.livequestions import IDENTIFYING, AtStake  # noqa: PLC0415 - few ask a cloud
+
             where = f"{self._plan.name}: {ascii(change.address)}"
             body = narrowed(change.body, IDENTIFYING, where)
             self.stakes.append(AtStake(judged.undo, before_of(body, redactor, where)))

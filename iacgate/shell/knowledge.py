@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os.path
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from iacgate.errors import PackInvalid
 from iacgate.rollback.knowledge import Collection, Knowledge, decode_knowledge, make_collection
-from iacgate.shell.files import read_regular
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iacgate.rollback.sources import EntrySource
 
 _PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -66,6 +66,8 @@ def read_collections(folder: Path) -> list[tuple[Collection, list[EntrySource]]]
 
 
 def _read(path: Path) -> bytes:
+    from iacgate.shell.files import read_regular  # noqa: PLC0415 - judging reads the compiled file only
+
     data = read_regular(path, MAX_FILE, PackInvalid)
     if data is None:
         raise PackInvalid(f"{path}: there is no such file.", hint="Put it there.")
