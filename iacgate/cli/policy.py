@@ -93,6 +93,8 @@ def _environment(environment: Environment) -> Iterator[str]:
         elif change_type != "normal":
             yield from _without_demands(environment, change_type)
     yield from _before(environment)
+    if environment.rollback_type != "normal":
+        yield f"a change that takes another one back is of the type {environment.rollback_type}"
     yield from _times(environment)
     yield f"who may deploy is {', '.join(environment.deployers) or 'anybody'}"
     judging = get_args(ShippedPack) if environment.packs is None else sorted({*environment.packs, ALWAYS})
@@ -164,6 +166,7 @@ def _demands(environment: Environment, change_type: ChangeType) -> Iterator[str]
 
 def _needs(demand: Demand) -> str:
     record = f"; its record says {', '.join(demand.record)}" if demand.record else ""
+    record += f"; undoing it is {demand.readiness}" if demand.readiness else ""
     if not demand.seats:
         return f"needs nobody{record}"
     bound = "exactly that plan file" if demand.binding == "exact" else "that plan, or an identical one"

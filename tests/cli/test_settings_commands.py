@@ -230,3 +230,15 @@ def test_calendars_that_the_policy_names_are_read(iacgate: Run, tmp_path: Path) 
 def test_without_settings_there_is_nothing_to_check(iacgate: Run) -> None:
     done = iacgate("policy", "check")
     assert (done.returncode, b"iacgate init" in done.stderr) == (2, True)
+
+
+def test_the_policy_says_how_ready_a_change_must_be_to_be_undone(iacgate: Run, tmp_path: Path) -> None:
+    write_people(tmp_path)
+    demands = "{high: {seats: {infra: 1}, readiness: answered}, critical: {readiness: rehearsed}}"
+    text = f"environments: {{prod: {{tier: prod, demands: {demands}, rollback_type: emergency}}}}"
+    (tmp_path / ".iacgate" / "policy.yaml").write_text(text)
+    done = iacgate("policy", "check")
+    assert done.returncode == 0, done.stderr
+    assert b"; undoing it is answered" in done.stdout
+    assert b"; undoing it is rehearsed" in done.stdout
+    assert b"a change that takes another one back is of the type emergency" in done.stdout
