@@ -103,11 +103,11 @@ def rehearsed(
     return Attested("rehearsal", WANTED.change, body, "", who, human, roles, at, "2027-01-01T00:00:00Z", "d" * 64)
 
 
-def rehearsal(readiness: ReadinessDemand, *attested: Attested) -> list[str]:
+def rehearsal(readiness: ReadinessDemand, *attested: Attested, previous: str = "a" * 40, **more: Any) -> list[str]:
     from iacgate.gate.rollback import can_be_undone
 
     demand = msgspec.structs.replace(demanded(DEFAULTS, Severity.HIGH), readiness=readiness)
-    given = inputs(demand=demand, circumstances=Circumstances(rollback=report()))
+    given = inputs(demand=demand, circumstances=Circumstances(rollback=report(), previous=previous), **more)
     return [reason.code for reason in can_be_undone(given, attested)]
 
 
@@ -124,6 +124,25 @@ def test_the_newest_rehearsal_decides_also_where_none_is_demanded() -> None:
     assert rehearsal("answered", rehearsed(), rehearsed("failed", at=later)) == ["rehearsal-failed"]
     assert rehearsal("answered", rehearsed("failed"), rehearsed(at=later)) == []
     assert rehearsal("answered", rehearsed(), rehearsed("differs")) == ["rehearsal-failed"], "of one second, the worse"
+
+
+def test_the_word_of_a_rehearsal_ends_and_what_it_found_does_not() -> None:
+    later = "2026-11-23T13:00:00Z"
+    lapsed = msgspec.structs.replace(rehearsed(), lapsed="it has expired")
+    assert rehearsal("rehearsed", lapsed) == ["not-rehearsed"]
+    failed = msgspec.structs.replace(rehearsed("failed", at=later), lapsed="it has expired")
+    assert rehearsal("rehearsed", rehearsed(), failed) == ["rehearsal-failed"], "expiring makes nothing green"
+    assert rehearsal("rehearsed", rehearsed("failed"), msgspec.structs.replace(lapsed, arrived=later)) == [
+        "rehearsal-failed"
+    ], "what has expired takes nothing back"
+
+
+def test_a_rehearsal_counts_for_the_commit_that_was_applied_last() -> None:
+    assert rehearsal("rehearsed", rehearsed(previous="b" * 40)) == ["not-rehearsed"]
+    assert rehearsal("rehearsed", rehearsed(), previous="b" * 40) == ["not-rehearsed"]
+    assert rehearsal("answered", rehearsed("failed", previous="b" * 40)) == [], "of another way back"
+    assert rehearsal("rehearsed", rehearsed(), previous="") == ["not-rehearsed"], "nobody knows where back is"
+    assert rehearsal("answered", rehearsed("failed"), previous="") == ["rehearsal-failed"]
 
 
 def test_whoever_had_a_hand_in_it_does_not_attest_its_rehearsal() -> None:

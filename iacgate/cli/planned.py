@@ -66,8 +66,9 @@ class PlanChange(Change):
         found = super()._circumstances(moment)
         if self._watch is None or not self.demand.readiness:
             return found
-        report = self._watch.report(Ground(self.plan_file, self._previous()))
-        return msgspec.structs.replace(found, rollback=slim(report))
+        previous = self._previous()
+        report = self._watch.report(Ground(self.plan_file, previous))
+        return msgspec.structs.replace(found, rollback=slim(report), previous=previous.commit)
 
     def way_back(self) -> WayBack | None:
         """Return how the plan is undone, as it is put on record when it is applied."""

@@ -52,7 +52,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     somebody wants to act alone; ``again`` says that this is what is left of one that failed, ``changes`` how many the
     plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where there is no
     such pattern. ``rollback`` says whether the plan can be undone, ``None`` where nobody demands that, or there is no
-    plan. ``lost`` is what went wrong where the ledger could not be reached, so that nothing of what it says is known;
+    plan; ``previous`` is the commit to which undoing it goes back, empty where that is not known. ``lost`` is what went wrong where the ledger could not be reached, so that nothing of what it says is known;
     empty where it was reached, or none is named.
     """
 
@@ -72,6 +72,7 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     changes: int = 0
     standard: Standard | None = None
     rollback: RollbackReport | None = None
+    previous: str = ""
     lost: str = ""
 
 

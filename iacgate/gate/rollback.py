@@ -82,25 +82,32 @@ def _of_check(check: Check, answer: Answer | None, *, lax: bool) -> Iterator[Rea
 
 
 def _rehearsal(inputs: Inputs, attested: list[Attested]) -> Iterator[Reason]:
-    """Yield where the newest rehearsal of this plan speaks against it, or is missing where it is demanded."""
-    found, newest = rehearsal_of(inputs, attested), None
-    if found:
-        newest = max(found, key=lambda item: (item[0].arrived, item[1].outcome != "matches", item[0].digest))[1]
-    if newest and newest.outcome != "matches":
-        yield _reason("rehearsal-failed", f"A rehearsal of the way back {newest.outcome}: {newest.why or 'see it'}.")
+    """Yield where the newest rehearsal of this way back speaks against it, or is missing where it is demanded."""
+    found = rehearsals_of(inputs, attested)
+    newest = max(found, key=lambda item: (item[0].arrived, item[1].outcome != "matches", item[0].digest), default=None)
+    if newest and newest[1].outcome != "matches":
+        said = newest[1]
+        yield _reason("rehearsal-failed", f"A rehearsal of the way back {said.outcome}: {said.why or 'see it'}.")
         return
     if inputs.demand.readiness not in _REHEARSED:
         return
-    if newest is None:
-        text = "Nobody rehearsed the way back of this plan: iacgate rollback rehearse, then iacgate attest rehearsal."
-        yield _reason("not-rehearsed", text)
-    elif newest.approximate and inputs.demand.readiness == "rehearsed":
-        names = ", ".join(newest.approximate[:5])
+    back, approximate = inputs.circumstances.previous, newest[1].approximate if newest else ()
+    if newest is None or not back:
+        where = f" to {back[:12]}, which was applied last" if back else ""
+        text = f"Nobody whose word counts rehearsed the way back of this plan{where}: iacgate rollback rehearse"
+        yield _reason("not-rehearsed", f"{text} --previous {back[:12] or 'REF'}, then iacgate attest rehearsal.")
+    elif approximate and inputs.demand.readiness == "rehearsed":
+        names = ", ".join(approximate[:5])
         yield _reason("not-rehearsed", f"The way back was rehearsed only approximately, at {names}.")
 
 
-def rehearsal_of(inputs: Inputs, attested: Iterable[Attested]) -> list[tuple[Attested, Rehearsed]]:
-    """Return the rehearsals of this plan by somebody whose word counts: a machine, or a human who had no hand in it."""
+def rehearsals_of(inputs: Inputs, attested: Iterable[Attested]) -> list[tuple[Attested, Rehearsed]]:
+    """Return the rehearsals of this way back by somebody whose word counts.
+
+    That is a machine, or a human who had no hand in it. Of another plan, or back to another commit than the one that
+    was applied last, it is another way back. One that went well says so until its word ends; one that did not still
+    says so afterwards.
+    """
     found = []
     for item in attested:
         if item.kind != "rehearsal" or (item.human and (item.principal in inputs.wanted.authors or not item.roles)):
@@ -109,7 +116,9 @@ def rehearsal_of(inputs: Inputs, attested: Iterable[Attested]) -> list[tuple[Att
             rehearsed = read_rehearsed(item.body)
         except StatementInvalid:
             continue
-        if rehearsed.fingerprint == inputs.wanted.fingerprint:
+        back = inputs.circumstances.previous
+        same = rehearsed.fingerprint == inputs.wanted.fingerprint and back in ("", rehearsed.previous)
+        if same and not (item.lapsed and rehearsed.outcome == "matches"):
             found.append((item, rehearsed))
     return found
 
