@@ -145,6 +145,13 @@ def test_a_rehearsal_counts_for_the_commit_that_was_applied_last() -> None:
     assert rehearsal("answered", rehearsed("failed"), previous="") == ["rehearsal-failed"]
 
 
+def test_a_rehearsal_that_cannot_be_read_is_no_good_news() -> None:
+    later = "2026-11-23T13:00:00Z"
+    unreadable = msgspec.structs.replace(rehearsed("failed", at=later), body=b"{}")
+    assert rehearsal("answered", rehearsed(), unreadable) == ["rehearsal-failed"]
+    assert rehearsal("answered", unreadable, rehearsed(at="2026-11-23T14:00:00Z")) == []
+
+
 def test_whoever_had_a_hand_in_it_does_not_attest_its_rehearsal() -> None:
     assert rehearsal("rehearsed", rehearsed(human=True)) == []
     said = msgspec.structs.replace(rehearsed(human=True), principal=next(iter(WANTED.authors)))

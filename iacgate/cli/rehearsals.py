@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from iacgate import strictjson
+from iacgate import canonical, strictjson
 from iacgate.cli.attest import Attesting
 from iacgate.cli.gate import plan_options, read_changes
 from iacgate.cli.loading import Loaded
@@ -26,7 +26,14 @@ MAX_REHEARSAL: Final = 32 << 20
 _HOURS: Final = 30 * 24
 """Hours for which it counts: as long as anybody could still want to apply exactly this plan."""
 
-_MAX_WHY: Final = 500
+_MAX_WHY: Final = 600
+"""Bytes of why it failed or differs, as far as that is attested."""
+
+_MAX_ADDRESSES: Final = 1_500
+"""Bytes of the addresses that are named; with the rest, a statement has at most what a key in AWS KMS signs at once."""
+
+_MAX_ADDRESS: Final = 200
+"""Bytes of one of them."""
 
 
 def read_rehearsal(name: str, loaded: Loaded) -> Rehearsal:
@@ -51,16 +58,40 @@ def read_rehearsal(name: str, loaded: Loaded) -> Rehearsal:
 
 def said_of(rehearsal: Rehearsal, fingerprint: str) -> Rehearsed:
     """Return what is said of a rehearsal: how it ended, and where values were made up or nothing was rehearsed."""
-    approximate = tuple(dict.fromkeys((*rehearsal.approximate, *rehearsal.not_rehearsed)))
+    approximate = _named([*dict.fromkeys((*rehearsal.approximate, *rehearsal.not_rehearsed))])
     differing = ", ".join(dict.fromkeys(item.address for item in rehearsal.differences))
     why = rehearsal.why or (f"at {differing}" if differing else "")
     return Rehearsed(
         fingerprint=fingerprint,
         previous=rehearsal.previous,
         outcome=rehearsal.outcome,
-        approximate=approximate[:MAX_NAMED],
-        why=why[:_MAX_WHY],
+        approximate=approximate,
+        why=_cut(why, _MAX_WHY),
     )
+
+
+def _named(addresses: list[str]) -> tuple[str, ...]:
+    """Return the first of some addresses, as many as a statement has room for; of any, at least one."""
+    named: list[str] = []
+    room = _MAX_ADDRESSES
+    for address in addresses[:MAX_NAMED]:
+        short = _cut(address, _MAX_ADDRESS)
+        room -= len(_encoded(short))
+        if room < 0 and named:
+            break
+        named.append(short)
+    return tuple(named)
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the beginning of a text that has at most so many bytes in a statement."""
+    while len(_encoded(text)) > limit:
+        text = text[: len(text) * limit // len(_encoded(text))]
+    return text
+
+
+def _encoded(text: str) -> bytes:
+    return canonical.canonical_json(text)
 
 
 @click.command("rehearsal")

@@ -108,15 +108,14 @@ def rehearsals_of(inputs: Inputs, attested: Iterable[Attested]) -> list[tuple[At
     was applied last, it is another way back. One that went well says so until its word ends; one that did not still
     says so afterwards.
     """
-    found = []
+    found, back = [], inputs.circumstances.previous
     for item in attested:
         if item.kind != "rehearsal" or (item.human and (item.principal in inputs.wanted.authors or not item.roles)):
             continue
         try:
             rehearsed = read_rehearsed(item.body)
-        except StatementInvalid:
-            continue
-        back = inputs.circumstances.previous
+        except StatementInvalid as error:  # whoever signed meant to say something: it may have been a red one
+            rehearsed = Rehearsed(inputs.wanted.fingerprint, back, "failed", why=f"{item.principal}: {error.message}")
         same = rehearsed.fingerprint == inputs.wanted.fingerprint and back in ("", rehearsed.previous)
         if same and not (item.lapsed and rehearsed.outcome == "matches"):
             found.append((item, rehearsed))
