@@ -48,6 +48,7 @@ _INVERSES: Final[dict[Action, Actions]] = {
     Action.FORGET: ("create",),
     Action.FORGET_AND_CREATE: ("replace",),
 }
+_FORGETTING: Final = (Action.FORGET, Action.FORGET_AND_CREATE)
 
 
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -155,15 +156,20 @@ class _Reverse:
         self._overlay = overlay
         self._moved_back = {(change.previous_address, change.address) for change in back.resource_changes()}
         self._by_key: dict[tuple[str, str], _Expected] = {}
-        self.not_rehearsed: list[str] = [*overlay.left_out]
+        self.not_rehearsed: list[str] = []
+        self._forgotten: set[str] = set()
         for change in forward.resource_changes():
             if change.mode == "managed" and change.matters:
                 self._expect(change)
         self.not_rehearsed += [change.address for change in forward.deferred()]
         self.not_rehearsed += [invocation.address for invocation in forward.action_invocations()]
+        self._hidden = {*self.not_rehearsed, *(place for place in overlay.left_out if place in self._forgotten)}
+        self.not_rehearsed += overlay.left_out
 
     def _expect(self, change: ResourceChange) -> None:
         address, inverse = change.address, _INVERSES.get(change.action, ())
+        if change.action in _FORGETTING:
+            self._forgotten |= {address, change.previous_address}
         if change.deposed:  # an old object that waited for its deletion; no configuration makes it again
             return
         if change.moved:
@@ -198,7 +204,8 @@ class _Reverse:
                 yield key, item
 
     def is_rehearsed(self, address: str) -> bool:
-        return address not in self.not_rehearsed
+        """Return whether it is; an import that is left out hides nothing but what the plan forgets."""
+        return address not in self._hidden
 
 
 def _also(actions: Actions, forward: ResourceChange | None) -> tuple[Actions, ...]:

@@ -146,12 +146,13 @@ def _way_back(wanted: Wanted, scratch: Path, environment: Mapping[str, str], sta
 
 
 def _clear(folder: Path) -> None:
-    """Take away what somebody committed in place of what terraform keeps there."""
-    data = folder / ".terraform"
-    if data.is_symlink() or data.is_file():
-        data.unlink()
-    elif data.is_dir():
-        shutil.rmtree(data)
+    """Take away what somebody committed in place of what terraform keeps there: it would move that state over ours."""
+    for name in (".terraform", "terraform.tfstate", "terraform.tfstate.d"):
+        place = folder / name
+        if place.is_symlink() or place.is_file():
+            place.unlink()
+        elif place.is_dir():
+            shutil.rmtree(place)
 
 
 def _use_local_state(folder: Path, scratch: Path, workspace: str, state: bytes) -> Path:
@@ -161,8 +162,8 @@ def _use_local_state(folder: Path, scratch: Path, workspace: str, state: bytes) 
     "Override Files").
     """
     names = [item.name for item in folder.iterdir() if item.name.endswith(CONFIGURATION)]
-    stems = [name for name in names if name.partition(".")[0].endswith("_override") or name.startswith("override.")]
-    if any(name.encode() >= _OVERRIDE.encode() or not name.isascii() for name in stems):
+    overrides = [name for name in names if _is_override(name)]
+    if any(name.encode() >= _OVERRIDE.encode() or not name.isascii() for name in overrides):
         raise UsageInvalid(
             f"The previous configuration has an override file that comes after {_OVERRIDE}.",
             hint="What it says of a backend would count; rename it.",
@@ -176,6 +177,12 @@ def _use_local_state(folder: Path, scratch: Path, workspace: str, state: bytes) 
     override = folder / _OVERRIDE
     write_new(override, f'terraform {{\n  backend "local" {{\n{lines}  }}\n}}\n'.encode())
     return override
+
+
+def _is_override(name: str) -> bool:
+    """Return whether a configuration file is an override file; what comes before its ending may have dots in it."""
+    stem = next(name.removesuffix(ending) for ending in CONFIGURATION if name.endswith(ending))
+    return stem == "override" or stem.endswith("_override")
 
 
 def _refuse_other_backend(folder: Path, scratch: Path) -> None:

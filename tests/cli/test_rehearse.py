@@ -212,16 +212,41 @@ def test_a_cloud_block_is_replaced_too(called: Called) -> None:
     assert (code, answer["outcome"]) == (0, "matches")
 
 
-def test_an_override_file_that_would_count_more_than_ours_is_refused(called: Called) -> None:
+@pytest.mark.parametrize("name", ["zzzzz_override.tf", "zzzzz.x_override.tf", "zzzzz_override.tf.json"])
+def test_an_override_file_that_would_count_more_than_ours_is_refused(called: Called, name: str) -> None:
     stack = called.stack(Scenario(data("a", "1"), data("a", "2")))
     with state_server() as server:
-        backend = f'terraform {{\n  backend "http" {{\n    address = "{server.address}/state"\n  }}\n}}\n'
-        stack.workspace.write_files({"zzzzz_override.tf": backend})
+        backend = json.dumps({"terraform": {"backend": {"http": {"address": f"{server.address}/state"}}}})
+        if name.endswith(".tf"):
+            backend = f'terraform {{\n  backend "http" {{\n    address = "{server.address}/state"\n  }}\n}}\n'
+        stack.workspace.write_files({name: backend})
         stack.previous = stack.repository.commit("ann")
         code, _, said = called.call(stack)
         assert code == 2
         assert "override file" in said
         assert server.requests == []
+
+
+def test_a_state_that_somebody_committed_is_not_taken_for_the_one_to_go_back_from(called: Called) -> None:
+    stack = called.stack(Scenario(data("a", "1"), data("a", "2")))
+    state = (stack.root / "terraform.tfstate").read_text()
+    names = ("terraform.tfstate", "terraform.tfstate.backup", "terraform.tfstate.d/default/terraform.tfstate")
+    stack.workspace.write_files(dict.fromkeys(names, state) | {"main.tf": data("a", "1")})
+    stack.repository.git("add", "-fA")
+    stack.previous = stack.repository.commit("ann")
+    code, answer = called.json(stack)
+    assert (code, answer["outcome"]) == (0, "matches"), answer["why"]
+
+
+def test_an_overlay_hides_no_difference_behind_an_import_that_is_left_out(called: Called) -> None:
+    ignoring = data("a", "1", "lifecycle {\n    ignore_changes = [input]\n  }")
+    stack = called.stack(Scenario(ignoring, data("a", "2")))
+    folder = stack.root.parent / "overlay"
+    folder.mkdir()
+    (folder / "undo.tf").write_text(IMPORT.replace("terraform_data.b", "terraform_data.a"))
+    code, answer = called.json(stack, "--overlay", folder)
+    assert (code, answer["outcome"]) == (12, "differs")
+    assert answer["not_rehearsed"] == ["terraform_data.a"]
 
 
 def test_links_of_the_commit_lead_nowhere(called: Called) -> None:
