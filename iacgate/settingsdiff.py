@@ -129,7 +129,8 @@ def _environment(name: str, old: Environment, new: Environment) -> Iterator[str]
     yield from _denied(name, old.deny, new.deny)
     for change_type in CHANGE_TYPES:
         yield from _demands(name, old, new, change_type)
-    yield from _deployers(name, old.deployers, new.deployers)
+    yield from _named(name, old.deployers, new.deployers, "deploy")
+    yield from _named(name, old.rehearsers, new.rehearsers, "attest a rehearsal")
     yield from _packs(name, old.packs, new.packs)
     if old.json_only != new.json_only:
         word = "may" if new.json_only else "may no longer"
@@ -196,14 +197,15 @@ def _seats(where: str, old: Mapping[str, int], new: Mapping[str, int]) -> Iterat
             yield f"{_mark(now < was)} {where}: {now} {role} instead of {was}"
 
 
-def _deployers(name: str, old: Sequence[str], new: Sequence[str]) -> Iterator[str]:
+def _named(name: str, old: Sequence[str], new: Sequence[str], what: str) -> Iterator[str]:
+    """Yield who may do something, and may no longer."""
     if old and not new:
-        yield f"! {name}: anybody may deploy"
+        yield f"! {name}: anybody may {what}"
     elif new and not old:
-        yield f"  {name}: only {', '.join(new)} may deploy"
+        yield f"  {name}: only {', '.join(new)} may {what}"
     else:
-        yield from (f"! {name}: {who} may deploy" for who in sorted(set(new) - set(old)))
-        yield from (f"  {name}: {who} may no longer deploy" for who in sorted(set(old) - set(new)))
+        yield from (f"! {name}: {who} may {what}" for who in sorted(set(new) - set(old)))
+        yield from (f"  {name}: {who} may no longer {what}" for who in sorted(set(old) - set(new)))
 
 
 def _packs(name: str, old: Sequence[str] | None, new: Sequence[str] | None) -> Iterator[str]:

@@ -77,6 +77,8 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "change_types": "Where a standard or an emergency change demands something else than a normal one.",
         "deny": "A plan of this severity or above is denied, whoever signs.",
         "deployers": "Who may deploy: ids or roles of people.yaml. Left out: anybody.",
+        "rehearsers": "Who may attest how a way back was rehearsed: ids or roles of people.yaml. Left out: any "
+        "machine, and anybody with a role.",
         "packs": "The rule packs that judge, besides terraform. Left out: all that ship.",
         "ticket": "The pattern that the name of a record's ticket must match as a whole. Left out: any.",
         "ticket_check": "The system that must know the ticket that a record names. Left out: nobody is asked.",

@@ -158,6 +158,17 @@ def test_whoever_had_a_hand_in_it_does_not_attest_its_rehearsal() -> None:
     assert rehearsal("rehearsed", said) == ["not-rehearsed"]
 
 
+def test_the_policy_says_whose_rehearsals_count() -> None:
+    named = (frozenset({"robot", "infra"}),)
+    assert rehearsal("rehearsed", rehearsed(), rehearsers=named) == ["not-rehearsed"]
+    assert rehearsal("rehearsed", rehearsed(), rehearsers=(frozenset({"ci"}),)) == []
+    assert rehearsal("rehearsed", rehearsed(human=True), rehearsers=named) == []
+    assert rehearsal("rehearsed", rehearsed(human=True), rehearsers=(*named, frozenset({"ci"}))) == ["not-rehearsed"]
+    assert rehearsal("answered", rehearsed("failed"), rehearsers=named) == [], "whoever may not, denies nothing"
+    said = msgspec.structs.replace(rehearsed(human=True), principal=next(iter(WANTED.authors)))
+    assert rehearsal("rehearsed", said, rehearsers=named) == ["not-rehearsed"], "not for one's own change"
+
+
 def test_the_decision_has_the_report() -> None:
     demand = msgspec.structs.replace(demanded(DEFAULTS, Severity.HIGH), readiness="answered")
     decision = decide(inputs(demand=demand, circumstances=Circumstances(rollback=report(GONE))), ROSTER)

@@ -94,6 +94,7 @@ BEFORE = settings()
             ],
         ),
         (settings(policy=prod("deployers: [ann]")), ["  prod: only ann may deploy"]),
+        (settings(policy=prod("rehearsers: [ci]")), ["  prod: only ci may attest a rehearsal"]),
         (
             settings(policy=prod("packs: [google]")),
             ["! prod: of the rule packs that ship, only google, terraform judge"],

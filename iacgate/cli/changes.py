@@ -31,7 +31,7 @@ from iacgate.gate.emergency import demand_of, is_recorded, is_solo
 from iacgate.people.roster import Principal, Roster
 from iacgate.plan.reader import Plan
 from iacgate.plan.saved import PlanFile
-from iacgate.policy.environments import deployers
+from iacgate.policy.environments import deployers, rehearsers
 from iacgate.render.terminal import Style
 from iacgate.risk.assessment import Assessment
 from iacgate.shell.clock import now
@@ -78,6 +78,7 @@ class Change(ABC):
         self._mode, self._trusted = own.settings.policy.mode, own.trusted is not None
         self._deployer = asked.deployer
         self._deployers = deployers(own.settings.policy, proposed.placed.environment)
+        self._rehearsers = rehearsers(own.settings.policy, proposed.placed.environment)
 
     @property
     def ledger(self) -> Ledger | None:
@@ -202,6 +203,7 @@ class Change(ABC):
             json_only_allowed=self._environment.json_only,
             deployer=self._deployer,
             deployers=self._deployers,
+            rehearsers=self._rehearsers,
             trusted=self._trusted,
             circumstances=found,
         )

@@ -58,6 +58,7 @@ environments:
     #   standard: {demands: {medium: {seats: {infra: 1}}}}
     # deny: critical          # denied, whoever signs
     # deployers: [infra]      # who may deploy, by id or role; left out: anybody
+    # rehearsers: [ci]        # who may attest how the way back was rehearsed; left out: any machine
     # generated: ["*_generated.tf"]   # sources that a tool writes before the plan is made
     # packs: [aws]            # which of aws, azure, google, kubernetes judge; left out: all
   dev:

@@ -97,6 +97,8 @@ def _environment(environment: Environment) -> Iterator[str]:
         yield f"a change that takes another one back is of the type {environment.rollback_type}"
     yield from _times(environment)
     yield f"who may deploy is {', '.join(environment.deployers) or 'anybody'}"
+    if environment.rehearsers:
+        yield f"who may attest a rehearsal is {', '.join(environment.rehearsers)}"
     judging = get_args(ShippedPack) if environment.packs is None else sorted({*environment.packs, ALWAYS})
     left_out = ", ".join(sorted({*get_args(ShippedPack)} - {*judging}))
     yield f"judged by the rule packs {', '.join(judging)}{f', and not by {left_out}' if left_out else ''}"
@@ -194,6 +196,8 @@ def warnings(policy: Policy, roster: Roster | None) -> Iterator[str]:
     for name, environment in policy.environments.items():
         for who in sorted({*environment.deployers} - known):
             yield f"Warning: nobody in people.yaml is {who}, or holds that role, who may deploy to {name}."
+        for who in sorted({*environment.rehearsers} - known):
+            yield f"Warning: nobody in people.yaml is {who}, or holds that role, whose rehearsals count in {name}."
 
 
 def _most(policy: Policy, change_type: ChangeType) -> Counter[str]:

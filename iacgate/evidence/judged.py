@@ -37,6 +37,7 @@ from iacgate.policy.environments import (
     emergency_of,
     promotion_of,
     read_policy,
+    rehearsers,
     schedules,
     tests_of,
     ticket_checks,
@@ -150,6 +151,7 @@ def _by_policy(inputs: Inputs, files: Mapping[str, bytes]) -> Iterator[str]:
         )
         and inputs.circumstances.emergency == emergency_of(policy, wanted.target.environment)
         and inputs.deployers == deployers(policy, wanted.target.environment)
+        and inputs.rehearsers == rehearsers(policy, wanted.target.environment)
         and inputs.json_only_allowed == environment.json_only
         and inputs.circumstances.ticket == environment.ticket
     )

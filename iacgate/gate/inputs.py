@@ -48,12 +48,13 @@ class Circumstances(msgspec.Struct, frozen=True, kw_only=True):
     ``override_seats`` who must sign that it does not matter. ``tests`` are the tests that are required, ``check_runs``
     what the forge tells of them; ``promotion`` is whether the same content was applied where it comes from, ``None``
     where nobody asks. ``emergency`` is what the policy says of emergencies, ``emergencies`` are those of the stack,
-    ``None`` where no ledger tells, ``alone_elsewhere`` those of other stacks that somebody did alone, where
-    somebody wants to act alone; ``again`` says that this is what is left of one that failed, ``changes`` how many the
-    plan has. ``standard`` is what there is of the pattern that a standard change follows, ``None`` where there is no
-    such pattern. ``rollback`` says whether the plan can be undone, ``None`` where nobody demands that, or there is no
-    plan; ``previous`` is the commit to which undoing it goes back, empty where that is not known. ``lost`` is what went wrong where the ledger could not be reached, so that nothing of what it says is known;
-    empty where it was reached, or none is named.
+    ``None`` where no ledger tells, ``alone_elsewhere`` those of other stacks that somebody did alone, where somebody
+    wants to act alone; ``again`` says that this is what is left of one that failed, ``changes`` how many the plan has.
+    ``standard`` is what there is of the pattern that a standard change follows, ``None`` where there is no such
+    pattern. ``rollback`` says whether the plan can be undone, ``None`` where nobody demands that, or there is no plan;
+    ``previous`` is the commit to which undoing it goes back, empty where that is not known. ``lost`` is what went wrong
+    where the ledger could not be reached, so that nothing of what it says is known; empty where it was reached, or none
+    is named.
     """
 
     record: Record | None = None
@@ -84,7 +85,8 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     must sign; ``trusted`` whether the settings are. ``unsigned`` are the commits that nobody known signed;
     ``None`` where it is not known which commits made the change. ``uncommitted`` are the sources of the plan
     that the commit does not have so. ``deployer`` is what is known of whoever deploys, empty where nobody says;
-    ``deployers`` are the principals, by id or role, who may: somebody in each of these. ``circumstances`` is what is
+    ``deployers`` are the principals, by id or role, who may: somebody in each of these;
+    ``rehearsers`` likewise who may attest a rehearsal of the way back. ``circumstances`` is what is
     known of the change besides its plan.
     """
 
@@ -100,6 +102,7 @@ class Inputs(msgspec.Struct, frozen=True, kw_only=True):
     json_only_allowed: bool = False
     deployer: str = ""
     deployers: tuple[frozenset[str], ...] = ()
+    rehearsers: tuple[frozenset[str], ...] = ()
     trusted: bool = False
     unsigned: tuple[Unsigned, ...] | None = None
     uncommitted: tuple[str, ...] = ()

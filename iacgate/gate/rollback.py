@@ -104,13 +104,13 @@ def _rehearsal(inputs: Inputs, attested: list[Attested]) -> Iterator[Reason]:
 def rehearsals_of(inputs: Inputs, attested: Iterable[Attested]) -> list[tuple[Attested, Rehearsed]]:
     """Return the rehearsals of this way back by somebody whose word counts.
 
-    That is a machine, or a human who had no hand in it. Of another plan, or back to another commit than the one that
-    was applied last, it is another way back. One that went well says so until its word ends; one that did not still
-    says so afterwards.
+    That is whoever the policy names; else a machine, or a human with a role; and no human who had a hand in the change.
+    Of another plan, or back to another commit than the one that was applied last, it is another way back. One that went
+    well says so until its word ends; one that did not still says so afterwards.
     """
     found, back = [], inputs.circumstances.previous
     for item in attested:
-        if item.kind != "rehearsal" or (item.human and (item.principal in inputs.wanted.authors or not item.roles)):
+        if item.kind != "rehearsal" or not _may_attest(item, inputs):
             continue
         try:
             rehearsed = read_rehearsed(item.body)
@@ -120,6 +120,12 @@ def rehearsals_of(inputs: Inputs, attested: Iterable[Attested]) -> list[tuple[At
         if same and not (item.lapsed and rehearsed.outcome == "matches"):
             found.append((item, rehearsed))
     return found
+
+
+def _may_attest(item: Attested, inputs: Inputs) -> bool:
+    named = all({item.principal, *item.roles} & names for names in inputs.rehearsers)
+    own = item.human and item.principal in inputs.wanted.authors
+    return named and not own and (not item.human or bool(item.roles))
 
 
 def _reason(code: str, text: str) -> Reason:

@@ -51,12 +51,13 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``shift`` is by how many levels its findings weigh more (or less, below zero); the rules in ``keep`` weigh the same
     everywhere. A finding never falls below low. ``demands`` is what each severity demands, ``change_types`` where a
     type of change demands something else; a plan that is at least as severe as ``deny`` is denied, whoever signs.
-    ``deployers`` are the principals, by id or role, who may deploy; empty for anybody. ``packs`` are the shipped rules
-    that judge, besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a plan of
-    which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a tool writes before
-    the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a ticket in a record must
-    match as a whole, empty for any; ``ticket_check`` which system must know it. ``schedule`` says when changes may be
-    applied, ``tests`` which tests must be green, ``promotion`` that the same content was applied elsewhere before.
+    ``deployers`` are the principals, by id or role, who may deploy; empty for anybody. ``rehearsers`` are those who may
+    attest how a way back was rehearsed; empty for any machine, and any human with a role. ``packs`` are the shipped
+    rules that judge, besides those of Terraform; ``None`` for all. ``json_only`` says that seats may be filled for a
+    plan of which only the JSON is there. ``generated`` are the names of sources (``*`` for any text) that a tool writes
+    before the plan is made, so that no commit has them. ``ticket`` is the pattern that the name of a ticket in a record
+    must match as a whole, empty for any; ``ticket_check`` which system must know it. ``schedule`` says when changes may
+    be applied, ``tests`` which tests must be green, ``promotion`` that the same content was applied elsewhere before.
     ``emergency`` says what emergencies need instead; left out, what normal changes need. ``rollback_type`` is the type
     of a change that takes another one back.
     """
@@ -68,6 +69,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     change_types: dict[OtherType, TypeText] = {}
     deny: Severity | None = None
     deployers: list[Role] = []
+    rehearsers: Annotated[list[Role], msgspec.Meta(max_length=50)] = []
     packs: list[ShippedPack] | None = None
     json_only: bool = False
     generated: list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]] = []
@@ -259,6 +261,11 @@ def deployers(policy: Policy, name: str) -> tuple[frozenset[str], ...]:
     Where nobody says which environment it is, that is whoever may deploy to every production.
     """
     return tuple(frozenset(environment.deployers) for environment in policy.asked(name) if environment.deployers)
+
+
+def rehearsers(policy: Policy, name: str) -> tuple[frozenset[str], ...]:
+    """Return who may attest a rehearsal for an environment: whoever stands in each of these; nothing for anybody."""
+    return tuple(frozenset(environment.rehearsers) for environment in policy.asked(name) if environment.rehearsers)
 
 
 def schedules(policy: Policy, name: str) -> tuple[ScheduleText, ...]:

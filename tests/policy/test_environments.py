@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from iacgate.errors import SettingsInvalid
 from iacgate.policy.demands import Demand, DemandText, TypeText
-from iacgate.policy.environments import Environment, OtherType, Policy, deployers, read_policy, weigh
+from iacgate.policy.environments import Environment, OtherType, Policy, deployers, read_policy, rehearsers, weigh
 from iacgate.vocabulary import CHANGE_TYPES, ChangeType, Severity
 
 POLICY = read_policy(
@@ -244,6 +244,14 @@ def test_who_may_deploy_is_who_may_everywhere_where_nobody_says_where() -> None:
     assert deployers(policy, "a") == (frozenset({"ann"}),)
     assert deployers(policy, "c") == ()
     assert deployers(policy, "") == (frozenset({"ann"}), frozenset({"infra"}))
+
+
+def test_whose_rehearsals_count_is_whose_do_everywhere_where_nobody_says_where() -> None:
+    text = b"environments: {a: {tier: prod, rehearsers: [ci]}, b: {tier: prod, rehearsers: [robot]}, c: {tier: prod}}"
+    policy = read_policy(text, "policy.yaml")
+    assert rehearsers(policy, "a") == (frozenset({"ci"}),)
+    assert rehearsers(policy, "c") == ()
+    assert rehearsers(policy, "") == (frozenset({"ci"}), frozenset({"robot"}))
 
 
 def test_json_alone_will_do_only_where_every_production_says_so() -> None:
