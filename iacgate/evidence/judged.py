@@ -98,6 +98,9 @@ class Replayer:
         else:
             yield from _told(entry, strictjson.decode(again))
         yield from _by_policy(inputs, files)
+        record = inputs.circumstances.record
+        if inputs.wanted.record != (record.digest if record else ""):
+            yield "its decision was made by another record of the change than approvals are bound to"
         if bool(inputs.circumstances.lost) is not isinstance(entry, Degraded):
             yield "its decision was made without the ledger, and this is the ledger's; or the other way round"
         if inputs.wanted.change != entry.change or inputs.wanted.subjects.get("tree", "") != entry.tree:

@@ -44,32 +44,33 @@ def verified(store: MemoryStore, **wanted: Any) -> Report:
 
 
 class Life:
-    """A ledger, and what happens in it."""
+    """A ledger, and what happens in it; ``files`` are the settings."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Mapping[str, bytes] = FILES) -> None:
         self.store = MemoryStore()
         self.ledger = ledger_in(self.store)
+        self.files, self.named = files, Settings(trust.bundle_digest(files), 1)
 
     def settings(self) -> Receipt:
-        pieces = {"settings": Piece(msgspec.json.encode(FILES))}
+        pieces = {"settings": Piece(msgspec.json.encode(self.files))}
         draft = Draft(
             event="settings",
             stack="",
-            settings=SETTINGS,
+            settings=self.named,
             pieces=pieces,
-            advance=lambda state, *_: after_settings(state, SETTINGS),
+            advance=lambda state, *_: after_settings(state, self.named),
         )
         return self.ledger.append(draft)
 
     def inputs(self, *people: str, rejecting: str = "") -> Inputs:
-        said: dict[str, Any] = {"bundle": SETTINGS.digest, "ledger": self.ledger.genesis}
+        said: dict[str, Any] = {"bundle": self.named.digest, "ledger": self.ledger.genesis}
         found: list[Received] = [signed(person, **said) for person in people]
         found += [signed(rejecting, decision="reject", **said)] if rejecting else []
         wanted = msgspec.structs.replace(inputs().wanted, **said)
         return inputs(*found, wanted=wanted)
 
     def decide(self, given: Inputs, **more: Any) -> tuple[Receipt, Decision]:
-        decision = decide(given, roster_of(FILES))
+        decision = decide(given, roster_of(self.files))
         arrived = {item.digest: given.received[0].arrived for item in decision.approvals}
         draft = Draft(
             event="decided",
@@ -77,9 +78,9 @@ class Life:
             change=decision.change,
             commit="a" * 40,
             tree=given.wanted.subjects["tree"],
-            settings=SETTINGS,
+            settings=self.named,
             details={"allowed": decision.allowed, "exitCode": decision.exit_code},
-            pieces={**recorded(given, as_json(decision), FILES), **more.pop("pieces", {})},
+            pieces={**recorded(given, as_json(decision), self.files), **more.pop("pieces", {})},
             advance=lambda state, *_: after_decision(state, decision.change, decision.approvals, arrived),
         )
         return self.ledger.append(msgspec.structs.replace(draft, **more)), decision
@@ -91,7 +92,7 @@ class Life:
                 event="intended",
                 stack=STACK,
                 change=change,
-                settings=SETTINGS,
+                settings=self.named,
                 commit="a" * 40,
                 tree="d" * 40,
                 details={"decision": decided.entry.sequence, "run": "run-1"},
@@ -109,7 +110,7 @@ class Life:
                 event="applied",
                 stack=STACK,
                 change=change,
-                settings=SETTINGS,
+                settings=self.named,
                 commit="a" * 40,
                 details={"run": "run-1", "freshPlan": "empty", "whole": True},
                 pieces={"log": Piece(b"Apply complete!\n", "text/plain")},

@@ -672,8 +672,9 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
         "whether the ledger was there": bool(inputs["circumstances"]["lost"]) is ("lost" in entry),
         "time": decision["now"] == inputs["now"] and abs(seconds(inputs["now"]) - seconds(entry["time"])) <= 900,
         "seats": seats_add_up(decision, inputs),
-        "record": {wanted["fingerprint"], wanted["record"]} == {record} or not record,
+        "record": ({wanted["fingerprint"], wanted["record"]} == {record} or not record) and bound(decision, inputs),
         "undoing": undoing_is_answered(decision, inputs),
+        "rehearsal": rehearsed(decision, inputs, files),
     }
     for what in (name for name, same in holds.items() if not same):
         yield f"its decision, the inputs and the entry do not agree: {what}"
@@ -686,7 +687,7 @@ def decided(entry: dict[str, Any], pieces: dict[str, bytes], before: dict[str, A
         yield "what arrived is not what its decision is about"
     for name, verdict in verdicts.items():
         if verdict["code"] not in UNVERIFIED and name in received:
-            yield from approval(received[name], verdict, wanted["change"], files)
+            yield from approval(received[name], verdict, wanted, files)
     if "state" in entry:  # a record in a second store has none
         yield from rejections(entry, verdicts, before)
 
@@ -846,10 +847,40 @@ def undoing_is_answered(decision: dict[str, Any], inputs: dict[str, Any]) -> boo
     said = {place: answer.get("verdict") for place, answer in answers.items()}
     open_ones = [one for one in (report or {}).get("undos", []) if one["verdict"] in ("irreversible", "unknown")]
     lost = [one for one in open_ones if one["verdict"] == "irreversible" and said.get(one["address"]) != "irreversible"]
-    return report is not None and not lost and all(said.get(one["address"]) for one in open_ones)
+    final = [one for one in open_ones if "irreversible" in {one["verdict"], said.get(one["address"])}]
+    stated = all(said.get(one["address"], "unknown") not in {None, "unknown"} for one in open_ones)
+    return report is not None and stated and not (lost if inputs["demand"]["readiness"] == "answered" else final)
 
 
-def approval(data: bytes, verdict: dict[str, Any], change: str, files: dict[str, bytes]) -> Iterator[str]:
+def bound(decision: dict[str, Any], inputs: dict[str, Any]) -> bool:
+    """Return whether the record of the change is the one that approvals are bound to."""
+    record = inputs["circumstances"]["record"]
+    name = digest(write_json(record)) if record else ""
+    return bool(inputs["wanted"]["record"] == name and decision["record"] == record)
+
+
+def rehearsed(decision: dict[str, Any], inputs: dict[str, Any], files: dict[str, bytes]) -> bool:
+    """Return whether somebody known rehearsed the way back of what is allowed, where that is demanded."""
+    readiness = inputs["demand"].get("readiness", "")
+    if not readiness.startswith("rehearsed") or decision["subjects"].get("record") or not decision["allowed"]:
+        return True
+    back, known = inputs["circumstances"]["previous"], {one["digest"]: one for one in decision["attestations"]}
+    for one in inputs["received"]:
+        data = unbase64(one["data"])
+        stated = known.get(attested(data))
+        if not stated or (stated["kind"], stated["why"]) != ("rehearsal", ""):
+            continue
+        signed = opened(data, APPROVAL)
+        said = read_json(signed.payload)["predicate"]
+        body, ours = said["body"], (decision["change"], inputs["wanted"]["fingerprint"], back, "matches")
+        same = (said["about"], body["fingerprint"], body["previous"], body["outcome"]) == ours
+        exact = readiness != "rehearsed" or not body.get("approximate")
+        if back and same and exact and not [*known_key(signed.key, said["principal"], files)]:
+            return True
+    return False
+
+
+def approval(data: bytes, verdict: dict[str, Any], wanted: dict[str, Any], files: dict[str, bytes]) -> Iterator[str]:
     """Yield what does not hold of an approval that somebody known signed, by the decision."""
     try:
         signed = opened(data, APPROVAL)
@@ -860,8 +891,10 @@ def approval(data: bytes, verdict: dict[str, Any], change: str, files: dict[str,
     same = (digest(signed.payload), said["principal"], said["decision"])
     if same != (verdict["statement"], verdict["principal"], verdict["decision"]):
         yield f"an approval says something else than the decision says of it: {verdict['principal']}"
-    if verdict["code"] == "counts" and said["change"] != change:
+    if verdict["code"] == "counts" and said["change"] != wanted["change"]:
         yield "an approval of another change counts"
+    if (verdict["code"], said["decision"]) == ("counts", "approve") and said["record"] != wanted["record"]:
+        yield "an approval of another record of the change counts"
     yield from known_key(signed.key, verdict["principal"], files)
 
 
