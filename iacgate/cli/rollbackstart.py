@@ -62,6 +62,8 @@ def command(change: str, name: str, stack: str | None, folder: str, new: str, **
     way = _way_back(ledger, entry)
     place = place_of(new, ".")
     text = _record(new, entry, options)
+    if place.exists():  # before anything is written
+        raise _taken(place)
     _write(Path(folder), way)
     _write_new(place, text.encode())
     for line in _next(change, new, place, Path(folder), entry, way):
@@ -143,7 +145,11 @@ def _write_new(path: Path, data: bytes) -> None:
         with path.open("xb") as stream:
             stream.write(data)
     except FileExistsError as error:
-        raise UsageInvalid(f"{path} is there already.", hint="Name the new change: --change ID.") from error
+        raise _taken(path) from error
+
+
+def _taken(path: Path) -> UsageInvalid:
+    return UsageInvalid(f"{path} is there already.", hint="Name the new change: --change ID.")
 
 
 def _next(change: str, new: str, place: Path, folder: Path, entry: Entry, way: WayBack) -> list[str]:

@@ -41,10 +41,9 @@ def codes(life: Deployed) -> tuple[int, list[str]]:
     return code, [reason["code"] for reason in decision["reasons"]]
 
 
-def rehearse(life: Deployed, iacgate: Run, *more: str) -> subprocess.CompletedProcess[bytes]:
-    done = iacgate(
-        "rollback", "rehearse", "tfplan", "--previous", "base", "--format", "json", *more, cwd=life.stack.root
-    )
+def rehearse(life: Deployed, iacgate: Run, previous: str = "base") -> subprocess.CompletedProcess[bytes]:
+    named = ("--previous", previous, "--format", "json")
+    done = iacgate("rollback", "rehearse", "tfplan", *named, cwd=life.stack.root)
     (life.stack.root.parent / "rehearsal.json").write_bytes(done.stdout)
     return done
 
@@ -82,6 +81,44 @@ def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, ia
     assert b"Configuration before it: commit" in started.stdout
     again = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
     assert (again.returncode, b"nothing is overwritten" in again.stderr) == (2, True)
+
+
+def test_what_cannot_be_written_is_said_and_nothing_is_left_half_done(
+    deployed: Deployed,  # noqa: F811
+    iacgate: Run,
+) -> None:
+    deployed.approve()
+    assert deployed.apply().returncode == 0
+    change, root = deployed.entries()[-1].change, deployed.stack.root
+
+    def start(*more: str) -> subprocess.CompletedProcess[bytes]:
+        return iacgate("rollback", "start", change, *deployed.ledger, "--change", "undo-1", *more, cwd=root)
+
+    record = root / ".iacgate" / "changes" / "undo-1.yaml"
+    (root.parent / "link").symlink_to(root.parent / "nowhere")
+    assert start("-o", "../link").returncode == 4
+    assert not record.exists()
+    record.parent.mkdir(exist_ok=True)
+    record.write_text("id: undo-1\n")
+    done = start("-o", "../undo")
+    assert (done.returncode, b"is there already" in done.stderr) == (2, True), done.stderr
+    assert not (root.parent / "undo").exists()
+
+
+def test_back_to_another_commit_than_what_was_applied_is_another_way_back(ready: Deployed, iacgate: Run) -> None:
+    ready.stack.command("git", "checkout", "-q", "base")
+    ready.stack.command("git", "-c", "user.name=d", "-c", "user.email=d@x", "commit", "-q", "--allow-empty", "-m", "e")
+    ready.stack.command("git", "tag", "aside")
+    ready.stack.command("git", "checkout", "-q", "master")
+    done = rehearse(ready, iacgate, previous="aside")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert attest(ready, iacgate).returncode == 0
+    code, decision = ready.stack.decision("--change", "chg-1", *ready.ledger)
+    assert (code, [reason["code"] for reason in decision["reasons"]]) == (12, ["not-rehearsed"])
+    assert "which was applied last" in decision["reasons"][0]["text"]
+    assert rehearse(ready, iacgate).returncode == 0
+    assert attest(ready, iacgate).returncode == 0
+    assert codes(ready) == (0, [])
 
 
 def test_a_rehearsal_of_another_plan_is_not_attested(ready: Deployed, iacgate: Run) -> None:
