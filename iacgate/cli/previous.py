@@ -62,10 +62,11 @@ class Previous:
         locked = {label for block in parse(LOCK, self._lock).blocks for label in block.labels}
         return [name for name in providers if name not in locked and not name.startswith(_BUILT_IN)]
 
-    def secrets(self, values: Mapping[str, Raw]) -> Iterator[str]:
-        """Yield the values of the variables that the configuration calls sensitive or ephemeral."""
+    def secrets(self, values: Mapping[str, Raw], environment: Mapping[str, str]) -> Iterator[str]:
+        """Yield the values of the variables that the configuration calls sensitive or ephemeral, wherever from."""
         decoded = ((name, msgspec.json.decode(value)) for name, value in values.items())
-        for name, value in (*decoded, *self._own.items(), *self._given.items()):
+        passed = ((name, environment.get(f"TF_VAR_{name}")) for name in self._declared)
+        for name, value in (*decoded, *self._own.items(), *self._given.items(), *passed):
             block = self._declared.get(name)
             if block is not None and any(_may_be_true(block, word) for word in ("sensitive", "ephemeral")):
                 yield from secrecy.leaves(value)

@@ -153,7 +153,7 @@ def _checkout(before: Previous, target: Path) -> Path:
 
 
 def _judged(forward: Plan, done: Rehearsed, wanted: Wanted, sha256: str, before: Previous) -> Rehearsal:
-    secrets = {*survey(forward).secrets, *before.secrets(wanted.values)}
+    secrets = {*survey(forward).secrets, *before.secrets(wanted.values, wanted.environment)}
     back = read_plan(done.plan, "the rehearsed plan") if done.plan else None
     redactor = Redactor(secrets | survey(back).secrets if back else secrets)
     rehearsal = Rehearsal(

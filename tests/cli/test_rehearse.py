@@ -18,6 +18,7 @@ from tests.rollback.scenarios import KEEP, data, db
 from tests.schemas import FOLDER
 from tests.support.stateserver import state_server
 from tests.support.terraform import AWS, Installation, install, terraform_or_skip
+from tests.support.testprovider import CALLS
 
 REMOVED = "removed {\n  from = terraform_data.b\n  lifecycle {\n    destroy = false\n  }\n}\n"
 IMPORT = 'import {\n  to = terraform_data.b\n  id = "b"\n}\n'
@@ -137,6 +138,17 @@ def test_secrets_are_not_in_what_a_failure_says(called: Called) -> None:
     assert "got x and (sensitive)" in out
 
 
+def test_a_secret_that_only_the_environment_has_is_not_in_what_a_failure_says(called: Called) -> None:
+    stack = called.stack(Scenario(data("a", "1"), data("a", "2")))
+    condition = 'condition = length(nonsensitive(var.p)) == 0\n      error_message = "got ${nonsensitive(var.p)}"'
+    check = f"lifecycle {{\n    precondition {{\n      {condition}\n    }}\n  }}"
+    stack.workspace.write_files({"main.tf": SECRET + data("a", "1", check)})
+    stack.previous = stack.repository.commit("ann")
+    code, out, _ = called.call(stack, TF_VAR_p=SECRETS[2])
+    assert code == 12
+    assert "got (sensitive)" in out
+
+
 def test_a_variable_without_a_value_is_named_and_can_be_given(called: Called) -> None:
     needing = {"main.tf": 'variable "size" {}\n' + data("a", "var.size"), "prod.tfvars": 'size = "7"\n'}
     after = {"main.tf": data("a", '"8"'), "prod.tfvars": 'size = "9"\n'}
@@ -201,6 +213,19 @@ def test_what_somebody_committed_in_place_of_terraforms_own_folder_does_not_coun
         code, answer = called.json(stack)
         assert (code, answer["outcome"]) == (0, "matches")
         assert server.requests == []
+
+
+def test_no_provider_does_anything_but_plan(called: Called) -> None:
+    lines = ('engine = "postgres"', "skip_final_snapshot = true")
+    same, other = db("same", *lines), db("other", *lines)
+    stack = called.stack(Scenario(same + db("gone", *lines), same.replace("true", "false") + other))
+    calls = stack.root.parent / "calls"
+    code, answer = called.json(stack, **{CALLS: str(calls)})
+    assert (code, answer["outcome"], len(answer["steps"])) == (0, "matches", 3)
+    assert not calls.exists()
+    stack.workspace.variables[CALLS] = str(calls)
+    stack.workspace.plan(name="again")
+    assert set(calls.read_text().split()) == {"read"}, "what is written down is what is done"
 
 
 def test_a_cloud_block_is_replaced_too(called: Called) -> None:

@@ -12,6 +12,7 @@ a shebang before it, and ``VERSION`` and ``SCHEMA`` replaced; it must therefore 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,17 @@ from tf.schema import Attribute, Schema
 VERSION = "0.0.0"
 SCHEMA = 0
 ACCOUNT = "123456789012"
+CALLS = "IACGATE_TEST_CALLS"
+"""The environment variable that names a file: in it stands, a line each, what objects were asked to do."""
+
 State = dict[str, Any]
+
+
+def called(name: str) -> None:
+    """Write down that something is done with an object, where somebody wants to know."""
+    if os.environ.get(CALLS):
+        with open(os.environ[CALLS], "a", encoding="utf-8") as stream:  # noqa: PTH123 - as little as can be
+            stream.write(f"{name}\n")
 
 
 class Object(types.TfType):  # type: ignore[misc]  # the library ships no types
@@ -115,19 +126,24 @@ class Remembered(Resource):  # type: ignore[misc]  # the library ships no types
         return {name: text.format(key=key) for name, text in self.KIND.told.items()}
 
     def create(self, ctx: Any, planned: State) -> State:
+        called("create")
         return {**planned, **self._told(planned[self.KIND.key])}
 
     def read(self, ctx: Any, current: State) -> State:
+        called("read")
         return current
 
     def update(self, ctx: Any, current: State, planned: State) -> State:
+        called("update")
         return self.create(ctx, planned)
 
     def delete(self, ctx: Any, current: State) -> None:
+        called("delete")
         if current.get("deletion_protection"):
             ctx.diagnostics.add_error("Cannot delete protected DB Instance", "Disable deletion protection first.")
 
     def import_(self, ctx: Any, id: str) -> State:  # noqa: A002 (the library's own name)
+        called("import")
         empty = {attribute.name: None for attribute in self.get_schema().attributes}
         return {**empty, **self._told(id), self.KIND.key: id}
 
