@@ -16,7 +16,7 @@ from iacgate.cli.planned import PlanChange
 from iacgate.cli.signing import key_options
 from iacgate.errors import PlanUnreadable, UsageInvalid
 from iacgate.render.plain import harmless
-from iacgate.rollback.rehearsal import Rehearsal
+from iacgate.rollback.rehearsal import SCHEMA, Rehearsal
 from iacgate.rollback.rehearsed import MAX_NAMED, Rehearsed
 from iacgate.shell.files import read_regular
 
@@ -49,6 +49,8 @@ def read_rehearsal(name: str, loaded: Loaded) -> Rehearsal:
         found = msgspec.convert(strictjson.decode(data), Rehearsal)
     except (ValueError, RecursionError) as error:
         raise PlanUnreadable(f"{name}: no rehearsal.", hint=hint) from error
+    if found.schema != SCHEMA:
+        raise PlanUnreadable(f"{name}: a rehearsal in a form that this version does not know.", hint=hint)
     if not loaded.sha256 or found.plan_sha256 != loaded.sha256:
         raise UsageInvalid(
             f"{name} is the rehearsal of another plan than {loaded.plan.name}.", hint="Rehearse exactly this plan file."
@@ -115,7 +117,9 @@ def command(name: str, file: str, **options: Any) -> None:
       iacgate attest rehearsal tfplan --rehearsal rehearsal.json --change chg-17 --base origin/main \\
         --inbox s3://acme-plans --ledger s3://acme-ledger --as ci --key ci_key
     """
-    (change,) = read_changes((name,), options, "sign")
+    change, *more = read_changes((name,), options, "sign")
+    if more:
+        raise UsageInvalid(f"{name} has {1 + len(more)} plans, and a rehearsal is of one.", hint="Name CHANGE/PLAN.")
     if not isinstance(change, PlanChange):
         raise UsageInvalid(f"{name} is done by hand: there is no plan to rehearse.", hint="Name a plan.")
     said = said_of(read_rehearsal(file, change.loaded), change.wanted.fingerprint)

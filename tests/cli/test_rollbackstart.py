@@ -48,11 +48,11 @@ def rehearse(life: Deployed, iacgate: Run, previous: str = "base") -> subprocess
     return done
 
 
-def attest(life: Deployed, iacgate: Run, who: str = "ci") -> subprocess.CompletedProcess[bytes]:
+def attest(life: Deployed, iacgate: Run, who: str = "ci", name: str = "tfplan") -> subprocess.CompletedProcess[bytes]:
     signing = ("--as", who, "--key", str(life.stack.keys / who), "--inbox", str(life.stack.inbox), *life.ledger)
     file = str(life.stack.root.parent / "rehearsal.json")
     named = ("--rehearsal", file, "--change", "chg-1", "--base", "base")
-    return iacgate("attest", "rehearsal", "tfplan", *named, *signing, cwd=life.stack.root)
+    return iacgate("attest", "rehearsal", name, *named, *signing, cwd=life.stack.root)
 
 
 def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, iacgate: Run) -> None:
@@ -119,6 +119,16 @@ def test_back_to_another_commit_than_what_was_applied_is_another_way_back(ready:
     assert rehearse(ready, iacgate).returncode == 0
     assert attest(ready, iacgate).returncode == 0
     assert codes(ready) == (0, [])
+
+
+def test_of_a_change_with_two_plans_one_is_named(ready: Deployed, iacgate: Run) -> None:
+    assert rehearse(ready, iacgate).returncode == 0
+    assert ready.stack.iacgate("submit", "--change", "chg-1").returncode == 0
+    ready.stack.command(ready.stack._terraform, "workspace", "new", "other")
+    ready.stack.plan("other.tfplan")
+    assert ready.stack.iacgate("submit", "--change", "chg-1", plan="other.tfplan").returncode == 0
+    done = attest(ready, iacgate, name="chg-1")
+    assert (done.returncode, b"has 2 plans" in done.stderr) == (2, True), done.stderr
 
 
 def test_a_rehearsal_of_another_plan_is_not_attested(ready: Deployed, iacgate: Run) -> None:
