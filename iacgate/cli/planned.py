@@ -85,7 +85,10 @@ class PlanChange(Change):
         commit = self._state.base or self._base
         if not commit or self.repository is None:
             return Previous("", None)
-        return previous_at(str(self.repository.place), commit, self.repository.commit)
+        found = previous_at(str(self.repository.place), commit, self.repository.commit)
+        # What the ledger says is what was applied last, wherever it stands: who takes a change back plans on a branch
+        # from before it. Of what somebody names, only git can say whether it may be that.
+        return msgspec.structs.replace(found, ancestor=True) if self._state.base else found
 
     def pieces(self, recorder: Recorder | Spare) -> dict[str, Piece]:
         """Return the redacted plan."""

@@ -79,7 +79,9 @@ def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, ia
     record = (ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml").read_text()
     assert 'undoes: "chg-1"' in record
     assert b"Configuration before it: commit" in started.stdout
-    again = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
+    again = iacgate(
+        "rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", "--change", "undo-2", cwd=ready.stack.root
+    )
     assert (again.returncode, b"nothing is overwritten" in again.stderr) == (2, True)
 
 
@@ -119,6 +121,22 @@ def test_back_to_another_commit_than_what_was_applied_is_another_way_back(ready:
     assert rehearse(ready, iacgate).returncode == 0
     assert attest(ready, iacgate).returncode == 0
     assert codes(ready) == (0, [])
+
+
+def test_the_change_that_takes_one_back_is_not_denied_for_where_it_stands(ready: Deployed, iacgate: Run) -> None:
+    """It is planned on a branch from before what it takes back, as the runbook says."""
+    assert rehearse(ready, iacgate).returncode == 0
+    assert attest(ready, iacgate).returncode == 0
+    assert ready.stack.iacgate("apply", "--change", "chg-1", *ready.ledger).returncode == 0
+    ready.stack.settings(policy=POLICY.replace("{tier: prod}", DEMANDS.replace("READINESS", "ready-on-paper")))
+    policy = (ready.stack.root / ".iacgate" / "policy.yaml").read_text()
+    ready.stack.command("git", "checkout", "-qf", "-b", "undo", "base")
+    (ready.stack.root / ".iacgate" / "policy.yaml").write_text(policy)
+    ready.stack.commit(HIGH.replace("INPUT", "INPUT") + "# taken back\n")
+    ready.stack.plan()
+    code, decision = ready.stack.decision("--change", "undo-1", *ready.ledger)
+    assert (code, {reason["code"] for reason in decision["reasons"]}) == (11, {"seat-missing"})
+    assert [check["id"] for check in decision["rollback"]["checks"]] == ["RB021"]
 
 
 def test_of_a_change_with_two_plans_one_is_named(ready: Deployed, iacgate: Run) -> None:
