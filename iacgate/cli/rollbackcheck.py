@@ -83,7 +83,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
         try:
             for loaded in load(name, Origin(plan_json, chdir, program)):
                 known = _previous(previous, source or loaded.folder)
-                said = _rehearsed(rehearsal, loaded) if rehearsal else None
+                said = _rehearsed(rehearsal, loaded, known) if rehearsal else None
                 report = undoing_of(judge, loaded, known, said, live=hours if live else None)
                 _write(loaded, report, output=output, color=color, everything=everything)
                 worst = max(worst, NOT_READY if report.readiness is Readiness.NOT_READY else 0)
@@ -95,10 +95,14 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     return failed or worst
 
 
-def _rehearsed(name: str, loaded: Loaded) -> Rehearsed:
+def _rehearsed(name: str, loaded: Loaded, previous: Previous | None) -> Rehearsed:
     from iacgate.cli.rehearsals import read_rehearsal, said_of  # noqa: PLC0415 - few name one
 
-    return said_of(read_rehearsal(name, loaded), canonical.digest(loaded.text))
+    found = read_rehearsal(name, loaded)
+    if previous is not None and found.previous != previous.commit:
+        text = f"{name} goes back to another commit than --previous: to {found.previous[:12]}."
+        raise UsageInvalid(text, hint="Rehearse the way back to the commit that was applied last.")
+    return said_of(found, canonical.digest(loaded.text))
 
 
 def _previous(ref: str | None, folder: str) -> Previous | None:

@@ -118,6 +118,9 @@ def test_back_to_another_commit_than_what_was_applied_is_another_way_back(ready:
     code, decision = ready.stack.decision("--change", "chg-1", *ready.ledger)
     assert (code, [reason["code"] for reason in decision["reasons"]]) == (12, ["not-rehearsed"])
     assert "which was applied last" in decision["reasons"][0]["text"]
+    named = ("--previous", "base", "--rehearsal", "../rehearsal.json")
+    checked = iacgate("rollback", "check", "tfplan", *named, cwd=ready.stack.root)
+    assert (checked.returncode, b"goes back to another commit" in checked.stderr) == (2, True), checked.stderr
     assert rehearse(ready, iacgate).returncode == 0
     assert attest(ready, iacgate).returncode == 0
     assert codes(ready) == (0, [])
