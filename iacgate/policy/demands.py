@@ -93,6 +93,18 @@ def demanded(demands: Mapping[Severity, DemandText], severity: Severity) -> Dema
     )
 
 
+def with_defaults(own: Mapping[Severity, DemandText]) -> dict[Severity, DemandText]:
+    """Return what production demands: what it says itself, and the default seats where it names none.
+
+    Who only asks for a record, or for readiness, asks for more, and not for fewer signatures.
+    """
+    found = {**DEFAULTS, **own}
+    return {
+        severity: msgspec.structs.replace(text, seats=text.seats or DEFAULTS.get(severity, text).seats)
+        for severity, text in found.items()
+    }
+
+
 def strictest_readiness(demands: Iterable[ReadinessDemand]) -> ReadinessDemand:
     """Return the demand that asks for most; of none, empty."""
     return max(demands, key=READINESS_DEMANDS.index, default="")

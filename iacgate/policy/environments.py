@@ -21,6 +21,7 @@ from iacgate.policy.demands import (
     for_type,
     in_order,
     strictest_readiness,
+    with_defaults,
 )
 from iacgate.policy.emergencies import EmergencyText, strictest
 from iacgate.policy.emergencies import wrongs as wrongs_of_emergencies
@@ -83,7 +84,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def demand(self, severity: Severity, change_type: ChangeType) -> Demand:
         """Return what a change of a type demands here when its plan has a severity."""
-        normal = {**(DEFAULTS if self.tier == "prod" else {}), **self.demands}
+        normal = with_defaults(self.demands) if self.tier == "prod" else self.demands
         own = None if change_type == "normal" else self.change_types.get(change_type)
         if change_type == "emergency" and own is None and self.emergency:
             base, text = demanded(normal, severity), self.emergency

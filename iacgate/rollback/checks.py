@@ -35,7 +35,8 @@ class Previous(msgspec.Struct, frozen=True):
     """The configuration to which undoing goes back.
 
     ``commit`` is empty where nobody knows it; ``ancestor`` says whether the plan's own commit comes after it, or a
-    ledger knows that it was applied last; ``None`` where neither is known. ``snapshot`` has its sources, ``lock`` the bytes of its lock file, ``None`` without one.
+    ledger knows that it was applied last; ``None`` where neither is known. ``snapshot`` has its sources, ``lock`` the
+    bytes of its lock file, ``None`` without one.
     """
 
     commit: str

@@ -246,6 +246,18 @@ def test_who_may_deploy_is_who_may_everywhere_where_nobody_says_where() -> None:
     assert deployers(policy, "") == (frozenset({"ann"}), frozenset({"infra"}))
 
 
+@pytest.mark.parametrize("more", ["readiness: answered", "record: [ticket]", "valid_hours: 4, record: [ticket]"])
+def test_asking_production_for_more_drops_no_seat(more: str) -> None:
+    every = ", ".join(f"{severity}: {{{more}}}" for severity in ("low", "medium", "high", "critical"))
+    text = f"environments: {{prod: {{tier: prod, demands: {{{every}}}}}}}"
+    environment = read_policy(text.encode(), "policy.yaml").environments["prod"]
+    for severity in Severity:
+        assert environment.demand(severity, "normal").seats == Environment("prod").demand(severity, "normal").seats
+        assert weigh(Policy(environments={"prod": environment}), "").demand(severity, "normal").seats == (
+            environment.demand(severity, "normal").seats
+        )
+
+
 def test_whose_rehearsals_count_is_whose_do_everywhere_where_nobody_says_where() -> None:
     text = b"environments: {a: {tier: prod, rehearsers: [ci]}, b: {tier: prod, rehearsers: [robot]}, c: {tier: prod}}"
     policy = read_policy(text, "policy.yaml")
