@@ -74,11 +74,26 @@ class PlanChange(Change):
         """Return how the plan is undone, as it is put on record when it is applied."""
         if self._watch is None:
             return None
-        ground = Ground(self.plan_file, self._previous())
+        ground = Ground(self.plan_file, self._previous_or_none())
         report = self._watch.report(ground)
         digest = self.assessment.plan.plan_file_sha256 or ""
         reverse = reverse_of(self.loaded.plan, report, ground, sha256=digest, folder=self.around.place or "")
-        return WayBack(reverse.start.previous, report.readiness, runbook(reverse), overlay_text(reverse.blocks))
+        commit = reverse.start.previous or self._state.base
+        return WayBack(commit, report.readiness, runbook(reverse), overlay_text(reverse.blocks))
+
+    def _previous_or_none(self) -> Previous:
+        """Return the same; where it cannot be read and nobody demands anything of it, none, so that it stops no apply.
+
+        Raises :class:`UsageInvalid` where it cannot be read, and is demanded.
+        """
+        try:
+            return self._previous()
+        except UsageInvalid as error:
+            if self.demand.readiness:
+                raise
+            text = f"Note: how it is undone is recorded only in part. {error.message} {error.hint}"
+            click.echo(harmless(text), err=True)
+            return Previous("", None)
 
     def _previous(self) -> Previous:
         """Return the configuration to which undoing goes back: what was applied last, else the base that is named."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -140,6 +142,38 @@ def test_the_change_that_takes_one_back_is_not_denied_for_where_it_stands(ready:
     code, decision = ready.stack.decision("--change", "undo-1", *ready.ledger)
     assert (code, {reason["code"] for reason in decision["reasons"]}) == (11, {"seat-missing"})
     assert [check["id"] for check in decision["rollback"]["checks"]] == ["RB021"]
+
+
+def test_a_clone_without_old_files_applies_what_nobody_demands_a_way_back_of(
+    deployed: Deployed,  # noqa: F811
+    iacgate: Run,
+    tmp_path: Path,
+) -> None:
+    found, clone = deployed.stack, tmp_path / "clone"
+    found.commit(HIGH.replace("INPUT", "first"))
+    found.plan()
+    deployed.approve()
+    assert deployed.apply().returncode == 0
+    applied = deployed.entries()[-1].commit
+    found.commit(HIGH.replace("INPUT", "second"))
+    found.plan()
+    assert found.iacgate("submit", "--change", "chg-2").returncode == 0
+    found.command("git", "config", "uploadpack.allowFilter", "true")
+    found.command("git", "clone", "-q", "--filter=blob:none", f"file://{found.root}", str(clone))
+    shutil.copy(found.root / "terraform.tfstate", clone)
+
+    def call(command: str, *more: str) -> subprocess.CompletedProcess[bytes]:
+        where = ("--inbox", str(found.inbox), "--program", found._terraform, *deployed.ledger)
+        return iacgate(command, "chg-2", *where, *more, cwd=clone)
+
+    for person in ("ann", "bob"):
+        signing = ("--as", person, "--key", str(found.keys / person), "--yes")
+        assert call("approve", *signing).returncode == 0
+    done = call("apply")
+    assert done.returncode == 0, done.stderr
+    assert b"how it is undone is recorded only in part" in done.stderr
+    (begun,) = (item for item in deployed.entries() if item.event == "intended" and item.change == "chg-2")
+    assert json.loads(deployed.piece(begun, "way-back"))["previous"] == applied
 
 
 def test_of_a_change_with_two_plans_one_is_named(ready: Deployed, iacgate: Run) -> None:

@@ -55,7 +55,7 @@ def given(
     life: Life, record: Record, found: RollbackReport | None, *more: Received, signs: Record, **known: Any
 ) -> Inputs:
     """Return what decides about a plan; ``signs`` is the record that was approved."""
-    said = {"bundle": life.named.digest, "ledger": life.ledger.genesis}
+    said: dict[str, Any] = {"bundle": life.named.digest, "ledger": life.ledger.genesis}
     demand = weigh(read_policy(life.files["policy.yaml"], "policy.yaml"), "prod").demand(Severity.HIGH, "normal")
     wanted = msgspec.structs.replace(WANTED, record=signs.digest, **said)
     circumstances = Circumstances(record=record, rollback=found, **{"previous": BACK, **known})
