@@ -124,5 +124,9 @@ def command(name: str, file: str, **options: Any) -> None:
         raise UsageInvalid(f"{name} is done by hand: there is no plan to rehearse.", hint="Name a plan.")
     said = said_of(read_rehearsal(file, change.loaded), change.wanted.fingerprint)
     click.echo(f"The way back of {harmless(change.name)}: {said.outcome}", err=True)
+    back = change.inputs().circumstances.previous
+    if back and back != said.previous:
+        text = f"it goes back to {said.previous[:12]}, and what was applied last is {back[:12]}: it will not count."
+        click.echo(f"Note: {text}", err=True)
     about = change.wanted.change
     Attesting({**options, "about": about}).sign("rehearsal", about, msgspec.to_builtins(said), _HOURS)

@@ -215,6 +215,15 @@ def test_what_somebody_committed_in_place_of_terraforms_own_folder_does_not_coun
         assert server.requests == []
 
 
+def test_an_environment_that_leads_terraform_elsewhere_is_not_passed_on(called: Called) -> None:
+    stack = called.stack(Scenario(data("a", "1"), data("a", "2")))
+    place = stack.root.parent / "elsewhere"
+    leading = {"TF_CLI_ARGS": "-bogus", "TF_CLI_ARGS_plan": "-target=x.y", "TF_DATA_DIR": str(place)}
+    code, answer = called.json(stack, **leading, TF_WORKSPACE="other", TF_LOG="trace", TF_LOG_PATH=str(place))
+    assert (code, answer["outcome"], len(answer["steps"])) == (0, "matches", 1)
+    assert not place.exists()
+
+
 def test_no_provider_does_anything_but_plan(called: Called) -> None:
     lines = ('engine = "postgres"', "skip_final_snapshot = true")
     same, other = db("same", *lines), db("other", *lines)
