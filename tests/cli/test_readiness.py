@@ -50,7 +50,8 @@ def test_what_is_not_known_to_be_undone_is_answered_for_in_the_record(secret: De
     record.write_text(RECORD)
     named = ("--change", "chg-1", "--record", str(record), *secret.ledger)
     for person in ("ann", "bob"):
-        assert secret.stack.approve(person, *named).returncode == 0
+        signed = secret.stack.approve(person, *named)
+        assert (signed.returncode, b"stands in the vault, in version 7" in signed.stderr) == (0, True), signed.stderr
     assert codes(secret) == (11, ["seat-missing", "seat-missing", "undoing-unknown"]), "they signed the record with it"
     code, decision = secret.stack.decision(*named)
     assert (code, decision["rollback"]["readiness"], len(decision["rollback"]["undos"])) == (0, "not-ready", 1)
