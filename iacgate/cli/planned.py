@@ -84,7 +84,9 @@ class PlanChange(Change):
         commit = self._state.base or self._base
         if not commit or self.repository is None:
             return Previous("", None)
-        return previous_at(str(self.repository.place), commit, self.repository.commit)
+        found = previous_at(str(self.repository.place), commit, self.repository.commit)
+        # What was applied last comes before it, whatever git says: what takes it back is planned on an older commit.
+        return msgspec.structs.replace(found, ancestor=True) if self._state.base else found
 
     def pieces(self, recorder: Recorder | Spare) -> dict[str, Piece]:
         """Return the redacted plan."""

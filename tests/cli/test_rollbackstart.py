@@ -103,3 +103,14 @@ def test_who_had_a_hand_in_it_attests_for_nothing(ready: Deployed, iacgate: Run)
 def test_only_what_was_applied_is_taken_back(ready: Deployed, iacgate: Run) -> None:
     done = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
     assert (done.returncode, b"was never applied" in done.stderr) == (2, True), done.stderr
+
+
+def test_the_change_that_takes_another_one_back_has_a_way_back_of_its_own(ready: Deployed, iacgate: Run) -> None:
+    assert rehearse(ready, iacgate).returncode == 0
+    assert attest(ready, iacgate).returncode == 0
+    assert ready.stack.iacgate("apply", "--change", "chg-1", *ready.ledger).returncode == 0
+    # Its runbook begins on the commit before, which what was applied last does not come before.
+    ready.stack.command("git", "checkout", "-q", "base")
+    ready.stack.plan()
+    _, decision = ready.stack.decision("--change", "undo-chg-1", "--author", "dave", *ready.ledger)
+    assert {reason["code"] for reason in decision["reasons"]} == {"seat-missing", "not-rehearsed"}
