@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +29,10 @@ from iacgate.vocabulary import ChangeType, Severity
 
 RUNBOOK: Final = "runbook.md"
 OVERLAY: Final = "iacgate-overlay.tf"
+_NAME: Final = re.compile(r"\bundo-[0-9a-f]{12}\b")
+"""What a runbook calls the change, as long as nobody opened it."""
+
+_SUBMIT: Final = "\niacgate submit tfplan "
 _ENDS: Final = ("applied", "failed", "interrupted")
 
 
@@ -62,7 +67,7 @@ def command(change: str, name: str, stack: str | None, folder: str, new: str, **
     way = _way_back(ledger, entry)
     place = place_of(new, ".")
     text = _record(new, entry, options)
-    _write(Path(folder), way)
+    _write(Path(folder), way, _runbook(way, new, place))
     _write_new(place, text.encode())
     for line in _next(change, new, place, Path(folder), entry, way):
         click.echo(line)
@@ -128,11 +133,17 @@ def _settings(config: str) -> Settings | None:
     return read_settings(Path(found)) if found else None
 
 
-def _write(folder: Path, way: WayBack) -> None:
+def _runbook(way: WayBack, new: str, place: Path) -> str:
+    """Return the runbook with the new change's name and record in its commands."""
+    text = _NAME.sub(lambda _: new, way.runbook)
+    return text.replace(_SUBMIT, f"{_SUBMIT}--record {shlex.quote(str(place.absolute()))} ", 1)
+
+
+def _write(folder: Path, way: WayBack, runbook: str) -> None:
     if folder.exists():
         raise UsageInvalid(f"{folder} is there already: nothing is overwritten.", hint="Name a new folder: -o DIR.")
     folder.mkdir(parents=True)
-    (folder / RUNBOOK).write_text(way.runbook, encoding="utf-8")
+    (folder / RUNBOOK).write_text(runbook, encoding="utf-8")
     if way.overlay:
         (folder / OVERLAY).write_text(way.overlay, encoding="utf-8")
 
@@ -155,7 +166,7 @@ def _next(change: str, new: str, place: Path, folder: Path, entry: Entry, way: W
         f"{harmless(str(folder))}: {', '.join(files)} ({way.readiness} when it was applied)",
         f"State before it: serial {entry.details.get('beforeSerial', '?')}, version {harmless(str(version))}",
         f"Configuration before it: commit {way.previous or 'not known'}",
-        "Next: follow the runbook on a branch from that commit, plan it, and hand the plan over:",
-        f"  iacgate submit PLAN --change {shlex.quote(new)} --inbox ...",
+        "Next: say in the record what the policy demands, then follow the runbook: its commands name both. Where a",
+        "pipeline plans, commit the record on the runbook's branch.",
         f"When it is applied: iacgate attest rolled-back {shlex.quote(change)} --by {shlex.quote(new)} ...",
     ]

@@ -100,7 +100,8 @@ def _commands(reverse: ReversePlan) -> Iterator[str]:
     yield ""
     yield "Words in capitals are to be filled in. Begin in the folder of this runbook; where one fails, stop. Where a"
     yield "pipeline plans and applies, push the branch, and let it do what comes after `git commit`. `iacgate` takes"
-    yield "the options that the pipeline gives it, such as `--trusted`."
+    yield "the options that the pipeline gives it, such as `--trusted`. `iacgate gate` says who must sign, and how:"
+    yield "go on from there once they did."
     yield ""
     yield "```sh"
     yield from _shell(reverse)
@@ -111,11 +112,12 @@ def _commands(reverse: ReversePlan) -> Iterator[str]:
 def _shell(reverse: ReversePlan) -> Iterator[str]:
     start, name = reverse.start, f"undo-{_short(reverse)}"
     program, commit = start.program, _hex(start.previous, "PREVIOUS_COMMIT")
+    written = any(block.text for block in reverse.blocks)
     yield 'RUNBOOK="$PWD"'
     yield "cd REPOSITORY"
     yield f"git worktree add -b {name} ../{name} {commit}"
     yield f"cd ../{name}{_folder(start.folder)}"
-    if any(block.text for block in reverse.blocks):
+    if written:
         # Whoever writes it beside the runbook calls it `overlay.tf`, or what it is called here.
         yield f'cp "$RUNBOOK"/*{FILE} {COPIED}'
         yield f"git add {COPIED} && git commit -m 'Undo the plan {_short(reverse)}'"
@@ -126,9 +128,11 @@ def _shell(reverse: ReversePlan) -> Iterator[str]:
     yield from dict.fromkeys(block.command for block in reverse.blocks if block.command)
     yield f"{program} plan -input=false -out=tfplan"
     yield "iacgate preview tfplan"
-    yield f"iacgate submit tfplan --inbox INBOX --change {name} --base {commit}"
-    yield f"iacgate gate {name} --inbox INBOX --base {commit} --ledger LEDGER"
-    yield f"iacgate apply {name} --inbox INBOX --base {commit} --ledger LEDGER"
+    # Without a commit of its own, nothing says who asks for it.
+    since = f"--base {commit}{'' if written else ' --author WHO'}"
+    yield f"iacgate submit tfplan --inbox INBOX --change {name} {since}"
+    yield f"iacgate gate {name} --inbox INBOX {since} --ledger LEDGER"
+    yield f"iacgate apply {name} --inbox INBOX {since} --ledger LEDGER"
 
 
 def _steps(reverse: ReversePlan) -> Iterator[str]:

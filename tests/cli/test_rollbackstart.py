@@ -77,6 +77,9 @@ def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, ia
     runbook = (ready.stack.root.parent / "undo" / "runbook.md").read_text()
     assert "# Undo the plan" in runbook
     assert "terraform_data.a" in runbook
+    written = ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml"
+    assert f"\niacgate submit tfplan --record {written} --inbox INBOX --change undo-chg-1 --base " in runbook
+    assert runbook.count("undo-chg-1 ") == 5, "branch, folder, and all three commands"
     record = (ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml").read_text()
     assert 'undoes: "chg-1"' in record
     assert b"Configuration before it: commit" in started.stdout
