@@ -16,7 +16,7 @@ from iacgate.gate.reasons import Reason
 from iacgate.people.attested import Attested
 from iacgate.rollback.rehearsed import Rehearsed, read_rehearsed
 from iacgate.rollback.verdict import Check, RollbackReport, Undo
-from iacgate.vocabulary import Reversibility
+from iacgate.vocabulary import ReadinessDemand, Reversibility
 
 DENIED_BY_ROLLBACK: Final = 12
 _RESTORES: Final = "RB002"
@@ -39,6 +39,13 @@ def can_be_undone(inputs: Inputs, attested: Iterable[Attested]) -> Iterator[Reas
     if len(found) > _MAX_REASONS:
         yield _reason("not-undoable", f"{len(found) - _MAX_REASONS} more are not answered for: iacgate rollback check.")
     yield from _rehearsal(inputs, list(attested))
+
+
+def unanswered(report: RollbackReport | None, answers: Mapping[str, Answer], demanded: ReadinessDemand) -> list[str]:
+    """Return what a record does not answer for yet, a sentence each; nothing where no readiness is demanded."""
+    if report is None or not demanded:
+        return []
+    return [reason.text for reason in _unanswered(report, answers, lax=demanded == "answered")]
 
 
 def _unanswered(report: RollbackReport, answers: Mapping[str, Answer], *, lax: bool) -> Iterator[Reason]:

@@ -83,3 +83,15 @@ def test_without_a_way_back_nothing_is_ready(secret: Deployed, iacgate: Run) -> 
     secret.stack.base = ()
     _, found = codes(secret)
     assert "not-ready" in found, "RB010: nobody knows the previous configuration"
+
+
+def test_whoever_writes_the_record_is_told_what_it_must_answer_for(secret: Deployed, iacgate: Run) -> None:
+    asked = ("request", "chg-1", "--for", "tfplan", "--no-input")
+    done = iacgate(*asked, cwd=secret.stack.root)
+    said = b"Missing: undo: terraform_data.a: nobody knows whether it can be undone"
+    assert (done.returncode, said in done.stderr) == (14, True), done.stderr
+    written = secret.stack.root / ".iacgate" / "changes" / "chg-1.yaml"
+    assert "\n# undo: {ADDRESS: " in written.read_text()
+    written.write_text(RECORD)
+    done = iacgate(*asked, cwd=secret.stack.root)
+    assert (done.returncode, b"Missing" in done.stderr) == (0, False), done.stderr
