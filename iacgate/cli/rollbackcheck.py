@@ -117,6 +117,5 @@ def _write(loaded: Loaded, report: RollbackReport, *, output: str, color: str, e
         sys.stdout.buffer.write(as_json(document))
         sys.stdout.flush()
         return
-    colour = console.colour(sys.stdout, color)
-    sys.stdout.write(as_text(document, colour=colour, columns=console.columns(sys.stdout), everything=everything))
+    sys.stdout.write(as_text(document, colour=console.colour(sys.stdout, color), everything=everything))
     sys.stdout.flush()

@@ -65,12 +65,28 @@ def command(change: str, name: str, stack: str | None, folder: str, new: str, **
     ledger = open_with_gates(name, known(options["config"], options["trusted"]))
     entry = _begun(ledger, change, stack)
     way = _way_back(ledger, entry)
-    place = place_of(new, ".")
+    place = _place(new)
     text = _record(new, entry, options)
     _write(Path(folder), way, _runbook(way, new, place))
     _write_new(place, text.encode())
     for line in _next(change, new, place, Path(folder), entry, way):
         click.echo(line)
+
+
+def _place(new: str) -> Path:
+    """Return where the record of the new change is written.
+
+    Raises :class:`UsageInvalid` where that is in no repository with settings, or there already: nothing is written.
+    """
+    if not find_settings("."):
+        raise UsageInvalid(
+            "There is no .iacgate folder: the record of the new change would stand nowhere.",
+            hint="Start it in the repository of the stack.",
+        )
+    place = place_of(new, ".")
+    if place.exists():
+        raise UsageInvalid(f"{place} is there already.", hint="Name the new change: --change ID.")
+    return place
 
 
 def _begun(ledger: Ledger, change: str, stack: str | None) -> Entry:

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from iacgate.render.plain import fit, harmless, harmless_json
+from iacgate.render.plain import harmless, harmless_json
 from iacgate.rollback.verdict import LEVELS, Because, Check, RollbackReport, Undo
 from iacgate.vocabulary import Readiness, Reversibility
 
@@ -55,10 +55,9 @@ def as_json(document: UndoingDocument) -> bytes:
     return harmless_json(b'{"schema":"%s",' % SCHEMA.encode() + msgspec.json.encode(document)[1:]) + b"\n"
 
 
-def as_text(document: UndoingDocument, *, colour: bool, columns: int, everything: bool = False) -> str:
-    """Return the whole report; every line begins with a text of ours."""
-    lines = _lines(document, colour=colour, everything=everything)
-    return "\n".join(fit(line, columns) if columns and not colour else line for line in lines) + "\n"
+def as_text(document: UndoingDocument, *, colour: bool, everything: bool = False) -> str:
+    """Return the whole report; every line begins with a text of ours, and none is cut off."""
+    return "\n".join(_lines(document, colour=colour, everything=everything)) + "\n"
 
 
 def _lines(document: UndoingDocument, *, colour: bool, everything: bool) -> Iterator[str]:

@@ -83,8 +83,15 @@ def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, ia
     record = (ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml").read_text()
     assert 'undoes: "chg-1"' in record
     assert b"Configuration before it: commit" in started.stdout
-    again = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
+    again = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo-2", cwd=ready.stack.root)
+    assert (again.returncode, b"undo-chg-1.yaml is there already" in again.stderr) == (2, True)
+    other = ("--change", "undo-2", "-o", "../undo")
+    again = iacgate("rollback", "start", "chg-1", *ready.ledger, *other, cwd=ready.stack.root)
     assert (again.returncode, b"nothing is overwritten" in again.stderr) == (2, True)
+    nowhere = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "undo-2", cwd=ready.stack.root.parent)
+    assert (nowhere.returncode, b"There is no .iacgate folder" in nowhere.stderr) == (2, True)
+    left = [path.name for path in ready.stack.root.parent.iterdir()]
+    assert ("undo-2" in left, ".iacgate" in left, list((written.parent).iterdir())) == (False, False, [written])
 
 
 def test_a_rehearsal_of_another_plan_is_not_attested(ready: Deployed, iacgate: Run) -> None:
