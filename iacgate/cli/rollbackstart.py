@@ -16,8 +16,9 @@ from iacgate.cli.records import place_of
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Entry
 from iacgate.evidence.excerpt import read_piece
+from iacgate.evidence.history import NoEntry
 from iacgate.evidence.ledger import Ledger
-from iacgate.evidence.lookup import of_change, stack_named
+from iacgate.evidence.lookup import newest_first, of_change, stack_named
 from iacgate.policy.environments import weigh
 from iacgate.policy.stacks import placed_by_hand
 from iacgate.render.plain import harmless
@@ -71,6 +72,9 @@ def command(change: str, name: str, stack: str | None, folder: str, new: str, **
     _write_new(place, text.encode())
     for line in _next(change, new, place, Path(folder), entry, way):
         click.echo(line)
+    for later in _later(ledger, entry):
+        said = f"{harmless(later)} was applied to {harmless(entry.stack)} after it"
+        click.echo(f"Note: {said}: the runbook is about the state before that.", err=True)
 
 
 def _place(new: str) -> Path:
@@ -105,6 +109,13 @@ def _begun(ledger: Ledger, change: str, stack: str | None) -> Entry:
     if not any(item.event in _ENDS and item.sequence > last.sequence for item in entries):
         raise UsageInvalid(f"Nothing says how the apply of {change} ended.", hint="Wait for it: iacgate status.")
     return last
+
+
+def _later(ledger: Ledger, entry: Entry) -> list[str]:
+    """Return the changes that were applied to the stack after an apply began, each once."""
+    found = [item.entry for _, item in newest_first(ledger, entry.stack, entry.time) if not isinstance(item, NoEntry)]
+    after = [item for item in found if item.event == "intended" and item.sequence > entry.sequence]
+    return sorted({item.change for item in after})
 
 
 def _way_back(ledger: Ledger, entry: Entry) -> WayBack:
