@@ -79,13 +79,15 @@ def _before(reverse: ReversePlan) -> Iterator[str]:
     yield "## Before you start"
     yield ""
     yield "- It is a change of its own: it is planned, gated, approved and applied through iacgate, as any other."
-    yield "  Who must sign is what the policy says of *its* plan. Ask them now."
+    yield "  Who must sign is what the policy says of *its* plan. Ask them now. From the ledger,"
+    yield "  `iacgate rollback start` opens it, with its record."
     yield "- Stop whatever else applies to this stack."
     if start.serial is None:
         yield "- The state: only the plan's JSON was read, so that lineage and serial are not known. See the ledger."
     else:
         yield f"- The state: lineage {code(start.lineage)}, later than serial {start.serial}. Another lineage, or an"
-        yield "  apply after the one that is undone: stop, for this runbook is about another state."
+        yield "  apply after the one that is undone: stop, for this runbook is about another state. No state at all: it"
+        yield "  is a file with a relative path, which is not found from a new worktree."
     if start.locked is False:
         yield "- The previous commit has no lock file: the providers that are taken may be others. Leave out"
         yield "  `-lockfile=readonly`, and see which versions are installed."

@@ -95,3 +95,7 @@ def test_whoever_writes_the_record_is_told_what_it_must_answer_for(secret: Deplo
     written.write_text(RECORD)
     done = iacgate(*asked, cwd=secret.stack.root)
     assert (done.returncode, b"Missing" in done.stderr) == (0, False), done.stderr
+    written.write_text(RECORD.replace("terraform_data.a", "terraform_data.b") + "  RB011: {why: It is pinned}\n")
+    done = iacgate(*asked, cwd=secret.stack.root)
+    said = b"Missing: undo: terraform_data.b is answered for, and the plan changes nothing there.\n"
+    assert (done.returncode, said in done.stderr, b"RB011" in done.stderr) == (14, True, False), done.stderr
