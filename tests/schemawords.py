@@ -132,7 +132,6 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "type": "Its type.",
         "action": "What the plan does to it.",
         "verdict": "Whether that can be undone.",
-        "import_id": "The id with which what is forgotten is imported again.",
         "inverse": "What undoing does to it.",
         "reasons": "Why, those of the worst verdict first.",
         "deposed": "The key of a leftover of an earlier replacement.",

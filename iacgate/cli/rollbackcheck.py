@@ -117,5 +117,6 @@ def _write(loaded: Loaded, report: RollbackReport, *, output: str, color: str, e
         sys.stdout.buffer.write(as_json(document))
         sys.stdout.flush()
         return
-    sys.stdout.write(as_text(document, colour=console.colour(sys.stdout, color), everything=everything))
+    colour = console.colour(sys.stdout, color)
+    sys.stdout.write(as_text(document, colour=colour, columns=console.columns(sys.stdout), everything=everything))
     sys.stdout.flush()

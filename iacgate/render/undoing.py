@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -55,9 +56,17 @@ def as_json(document: UndoingDocument) -> bytes:
     return harmless_json(b'{"schema":"%s",' % SCHEMA.encode() + msgspec.json.encode(document)[1:]) + b"\n"
 
 
-def as_text(document: UndoingDocument, *, colour: bool, everything: bool = False) -> str:
+def as_text(document: UndoingDocument, *, colour: bool, columns: int, everything: bool = False) -> str:
     """Return the whole report; every line begins with a text of ours, and none is cut off."""
-    return "\n".join(_lines(document, colour=colour, everything=everything)) + "\n"
+    lines = _lines(document, colour=colour, everything=everything)
+    folded = (part for line in lines for part in (_folded(line, columns) if columns and not colour else [line]))
+    return "\n".join(folded) + "\n"
+
+
+def _folded(line: str, columns: int) -> list[str]:
+    """Return a line in as many as it takes, each below the beginning of the first."""
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, columns, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _lines(document: UndoingDocument, *, colour: bool, everything: bool) -> Iterator[str]:
