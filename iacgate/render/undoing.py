@@ -64,8 +64,8 @@ def as_text(document: UndoingDocument, *, colour: bool, columns: int, everything
 
 
 def _folded(line: str, columns: int) -> list[str]:
-    """Return a line in as many as it takes, each below the beginning of the first."""
-    indent = " " * (len(line) - len(line.lstrip()))
+    """Return a line in as many as it takes; no other one passes for a line of ours, for it is deeper than the first."""
+    indent = " " * (len(line) - len(line.lstrip())) + _INDENT
     return textwrap.wrap(line, columns, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
