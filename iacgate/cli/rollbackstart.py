@@ -89,7 +89,7 @@ def _place(new: str) -> Path:
         )
     place = place_of(new, ".")
     if place.exists():
-        raise UsageInvalid(f"{place} is there already.", hint="Name the new change: --change ID.")
+        raise _taken(place)
     return place
 
 
@@ -181,7 +181,11 @@ def _write_new(path: Path, data: bytes) -> None:
         with path.open("xb") as stream:
             stream.write(data)
     except FileExistsError as error:
-        raise UsageInvalid(f"{path} is there already.", hint="Name the new change: --change ID.") from error
+        raise _taken(path) from error
+
+
+def _taken(path: Path) -> UsageInvalid:
+    return UsageInvalid(f"{path} is there already.", hint="Name the new change: --change ID.")
 
 
 def _next(change: str, new: str, place: Path, folder: Path, entry: Entry, way: WayBack) -> list[str]:
