@@ -255,6 +255,8 @@ def scaffold(record: Record, demanded: Iterable[str]) -> str:
     if record.undo:
         lines += ["undo:"]
         lines += [f"  {strictyaml.quoted(place)}: {_flow(answer)}" for place, answer in record.undo.items()]
+    else:
+        lines += ["# undo: {ADDRESS: {why: TEXT, verdict: irreversible, recovery_point: NAME}}   docs/rollback.md"]
     return "\n".join(lines) + "\n"
 
 

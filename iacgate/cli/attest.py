@@ -114,6 +114,8 @@ class Attesting:
         tell_ledger(ledger)
         if self._options["ledger"] and kind in ("transition", "review"):
             self._tell_unseen(about)
+            if body.get("by"):
+                self._tell_unseen(str(body["by"]))
 
     def _tell_unseen(self, about: str) -> None:
         """Say where the ledger knows nothing of a change: its name may be mistyped."""

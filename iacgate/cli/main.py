@@ -81,9 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"See `{context.command_path} --help`." if context else ""
-        return _fail(error.format_message(), hint, 2)
+        return _misused(error)
     except (click.Abort, KeyboardInterrupt):
         return _fail("Interrupted.", "", 130)
     except (BrokenPipeError, SystemExit):  # the second is click's own answer to a closed pipe
@@ -98,6 +96,14 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # a traceback could show values; where it stopped is what we need
         return _defect(error, arguments or sys.argv[1:])
     return code if isinstance(code, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # the help: a text of ours, of many lines
+        click.echo(error.format_message(), err=True)
+        return 2
+    context = getattr(error, "ctx", None)
+    return _fail(error.format_message(), f"See `{context.command_path} --help`." if context else "", 2)
 
 
 def _defect(error: Exception, arguments: list[str]) -> int:

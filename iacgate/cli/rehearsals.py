@@ -129,4 +129,7 @@ def command(name: str, file: str, **options: Any) -> None:
         text = f"it goes back to {said.previous[:12]}, and what was applied last is {back[:12]}: it will not count."
         click.echo(f"Note: {text}", err=True)
     about = change.wanted.change
-    Attesting({**options, "about": about}).sign("rehearsal", about, msgspec.to_builtins(said), _HOURS)
+    attesting = Attesting({**options, "about": about})
+    attesting.sign("rehearsal", about, msgspec.to_builtins(said), _HOURS)
+    if attesting.person.kind == "human" and attesting.person.id in change.wanted.authors:
+        click.echo(f"Note: {attesting.person.id} had a hand in the change, so that no gate counts it.", err=True)

@@ -28,15 +28,19 @@ from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.ledgers import PRODUCTION
 from iacgate.cli.loading import Origin, load
 from iacgate.cli.records import folder_of, place_of
+from iacgate.cli.undoing import watching
 from iacgate.errors import RecordInvalid, UsageInvalid
+from iacgate.gate.rollback import unanswered
 from iacgate.policy.environments import Environment, weigh
 from iacgate.policy.stacks import placed_by_hand
 from iacgate.render.plain import harmless
+from iacgate.rollback.checks import Ground
+from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell.files import read_regular, replace
 from iacgate.shell.folders import find_settings
 from iacgate.shell.inputs import read_input
 from iacgate.shell.settings import Settings, read_settings
-from iacgate.vocabulary import CHANGE_TYPES, RECORD_PARTS, ChangeType, RecordPart, Severity
+from iacgate.vocabulary import CHANGE_TYPES, RECORD_PARTS, ChangeType, ReadinessDemand, RecordPart, Severity
 
 _MAX_PROCEDURE: Final = 80_000
 """Bytes of a procedure."""
@@ -91,20 +95,22 @@ def command(change: str, **options: Any) -> int:
     _write(record, scaffold(record, demanded.parts), path, to_output=options["output"] == "-")
     lacking = [f"{part.part}: {part.how}" for part in missing_parts(record, demanded.parts, demanded.ticket)]
     lacking += _nobodys(record, demanded.settings)
-    for what in lacking:
-        click.echo(f"Missing: {harmless(what)}", err=True)
-    for line in _next(options, demanded, lacking=bool(lacking)):
+    lacking += [f"undo: {text}" for text in unanswered(demanded.report, record.undo, demanded.readiness)]
+    missing = [f"Missing: {harmless(what)}" for what in lacking]
+    for line in (*missing, *_next(options, demanded, lacking=bool(lacking))):
         click.echo(line, err=True)
     return 14 if lacking else 0
 
 
 class _Demanded(msgspec.Struct, frozen=True):
-    """What a record must say: the parts, and what a ticket's name looks like; ``severity`` is that of the change."""
+    """What a record must say, and why: ``report`` says whether the plan can be undone, as ``readiness`` demands."""
 
     parts: tuple[RecordPart, ...]
     ticket: str
     severity: Severity
     settings: Settings
+    readiness: ReadinessDemand
+    report: RollbackReport | None = None
 
 
 def _demanded(options: dict[str, Any], change_type: ChangeType) -> _Demanded:
@@ -121,18 +127,20 @@ def _demanded(options: dict[str, Any], change_type: ChangeType) -> _Demanded:
         return _parts(environment, severity, change_type, settings)
     judge = Judge(Wanted(config=config))
     for loaded in load(options["plan"], Origin(options["plan_json"], None, "")):
-        severity = judge.judge(loaded).severity
+        watch = watching(judge, loaded)
+        severity = judge.judge(loaded, watch=watch.look).severity
         if judge.own:
             click.echo(f"{harmless(loaded.plan.name)}: severity {severity}", err=True)
-            return _parts(judge.own.place(loaded)[1], severity, change_type, judge.own.settings)
+            found = _parts(judge.own.place(loaded)[1], severity, change_type, judge.own.settings)
+            return msgspec.structs.replace(found, report=watch.report(Ground(loaded.plan_file)))
     raise UsageInvalid(f"{options['plan']}: no plan.", hint="Name a saved plan file or its JSON.")
 
 
 def _parts(environment: Environment, severity: Severity, change_type: ChangeType, settings: Settings) -> _Demanded:
     """Return what the gate will demand; an emergency says why it is one, whatever the policy demands."""
-    parts = environment.demand(severity, change_type).record
+    demand = environment.demand(severity, change_type)
     why: tuple[RecordPart, ...] = ("justification",) if change_type == "emergency" else ()
-    return _Demanded((*parts, *why), environment.ticket, severity, settings)
+    return _Demanded((*demand.record, *why), environment.ticket, severity, settings, demand.readiness)
 
 
 def _write(record: Record, text: str, path: Path, *, to_output: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +16,9 @@ from iacgate.cli.records import place_of
 from iacgate.errors import UsageInvalid
 from iacgate.evidence.entry import Entry
 from iacgate.evidence.excerpt import read_piece
+from iacgate.evidence.history import NoEntry
 from iacgate.evidence.ledger import Ledger
-from iacgate.evidence.lookup import of_change, stack_named
+from iacgate.evidence.lookup import newest_first, of_change, stack_named
 from iacgate.policy.environments import weigh
 from iacgate.policy.stacks import placed_by_hand
 from iacgate.render.plain import harmless
@@ -28,6 +30,10 @@ from iacgate.vocabulary import ChangeType, Severity
 
 RUNBOOK: Final = "runbook.md"
 OVERLAY: Final = "iacgate-overlay.tf"
+_NAME: Final = re.compile(r"\bundo-[0-9a-f]{12}\b")
+"""What a runbook calls the change, as long as nobody opened it."""
+
+_SUBMIT: Final = "\niacgate submit tfplan "
 _ENDS: Final = ("applied", "failed", "interrupted")
 
 
@@ -60,14 +66,31 @@ def command(change: str, name: str, stack: str | None, folder: str, new: str, **
     ledger = open_with_gates(name, known(options["config"], options["trusted"]))
     entry = _begun(ledger, change, stack)
     way = _way_back(ledger, entry)
-    place = place_of(new, ".")
+    place = _place(new)
     text = _record(new, entry, options)
-    if place.exists():  # before anything is written
-        raise _taken(place)
-    _write(Path(folder), way)
+    _write(Path(folder), way, _runbook(way, new, place))
     _write_new(place, text.encode())
     for line in _next(change, new, place, Path(folder), entry, way):
         click.echo(line)
+    for later in _later(ledger, entry):
+        said = f"{harmless(later)} was applied to {harmless(entry.stack)} after it"
+        click.echo(f"Note: {said}: the runbook is about the state before that.", err=True)
+
+
+def _place(new: str) -> Path:
+    """Return where the record of the new change is written.
+
+    Raises :class:`UsageInvalid` where that is in no repository with settings, or there already: nothing is written.
+    """
+    if not find_settings("."):
+        raise UsageInvalid(
+            "There is no .iacgate folder: the record of the new change would stand nowhere.",
+            hint="Start it in the repository of the stack.",
+        )
+    place = place_of(new, ".")
+    if place.exists():
+        raise _taken(place)
+    return place
 
 
 def _begun(ledger: Ledger, change: str, stack: str | None) -> Entry:
@@ -86,6 +109,13 @@ def _begun(ledger: Ledger, change: str, stack: str | None) -> Entry:
     if not any(item.event in _ENDS and item.sequence > last.sequence for item in entries):
         raise UsageInvalid(f"Nothing says how the apply of {change} ended.", hint="Wait for it: iacgate status.")
     return last
+
+
+def _later(ledger: Ledger, entry: Entry) -> list[str]:
+    """Return the changes that were applied to the stack after an apply began, each once."""
+    found = [item.entry for _, item in newest_first(ledger, entry.stack, entry.time) if not isinstance(item, NoEntry)]
+    after = [item for item in found if item.event == "intended" and item.sequence > entry.sequence]
+    return sorted({item.change for item in after})
 
 
 def _way_back(ledger: Ledger, entry: Entry) -> WayBack:
@@ -130,11 +160,17 @@ def _settings(config: str) -> Settings | None:
     return read_settings(Path(found)) if found else None
 
 
-def _write(folder: Path, way: WayBack) -> None:
+def _runbook(way: WayBack, new: str, place: Path) -> str:
+    """Return the runbook with the new change's name and record in its commands."""
+    text = _NAME.sub(lambda _: new, way.runbook)
+    return text.replace(_SUBMIT, f"{_SUBMIT}--record {shlex.quote(str(place.absolute()))} ", 1)
+
+
+def _write(folder: Path, way: WayBack, runbook: str) -> None:
     if folder.exists():
         raise UsageInvalid(f"{folder} is there already: nothing is overwritten.", hint="Name a new folder: -o DIR.")
     folder.mkdir(parents=True)
-    (folder / RUNBOOK).write_text(way.runbook, encoding="utf-8")
+    (folder / RUNBOOK).write_text(runbook, encoding="utf-8")
     if way.overlay:
         (folder / OVERLAY).write_text(way.overlay, encoding="utf-8")
 
@@ -161,7 +197,7 @@ def _next(change: str, new: str, place: Path, folder: Path, entry: Entry, way: W
         f"{harmless(str(folder))}: {', '.join(files)} ({way.readiness} when it was applied)",
         f"State before it: serial {entry.details.get('beforeSerial', '?')}, version {harmless(str(version))}",
         f"Configuration before it: commit {way.previous or 'not known'}",
-        "Next: follow the runbook on a branch from that commit, plan it, and hand the plan over:",
-        f"  iacgate submit PLAN --change {shlex.quote(new)} --inbox ...",
+        "Next: say in the record what the policy demands, then follow the runbook: its commands name both. Where a",
+        "pipeline plans, commit the record on the runbook's branch.",
         f"When it is applied: iacgate attest rolled-back {shlex.quote(change)} --by {shlex.quote(new)} ...",
     ]

@@ -6,6 +6,7 @@ to: so whoever signs signs the answer as well. Above ``answered``, nothing irrev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -16,9 +17,10 @@ from iacgate.gate.reasons import Reason
 from iacgate.people.attested import Attested
 from iacgate.rollback.rehearsed import Rehearsed, read_rehearsed
 from iacgate.rollback.verdict import Check, RollbackReport, Undo
-from iacgate.vocabulary import Reversibility
+from iacgate.vocabulary import ReadinessDemand, Reversibility
 
 DENIED_BY_ROLLBACK: Final = 12
+_CHECK: Final = re.compile(r"RB[0-9]{3}")
 _RESTORES: Final = "RB002"
 _REHEARSAL: Final = "RB021"
 _REHEARSED: Final = ("rehearsed-approximately", "rehearsed")
@@ -39,6 +41,19 @@ def can_be_undone(inputs: Inputs, attested: Iterable[Attested]) -> Iterator[Reas
     if len(found) > _MAX_REASONS:
         yield _reason("not-undoable", f"{len(found) - _MAX_REASONS} more are not answered for: iacgate rollback check.")
     yield from _rehearsal(inputs, list(attested))
+
+
+def unanswered(report: RollbackReport | None, answers: Mapping[str, Answer], demanded: ReadinessDemand) -> list[str]:
+    """Return what a record does not answer for yet, and what it answers for that is not there, a sentence each.
+
+    Nothing where no readiness is demanded.
+    """
+    if report is None or not demanded:
+        return []
+    there = {undo.address for undo in report.undos} | {check.address for check in report.checks}
+    others = [place for place in answers if place not in there and not _CHECK.fullmatch(place)]
+    asked = [reason.text for reason in _unanswered(report, answers, lax=demanded == "answered")]
+    return [*asked, *(f"{place} is answered for, and the plan changes nothing there." for place in others)]
 
 
 def _unanswered(report: RollbackReport, answers: Mapping[str, Answer], *, lax: bool) -> Iterator[Reason]:

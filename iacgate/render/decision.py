@@ -86,9 +86,11 @@ def _before(decision: Decision) -> Iterator[str]:
 
 def _undoing(decision: Decision) -> Iterator[str]:
     """Yield whether it can be undone, where that is demanded."""
-    if decision.rollback:
+    report = decision.rollback
+    if report:
         yield ""
-        yield total_line(decision.rollback)
+        # On record there is only what cannot simply be undone.
+        yield total_line(report) if report.undos else f"Undo: {report.readiness} (each change can simply be undone)."
 
 
 def _arrived(decision: Decision) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from iacgate.change.record import Manual, Record
+from iacgate.change.record import Answer, Manual, Record
 from iacgate.render.plain import harmless
 from iacgate.vocabulary import RECORD_PARTS
 
@@ -31,6 +31,10 @@ def as_lines(record: Record | None) -> Iterator[str]:
     if record.manual:
         yield f"  by hand         at the stack {harmless(record.manual.stack)}, severity {record.manual.severity}"
         yield from procedure_lines(record.manual)
+    if record.undoes:
+        yield f"  takes back      {harmless(record.undoes)}"
+    for place, answer in record.undo.items():
+        yield from _answer_lines(place, answer)
 
 
 def procedure_lines(manual: Manual) -> Iterator[str]:
@@ -38,3 +42,11 @@ def procedure_lines(manual: Manual) -> Iterator[str]:
     yield from (f"    | {harmless(line)}" for line in manual.procedure.splitlines())
     for name, digest in manual.files.items():
         yield f"    runs {harmless(name)}  sha256 {digest}"
+
+
+def _answer_lines(place: str, answer: Answer) -> Iterator[str]:
+    """Yield what is answered for undoing one change, its words marked as somebody's."""
+    said = [str(answer.verdict)] if answer.verdict else []
+    said += [f"recovery point {answer.recovery_point}"] if answer.recovery_point else []
+    yield f"  undo            {harmless(place)}{': ' if said else ''}{harmless(', '.join(said))}"
+    yield from (f"    | {harmless(line)}" for line in answer.why.splitlines())

@@ -79,13 +79,15 @@ def _before(reverse: ReversePlan) -> Iterator[str]:
     yield "## Before you start"
     yield ""
     yield "- It is a change of its own: it is planned, gated, approved and applied through iacgate, as any other."
-    yield "  Who must sign is what the policy says of *its* plan. Ask them now."
+    yield "  Who must sign is what the policy says of *its* plan. Ask them now. From the ledger,"
+    yield "  `iacgate rollback start` opens it, with its record."
     yield "- Stop whatever else applies to this stack."
     if start.serial is None:
         yield "- The state: only the plan's JSON was read, so that lineage and serial are not known. See the ledger."
     else:
         yield f"- The state: lineage {code(start.lineage)}, later than serial {start.serial}. Another lineage, or an"
-        yield "  apply after the one that is undone: stop, for this runbook is about another state."
+        yield "  apply after the one that is undone: stop, for this runbook is about another state. No state at all: it"
+        yield "  is a file with a relative path, which is not found from a new worktree."
     if start.locked is False:
         yield "- The previous commit has no lock file: the providers that are taken may be others. Leave out"
         yield "  `-lockfile=readonly`, and see which versions are installed."
@@ -100,7 +102,8 @@ def _commands(reverse: ReversePlan) -> Iterator[str]:
     yield ""
     yield "Words in capitals are to be filled in. Begin in the folder of this runbook; where one fails, stop. Where a"
     yield "pipeline plans and applies, push the branch, and let it do what comes after `git commit`. `iacgate` takes"
-    yield "the options that the pipeline gives it, such as `--trusted`."
+    yield "the options that the pipeline gives it, such as `--trusted`. `iacgate gate` says who must sign, and how:"
+    yield "go on from there once they did."
     yield ""
     yield "```sh"
     yield from _shell(reverse)
@@ -111,11 +114,12 @@ def _commands(reverse: ReversePlan) -> Iterator[str]:
 def _shell(reverse: ReversePlan) -> Iterator[str]:
     start, name = reverse.start, f"undo-{_short(reverse)}"
     program, commit = start.program, _hex(start.previous, "PREVIOUS_COMMIT")
+    written = any(block.text for block in reverse.blocks)
     yield 'RUNBOOK="$PWD"'
     yield "cd REPOSITORY"
     yield f"git worktree add -b {name} ../{name} {commit}"
     yield f"cd ../{name}{_folder(start.folder)}"
-    if any(block.text for block in reverse.blocks):
+    if written:
         # Whoever writes it beside the runbook calls it `overlay.tf`, or what it is called here.
         yield f'cp "$RUNBOOK"/*{FILE} {COPIED}'
         yield f"git add {COPIED} && git commit -m 'Undo the plan {_short(reverse)}'"
@@ -126,9 +130,11 @@ def _shell(reverse: ReversePlan) -> Iterator[str]:
     yield from dict.fromkeys(block.command for block in reverse.blocks if block.command)
     yield f"{program} plan -input=false -out=tfplan"
     yield "iacgate preview tfplan"
-    yield f"iacgate submit tfplan --inbox INBOX --change {name} --base {commit}"
-    yield f"iacgate gate {name} --inbox INBOX --base {commit} --ledger LEDGER"
-    yield f"iacgate apply {name} --inbox INBOX --base {commit} --ledger LEDGER"
+    # Without a commit of its own, nothing says who asks for it.
+    since = f"--base {commit}{'' if written else ' --author WHO'}"
+    yield f"iacgate submit tfplan --inbox INBOX --change {name} {since}"
+    yield f"iacgate gate {name} --inbox INBOX {since} --ledger LEDGER"
+    yield f"iacgate apply {name} --inbox INBOX {since} --ledger LEDGER"
 
 
 def _steps(reverse: ReversePlan) -> Iterator[str]:

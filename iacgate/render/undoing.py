@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-from iacgate.render.plain import fit, harmless, harmless_json
+from iacgate.render.plain import harmless, harmless_json
 from iacgate.rollback.verdict import LEVELS, Because, Check, RollbackReport, Undo
 from iacgate.vocabulary import Readiness, Reversibility
 
@@ -56,9 +57,16 @@ def as_json(document: UndoingDocument) -> bytes:
 
 
 def as_text(document: UndoingDocument, *, colour: bool, columns: int, everything: bool = False) -> str:
-    """Return the whole report; every line begins with a text of ours."""
+    """Return the whole report; every line begins with a text of ours, and none is cut off."""
     lines = _lines(document, colour=colour, everything=everything)
-    return "\n".join(fit(line, columns) if columns and not colour else line for line in lines) + "\n"
+    folded = (part for line in lines for part in (_folded(line, columns) if columns and not colour else [line]))
+    return "\n".join(folded) + "\n"
+
+
+def _folded(line: str, columns: int) -> list[str]:
+    """Return a line in as many as it takes; no other one passes for a line of ours, for it is deeper than the first."""
+    indent = " " * (len(line) - len(line.lstrip())) + _INDENT
+    return textwrap.wrap(line, columns, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def _lines(document: UndoingDocument, *, colour: bool, everything: bool) -> Iterator[str]:

@@ -61,7 +61,12 @@ def read_overlay(files: Mapping[str, bytes], *, allow_reads: bool) -> Overlay:
     Raises :class:`UsageInvalid` where there are none or too many, or where one has anything but ``moved``,
     ``removed`` and ``import`` blocks with plain addresses.
     """
-    if not files or len(files) > MAX_FILES:
+    if not files:
+        raise UsageInvalid(
+            "The overlay has no file that ends in .tf.",
+            hint="Name the folder that `iacgate rollback plan` wrote; where it has no overlay.tf, none is needed.",
+        )
+    if len(files) > MAX_FILES:
         raise UsageInvalid(
             f"The overlay has {len(files)} files that end in .tf.", hint="Name what `iacgate rollback plan` wrote."
         )

@@ -17,7 +17,8 @@ MAX_LOCK: Final = 1 << 20
 def previous_at(folder: str, ref: str, planned: str = "HEAD") -> Previous:
     """Return the configuration of the stack in a folder as a commit has it.
 
-    ``planned`` is the commit from which the plan was made; a previous one is among its ancestors.
+    ``planned`` is the commit from which the plan was made; a previous one is among its ancestors, and
+    is not that commit itself: going back to it would undo nothing.
     Raises :class:`iacgate.errors.UsageInvalid` where git does not know one of them.
     """
     repository = Repository(Path(folder), ref)
@@ -26,7 +27,7 @@ def previous_at(folder: str, ref: str, planned: str = "HEAD") -> Previous:
     lock = dict(repository.files(".", (LOCK,), MAX_LOCK)).get(LOCK)
     return Previous(
         commit=repository.commit,
-        ancestor=int(missing) == 0,
+        ancestor=int(missing) == 0 and repository.commit != now.commit,
         snapshot=sources_at(folder, ref),
         lock=lock if lock is None or len(lock) <= MAX_LOCK else None,
     )

@@ -320,6 +320,7 @@ def test_fixture_plans(name: str) -> None:
         "admin-policy": True,
         "create-only": True,
         "destroy-database": True,
+        "destroy-protected-database": True,
         "open-ssh": True,
         "replace-database": True,
         "sensitive": True,

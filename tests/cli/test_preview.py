@@ -140,6 +140,14 @@ def test_usage_errors_exit_2(iacgate: Run, arguments: list[str]) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("group", [[], ["rollback"], ["rules"]])
+def test_a_group_without_a_command_says_which_there_are(iacgate: Run, group: list[str]) -> None:
+    done = iacgate(*group)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"Usage: iacgate ")
+    assert b"\nCommands:\n  " in done.stderr
+
+
 def test_no_plan_and_no_configuration(iacgate: Run) -> None:
     done = iacgate("preview")
     assert done.returncode == 2

@@ -50,7 +50,8 @@ def test_what_is_not_known_to_be_undone_is_answered_for_in_the_record(secret: De
     record.write_text(RECORD)
     named = ("--change", "chg-1", "--record", str(record), *secret.ledger)
     for person in ("ann", "bob"):
-        assert secret.stack.approve(person, *named).returncode == 0
+        signed = secret.stack.approve(person, *named)
+        assert (signed.returncode, b"stands in the vault, in version 7" in signed.stderr) == (0, True), signed.stderr
     assert codes(secret) == (11, ["seat-missing", "seat-missing", "undoing-unknown"]), "they signed the record with it"
     code, decision = secret.stack.decision(*named)
     assert (code, decision["rollback"]["readiness"], len(decision["rollback"]["undos"])) == (0, "not-ready", 1)
@@ -82,3 +83,19 @@ def test_without_a_way_back_nothing_is_ready(secret: Deployed, iacgate: Run) -> 
     secret.stack.base = ()
     _, found = codes(secret)
     assert "not-ready" in found, "RB010: nobody knows the previous configuration"
+
+
+def test_whoever_writes_the_record_is_told_what_it_must_answer_for(secret: Deployed, iacgate: Run) -> None:
+    asked = ("request", "chg-1", "--for", "tfplan", "--no-input")
+    done = iacgate(*asked, cwd=secret.stack.root)
+    said = b"Missing: undo: terraform_data.a: nobody knows whether it can be undone"
+    assert (done.returncode, said in done.stderr) == (14, True), done.stderr
+    written = secret.stack.root / ".iacgate" / "changes" / "chg-1.yaml"
+    assert "\n# undo: {ADDRESS: " in written.read_text()
+    written.write_text(RECORD)
+    done = iacgate(*asked, cwd=secret.stack.root)
+    assert (done.returncode, b"Missing" in done.stderr) == (0, False), done.stderr
+    written.write_text(RECORD.replace("terraform_data.a", "terraform_data.b") + "  RB011: {why: It is pinned}\n")
+    done = iacgate(*asked, cwd=secret.stack.root)
+    said = b"Missing: undo: terraform_data.b is answered for, and the plan changes nothing there.\n"
+    assert (done.returncode, said in done.stderr, b"RB011" in done.stderr) == (14, True, False), done.stderr

@@ -78,13 +78,21 @@ def test_what_was_rehearsed_is_applied_and_can_be_taken_back(ready: Deployed, ia
     runbook = (ready.stack.root.parent / "undo" / "runbook.md").read_text()
     assert "# Undo the plan" in runbook
     assert "terraform_data.a" in runbook
+    written = ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml"
+    assert f"\niacgate submit tfplan --record {written} --inbox INBOX --change undo-chg-1 --base " in runbook
+    assert runbook.count("undo-chg-1 ") == 5, "branch, folder, and all three commands"
     record = (ready.stack.root / ".iacgate" / "changes" / "undo-chg-1.yaml").read_text()
     assert 'undoes: "chg-1"' in record
     assert b"Configuration before it: commit" in started.stdout
-    again = iacgate(
-        "rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", "--change", "undo-2", cwd=ready.stack.root
-    )
+    again = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo-2", cwd=ready.stack.root)
+    assert (again.returncode, b"undo-chg-1.yaml is there already" in again.stderr) == (2, True)
+    other = ("--change", "undo-2", "-o", "../undo")
+    again = iacgate("rollback", "start", "chg-1", *ready.ledger, *other, cwd=ready.stack.root)
     assert (again.returncode, b"nothing is overwritten" in again.stderr) == (2, True)
+    nowhere = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "undo-2", cwd=ready.stack.root.parent)
+    assert (nowhere.returncode, b"There is no .iacgate folder" in nowhere.stderr) == (2, True)
+    left = [path.name for path in ready.stack.root.parent.iterdir()]
+    assert ("undo-2" in left, ".iacgate" in left, list((written.parent).iterdir())) == (False, False, [written])
 
 
 def test_what_cannot_be_written_is_said_and_nothing_is_left_half_done(
@@ -197,12 +205,36 @@ def test_a_rehearsal_of_another_plan_is_not_attested(ready: Deployed, iacgate: R
 
 def test_who_had_a_hand_in_it_attests_for_nothing(ready: Deployed, iacgate: Run) -> None:
     assert rehearse(ready, iacgate).returncode == 0
-    assert attest(ready, iacgate, "dave").returncode == 0
+    told = attest(ready, iacgate, "dave")
+    assert (told.returncode, b"Note: dave had a hand in the change" in told.stderr) == (0, True), told.stderr
     assert codes(ready) == (12, ["not-rehearsed"])
-    assert attest(ready, iacgate, "ann").returncode == 0
+    told = attest(ready, iacgate, "ann")
+    assert (told.returncode, b"Note: " in told.stderr) == (0, False), told.stderr
     assert codes(ready) == (0, [])
 
 
 def test_only_what_was_applied_is_taken_back(ready: Deployed, iacgate: Run) -> None:
     done = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
     assert (done.returncode, b"was never applied" in done.stderr) == (2, True), done.stderr
+
+
+def test_the_change_that_takes_another_one_back_has_a_way_back_of_its_own(ready: Deployed, iacgate: Run) -> None:
+    assert rehearse(ready, iacgate).returncode == 0
+    assert attest(ready, iacgate).returncode == 0
+    assert ready.stack.iacgate("apply", "--change", "chg-1", *ready.ledger).returncode == 0
+    # Its runbook begins on the commit before, which what was applied last does not come before.
+    ready.stack.command("git", "checkout", "-q", "base")
+    ready.stack.plan()
+    named = ("--change", "undo-chg-1", "--author", "dave", *ready.ledger)
+    _, decision = ready.stack.decision(*named)
+    assert {reason["code"] for reason in decision["reasons"]} == {"seat-missing", "not-rehearsed"}
+    ready.stack.settings(policy=POLICY.replace("{tier: prod}", DEMANDS.replace("READINESS", "ready-on-paper")))
+    ready.stack.commit(HIGH)
+    ready.stack.plan()
+    for person in ("ann", "bob"):
+        assert ready.stack.approve(person, *named).returncode == 0
+    done = ready.stack.iacgate("apply", *named)
+    assert (done.returncode, b"APPLIED  undo-chg-1" in done.stdout) == (0, True), done.stdout
+    started = iacgate("rollback", "start", "chg-1", *ready.ledger, "-o", "../undo", cwd=ready.stack.root)
+    assert b"Note: undo-chg-1 was applied to " in started.stderr, "what is taken back is not what is there"
+    assert ready.verified().problems == ()

@@ -56,6 +56,7 @@ def test_the_policy_in_words_and_on_plans(iacgate: Run, tmp_path: Path) -> None:
     text = done.stdout.decode()
     assert done.returncode == 0
     assert "  high     needs 1 infra, 1 security, for 168 hours, for that plan, or an identical one" in text
+    assert "testing_plan, rollback_plan; undoing it is answered\n" in text
     assert "dev (other, findings weigh -1):" in text
     assert "Warning: 1 business may be asked for, and who could is dave: nobody can be away" in text
     assert "infra may be asked for" not in text

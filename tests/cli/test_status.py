@@ -163,6 +163,9 @@ def test_who_cannot_say_how_a_change_ended_is_told_so(deployed: Deployed, iacgat
     done = iacgate("attest", "closed", "chg-l", *signing, *deployed.ledger, cwd=deployed.stack.root)
     note = b"Note: nothing in this ledger is about chg-l yet. Is that its name?"
     assert (done.returncode, note in done.stderr) == (0, True), done.stderr
+    by = ("--by", "chg-l")
+    done = iacgate("attest", "rolled-back", "chg-1", *by, *signing, *deployed.ledger, cwd=deployed.stack.root)
+    assert (done.returncode, note in done.stderr) == (0, True), done.stderr
 
 
 def test_a_draft_whose_file_has_another_name_says_so(deployed: Deployed, iacgate: Run) -> None:  # noqa: F811

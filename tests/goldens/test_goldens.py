@@ -15,7 +15,7 @@ from tests.conftest import PLANS, ROOT, Run
 
 GOLDENS = Path(__file__).parent / "expected"
 SCENARIOS = sorted(path.name for path in PLANS.iterdir())
-RUNBOOKS = ("destroy-database", "forget", "mixed")
+RUNBOOKS = ("destroy-database", "destroy-protected-database", "forget", "mixed")
 
 
 def held(name: str, output: bytes) -> None:

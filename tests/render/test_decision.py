@@ -9,6 +9,8 @@ import msgspec
 from iacgate.approval.counting import Verdict
 from iacgate.gate import Decision
 from iacgate.render.decision import as_json, as_text
+from iacgate.rollback.verdict import RollbackReport
+from iacgate.vocabulary import Readiness, Reversibility
 from tests.support.approvals import WANTED
 from tests.test_gate import decided
 
@@ -45,3 +47,9 @@ def test_whoever_is_said_to_deploy_obeys_nobody() -> None:
     assert "who may is ann" in text
     assert "##vso" not in text
     assert text.replace("\n", "").isprintable()
+
+
+def test_a_plan_in_which_everything_can_be_undone_is_not_one_of_which_nothing_can() -> None:
+    report = RollbackReport(Readiness.PAPER, Reversibility.REVERSIBLE, (), (), (), (), "0" * 64)
+    text = as_text(msgspec.structs.replace(decided(), rollback=report), "tfplan", "x", colour=False)
+    assert "Undo: ready-on-paper (each change can simply be undone)." in text

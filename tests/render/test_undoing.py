@@ -106,7 +106,9 @@ def test_colour_is_only_where_it_is_asked_for() -> None:
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_lines_fit_the_terminal(columns: int) -> None:
-    assert max(map(width, text(mixed(), columns=columns).splitlines())) <= columns
+    folded = text(mixed(), columns=columns)
+    assert max(map(width, folded.splitlines())) <= columns
+    assert "".join(folded.split()) == "".join(text(mixed()).split()), "nothing is cut off"
 
 
 def test_what_can_simply_be_undone_is_counted_beyond_some() -> None:

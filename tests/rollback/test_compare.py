@@ -174,3 +174,9 @@ def test_what_terraform_says_is_bounded_and_without_secrets_and_frames() -> None
     assert said == "terraform plan: Error: no\ngot (sensitive)"
     assert len(why_failed("x", "y" * 10_000, Redactor())) == MAX_WHY
     assert why_failed("x", "", Redactor()) == "x: terraform said nothing"
+
+
+def test_a_folder_without_an_overlay_is_not_one_that_went_wrong() -> None:
+    with pytest.raises(UsageInvalid, match="no file that ends in") as raised:
+        read_overlay({}, allow_reads=False)
+    assert "none is needed" in raised.value.hint

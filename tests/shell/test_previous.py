@@ -48,6 +48,10 @@ def test_a_commit_that_comes_after_what_is_planned_is_no_way_back(repository: Gi
     assert previous_at(folder, "main~1", "side").ancestor is True
 
 
+def test_going_back_to_the_planned_commit_itself_undoes_nothing(repository: GitRepo) -> None:
+    assert previous_at(str(repository.root / "stack"), "HEAD").ancestor is False
+
+
 def test_a_merged_branch_comes_before(repository: GitRepo) -> None:
     repository.git("checkout", "-q", "-b", "side", "HEAD~1")
     repository.commit("bob", other__main="# x\n")

@@ -169,6 +169,7 @@ class DbInstance(Remembered):
             may("backup_retention_period", NUMBER),
             may("deletion_protection", FLAG),
             may("skip_final_snapshot", FLAG),
+            may("final_snapshot_identifier"),
             may("vpc_security_group_ids", types.Set(TEXT)),
         ),
         {
