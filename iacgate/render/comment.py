@@ -127,10 +127,12 @@ def _section(outcome: Outcome, fail_on: Severity | None) -> _Section:
         details.append((_rank([finding]), _detail(_about_plan(finding), (finding,))))
     for change in assessment.changes:
         undo, count = undos.get((change.address, change.deposed)), counting(change.findings)
-        if count or change.action.destroys or (undo and undo.verdict.rank):
-            rows.append((_rank(count), _row(_about(change, table=True), count, undo)))
-        if change.findings or (undo and undo.verdict.rank):
-            details.append((_rank(count), _changed(change, undo)))
+        stays = change.action.destroys or (undo is not None and undo.verdict.rank > 0)
+        rank = max(_rank(count), 0 if stays else -1)
+        if count or stays:
+            rows.append((rank, _row(_about(change, table=True), count, undo)))
+        if change.findings or stays:
+            details.append((rank, _changed(change, undo)))
     worst_first = [_Part(sorted(items, key=lambda each: -each[0])) for items in (rows, details)]
     head = "\n".join(_head(outcome, fail_on)) + "\n"
     return _Section(assessment.severity.rank, head, "\n".join(_foot(assessment)) + "\n", *worst_first)

@@ -16,7 +16,7 @@ import msgspec
 from iacgate import __version__, canonical
 from iacgate.render.markdown import code, prose
 from iacgate.render.outcome import Judged, Outcome, Unjudged, undos_of, whole_address
-from iacgate.render.plain import fit, harmless, harmless_json
+from iacgate.render.plain import encodable, fit, harmless, harmless_json
 from iacgate.risk.assessment import AssessedChange, Finding
 from iacgate.risk.rule import RuleText
 from iacgate.vocabulary import Certainty, Severity
@@ -129,7 +129,8 @@ def _fingerprint(found: _Found) -> str:
     """Return a digest that stays the same when the same is planned again: of no value, no line and no file's name."""
     settings, change = found.judged.assessment.settings, found.change
     where = [settings.stack if settings else "", _bare_address(found), change.deposed if change else ""]
-    return canonical.digest(canonical.canonical_json([*where, found.finding.rule, found.finding.path]))
+    parts = [encodable(text) for text in (*where, found.finding.rule, found.finding.path)]
+    return canonical.digest(canonical.canonical_json(parts))
 
 
 def _bare_address(found: _Found) -> str:
