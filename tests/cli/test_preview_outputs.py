@@ -118,11 +118,8 @@ def test_files_of_findings_are_named_from_the_root_of_the_repository(iacgate: Ru
     for name in ("plan.json", "main.tf"):
         (stack / name).write_bytes((PLANS / "mixed" / name).read_bytes())
     places = set()
-    for folder, plan in (
-        (stack, "plan.json"),
-        (tmp_path, "stacks/one/plan.json"),
-        (tmp_path / "stacks", "one/plan.json"),
-    ):
+    ways = {stack: "plan.json", tmp_path: "stacks/one/plan.json", tmp_path / "stacks": "one/plan.json"}
+    for folder, plan in ways.items():
         run = json.loads(iacgate("preview", plan, "--format", "sarif", cwd=folder).stdout)["runs"][0]
         found = [item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] for item in run["results"]]
         places.add(frozenset(uri for uri in found if uri.endswith(".tf")))

@@ -120,8 +120,8 @@ def test_any_name_stays_text(text: str) -> None:
 
 
 def held_inert(text: str) -> None:
-    whole, plain = [full_of(text), unjudged(text)], [full_of("x"), unjudged("x")]
-    shown, ours = tokens(render(whole, None)), tokens(render(plain, None))
+    shown = tokens(render((full_of(text), unjudged(text)), None))
+    ours = tokens(render((full_of("x"), unjudged("x")), None))
     words = {token.content for token in ours}
     for token in shown:
         assert token.type.removesuffix("_open").removesuffix("_close") in ALLOWED, token

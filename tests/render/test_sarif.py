@@ -49,7 +49,7 @@ def schema() -> Draft4Validator:
 
 
 def test_the_published_schema_takes_what_is_written(schema: Draft4Validator) -> None:
-    outcomes = [*map(of_fixture, ("mixed", "no-changes", "errored")), *map(full_of, HOSTILE), unjudged()]
+    outcomes: list[Outcome] = [*map(of_fixture, ("mixed", "no-changes", "errored")), *map(full_of, HOSTILE), unjudged()]
     document = json.loads(render(outcomes, texts()))
     assert [error.message for error in schema.iter_errors(document)] == []
     document["runs"][0]["results"][0]["level"] = "critical"
