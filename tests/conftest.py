@@ -96,7 +96,7 @@ def s3() -> Iterator[Seaweed]:
 
 
 def pytest_configure() -> None:
-    """What is demanded and absent (terraform, SeaweedFS, GitHub's description, SARIF's schema) fails the run at once."""
+    """What is demanded and missing (terraform, SeaweedFS, GitHub's description, a schema) fails the run at once."""
     if os.environ.get("IACGATE_REQUIRE_SEAWEED") and program() is None:
         raise pytest.UsageError("IACGATE_REQUIRE_SEAWEED is set, and SeaweedFS (weed) is neither installed nor on PATH")
     if os.environ.get("IACGATE_REQUIRE_OPENAPI") and description_file() is None:

@@ -116,7 +116,7 @@ def _fill(parts: list[_Part], room: int) -> bool:
 
 def _section(outcome: Outcome, fail_on: Severity | None) -> _Section:
     if isinstance(outcome, Unjudged):
-        why = f"{_prose(outcome.message)}\n\n{_prose(outcome.hint)}"
+        why = f"{_prose(outcome.message)}\n\nWhat to do: {_prose(outcome.hint)}"
         return _Section(_UNJUDGED, f"## iacgate: NOT JUDGED\n\n{_code(outcome.name)} passes nothing: {why}\n")
     assessment, undos = outcome.assessment, undos_of(outcome.report)
     rows: list[tuple[int, str]] = []

@@ -64,7 +64,8 @@ def _tests(outcome: Outcome, least: Severity) -> Iterator[_Test]:
         return
     assessment, undos = outcome.assessment, undos_of(outcome.report)
     for finding in assessment.findings:
-        yield _test(f"the plan: {finding.address or finding.rule}", (finding,), least, None)
+        place = f"{finding.address}: " if finding.address else ""
+        yield _test(f"the plan: {place}{finding.rule}", (finding,), least, None)
     loud = [change for change in assessment.changes if change.findings]
     for change in loud:
         undo = undos.get((change.address, change.deposed))
