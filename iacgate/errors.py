@@ -129,6 +129,13 @@ class ForgeFailed(IacgateError):
     code = "forge-failed"
 
 
+class OutputFailed(IacgateError):
+    """What was asked for was judged, and a file that should tell of it cannot be written."""
+
+    code = "output-failed"
+    exit_code = 4
+
+
 class UsageInvalid(IacgateError):
     """The command line asks for something that cannot be done."""
 

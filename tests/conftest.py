@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, settings
 from tests.support.corpus import corpus_folder
 from tests.support.github import FakeGitHub
 from tests.support.openapi import Description, description_file
+from tests.support.sarif import schema_file
 from tests.support.seaweed import Seaweed, program, seaweed, seaweed_or_skip
 from tests.support.sshkeys import make_key
 
@@ -95,11 +96,13 @@ def s3() -> Iterator[Seaweed]:
 
 
 def pytest_configure() -> None:
-    """Where terraform, SeaweedFS or GitHub's description is demanded, its absence fails the run at once."""
+    """What is demanded and missing (terraform, SeaweedFS, GitHub's description, a schema) fails the run at once."""
     if os.environ.get("IACGATE_REQUIRE_SEAWEED") and program() is None:
         raise pytest.UsageError("IACGATE_REQUIRE_SEAWEED is set, and SeaweedFS (weed) is neither installed nor on PATH")
     if os.environ.get("IACGATE_REQUIRE_OPENAPI") and description_file() is None:
         raise pytest.UsageError("IACGATE_REQUIRE_OPENAPI is set, and IACGATE_GITHUB_OPENAPI names no file")
+    if os.environ.get("IACGATE_REQUIRE_SARIF") and schema_file() is None:
+        raise pytest.UsageError("IACGATE_REQUIRE_SARIF is set, and IACGATE_SARIF_SCHEMA names no file")
     if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("terraform") is None:
         raise pytest.UsageError("IACGATE_REQUIRE_TERRAFORM is set, and terraform is not on PATH")
     if os.environ.get("IACGATE_REQUIRE_TERRAFORM") and shutil.which("ssh-keygen") is None:

@@ -15,7 +15,7 @@ from iacgate.risk.assess import assess
 from iacgate.risk.assessment import Assessment
 from iacgate.risk.context import Context
 from iacgate.risk.packs import RuleSet
-from iacgate.shell.folders import find_settings, holds_configuration
+from iacgate.shell.folders import find_settings, holds_configuration, in_repository
 from iacgate.shell.shipped import shipped_packs
 from iacgate.vocabulary import Severity
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iacgate.plan.model import ResourceChange
     from iacgate.plan.redaction import Redactor
     from iacgate.plan.source.snapshot import Snapshot
+    from iacgate.risk.rule import RuleText
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -56,6 +57,14 @@ class Judge:
     def stateless(self, loaded: Loaded) -> Callable[[str], Severity | None]:
         """Return what tells of a type how bad the rules that judge a plan find losing one that holds no data."""
         return self._for(loaded).stateless
+
+    def texts(self) -> dict[str, RuleText]:
+        """Return the text of every rule that can judge, by id."""
+        return {rule.id: rule.text for rule in self._all.rules}
+
+    def sources(self, loaded: Loaded) -> str:
+        """Return the folder from which the files of findings are named, as the repository knows it."""
+        return in_repository(self._wanted.source or loaded.folder)
 
     def judge(
         self,

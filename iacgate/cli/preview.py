@@ -8,21 +8,27 @@ import click
 
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Origin, load
+from iacgate.cli.outputs import FOR_PEOPLE, FORMATS, Documents, read_outputs, tell
 from iacgate.cli.undoing import judge_with_undoing
 from iacgate.errors import IacgateError, UsageInvalid
-from iacgate.render.plain import harmless
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.verdict import RollbackReport
 from iacgate.shell import console
 from iacgate.vocabulary import Severity
 
 DENIED = 10
+HERE = "the plan of this folder"
 
 
 @click.command()
 @click.argument("plans", nargs=-1, metavar="[PLAN]...")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="For people, or for programs.")
 @click.option(
-    "--format", "output", type=click.Choice(["text", "json"]), default="text", help="For people, or for programs."
+    "--output",
+    "wanted",
+    multiple=True,
+    metavar="FORMAT=FILE",
+    help="Write a file in one of these formats, too; may be given several times.",
 )
 @click.option(
     "--fail-on",
@@ -56,7 +62,8 @@ DENIED = 10
 )
 def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     plans: tuple[str, ...],
-    output: str,
+    form: str,
+    wanted: tuple[str, ...],
     fail_on: str | None,
     plan_json: str | None,
     chdir: str | None,
@@ -85,42 +92,55 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
       terraform show -json tfplan | iacgate preview -
       iacgate preview tfplan --plan-json plan.json --fail-on high
       iacgate preview */plan.json --format json
+      iacgate preview tfplan --output sarif=iacgate.sarif --output markdown=comment.md
     """
     origin = Origin(plan_json, chdir, program)
     if plan_json and len(plans) != 1:
         raise UsageInvalid("--plan-json belongs to exactly one PLAN.", hint="Name the saved plan file, too.")
-    judge = Judge(Wanted(config or "", no_config, stack, rules, source or "", base))
+    inputs = (*plans, plan_json) if plan_json else plans
+    least = Severity(fail_on) if fail_on else None
+    documents = Documents(form, read_outputs(wanted, inputs), least, everything=everything)
+    try:
+        judge = Judge(Wanted(config or "", no_config, stack, rules, source or "", base))
+        documents.rules = judge.texts
+    except IacgateError as error:
+        documents.cannot(", ".join(plans) or HERE, error)
+        documents.write()
+        raise
     worst, failed = Severity.NONE, 0
+    differences_from = Severity.MEDIUM if documents.forms & FOR_PEOPLE else None
     for index, name in enumerate(plans or ("",)):
         try:
             for loaded in load(name, origin):
-                assessment, report = judge_with_undoing(
-                    judge, loaded, differences_from=Severity.MEDIUM if output == "text" else None
-                )
-                _write(assessment, report, output=output, everything=everything, color=color, first=index == 0)
+                assessment, report = judge_with_undoing(judge, loaded, differences_from=differences_from)
+                _show(assessment, report, form=form, everything=everything, color=color, first=index == 0)
                 if ledger:
                     from iacgate.cli.reviews import show_reviews  # noqa: PLC0415 - few ask for it
 
                     show_reviews(ledger, judge.own, loaded)
                 worst = max(worst, assessment.severity, key=lambda severity: severity.rank)
+                documents.judged(assessment, report, judge.sources(loaded))
         except IacgateError as error:
+            documents.cannot(name or HERE, error)
             if len(plans) < 2:
+                documents.write()
                 raise
-            click.echo(f"iacgate: {harmless(error.message)}\n  {harmless(error.hint)}", err=True)
+            tell(error)
             failed = min(failed or error.exit_code, error.exit_code)
-    if failed:
-        return failed
-    return DENIED if fail_on and worst.rank >= Severity(fail_on).rank else 0
+    documents.show()
+    denied = DENIED if least and worst.rank >= least.rank else 0
+    return min(filter(None, (failed, documents.write(), denied)), default=0)
 
 
-def _write(
-    assessment: Assessment, report: RollbackReport, *, output: str, everything: bool, color: str, first: bool
+def _show(
+    assessment: Assessment, report: RollbackReport, *, form: str, everything: bool, color: str, first: bool
 ) -> None:
-    if output == "json":
+    """Print one plan, in the formats that do not wait for all of them."""
+    if form == "json":
         from iacgate.render import json  # noqa: PLC0415 - one format is rendered in a run
 
         sys.stdout.buffer.write(json.render(assessment, report))
-    else:
+    elif form == "text":
         from iacgate.render import terminal  # noqa: PLC0415 - one format is rendered in a run
 
         style = terminal.Style(

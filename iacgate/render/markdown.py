@@ -15,8 +15,8 @@ MAX_CODE: Final = 400
 """Columns of a code span."""
 
 _WORDS: Final = re.compile(r"(?:[A-Za-z0-9 .,;:'\"()/=+?-]|(?<=[A-Za-z0-9])_(?=[A-Za-z0-9]))*")
-_LINKED: Final = re.compile(r"[A-Za-z0-9-]\.[A-Za-z]|:/")
-"""What some program makes a link of: a domain, or an address with a scheme."""
+_LINKED: Final = re.compile(r"[A-Za-z0-9-]\.[A-Za-z]|:/|\b[Gg][Hh]-[0-9]")
+"""What some program makes a link of: a domain, an address with a scheme, an issue of GitHub."""
 
 _TICKS: Final = re.compile("`+")
 

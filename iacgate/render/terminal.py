@@ -10,6 +10,7 @@ import msgspec
 
 from iacgate.plan.model import Counts
 from iacgate.render import undoing
+from iacgate.render.outcome import counting, tally, undos_of
 from iacgate.render.plain import fit, harmless, width
 from iacgate.risk.assessment import AssessedChange, Assessment, Finding, SettingsUsed, Suppressed, SuppressionUse
 from iacgate.rollback.verdict import RollbackReport, Undo
@@ -57,7 +58,7 @@ def render(assessment: Assessment, style: Style, report: RollbackReport | None =
 
     ``report`` adds to each change what undoing it means, and the total.
     """
-    undos = {(undo.address, undo.deposed): undo for undo in report.undos} if report else {}
+    undos = undos_of(report) if report else {}
     total = [undoing.total_line(report)] if report else []
     return "\n".join(_lines(assessment, style, undos, total)) + "\n"
 
@@ -66,7 +67,7 @@ def _lines(assessment: Assessment, style: Style, undos: Undos, total: list[str])
     yield from _head(assessment, style)
     yield from total
     yield from _plan_findings(assessment, style)
-    loud = [change for change in assessment.changes if _counting(change.findings)]
+    loud = [change for change in assessment.changes if counting(change.findings)]
     quiet = [change for change in assessment.changes if not change.findings]
     if loud:
         yield ""
@@ -77,7 +78,7 @@ def _lines(assessment: Assessment, style: Style, undos: Undos, total: list[str])
             yield _cut(f"{_INDENT}{undoing.one_line(undo)}", style)
     yield from _quiet("Without findings", quiet, style, undos)
     if style.everything:
-        accepted = [change for change in assessment.changes if change.findings and not _counting(change.findings)]
+        accepted = [change for change in assessment.changes if change.findings and not counting(change.findings)]
         yield from _quiet("With suppressed findings only", accepted, style, undos)
     yield from _suppressed(assessment, style)
     yield from _unknowns(assessment)
@@ -88,15 +89,13 @@ def _head(assessment: Assessment, style: Style) -> Iterator[str]:
     plan = assessment.plan
     tool = f"Terraform {harmless(plan.terraform_version)}" if plan.terraform_version else "Terraform"
     yield _labelled(assessment.severity, f"{harmless(plan.name)}  ({tool})", style)
-    yield _counts(assessment.counts)
-    tally = Counter(change.severity for change in assessment.changes if _counting(change.findings))
-    tally.update(finding.severity for finding in _counting(assessment.findings))
-    worst = ", ".join(f"{tally[level]} {level}" for level in reversed(Severity) if tally[level])
-    if worst:
+    yield planned(assessment.counts)
+    if worst := tally(assessment):
         yield f"Risk: {worst}."
 
 
-def _counts(counts: Counts) -> str:
+def planned(counts: Counts) -> str:
+    """Return what is planned, counted as Terraform counts it, and what its line leaves out."""
     imports = f"{counts.imports} to import, " if counts.imports else ""
     text = f"Plan: {imports}{counts.add} to add, {counts.change} to change, {counts.destroy} to destroy."
     more = [
@@ -113,7 +112,7 @@ def _counts(counts: Counts) -> str:
 
 
 def _plan_findings(assessment: Assessment, style: Style) -> Iterator[str]:
-    findings = _counting(assessment.findings)
+    findings = counting(assessment.findings)
     if findings:
         yield ""
         yield "The plan itself:"
@@ -127,7 +126,7 @@ def _address(change: AssessedChange) -> str:
 
 
 def _change(change: AssessedChange, columns: int, style: Style) -> Iterator[str]:
-    first, *others = _counting(change.findings)
+    first, *others = counting(change.findings)
     address = _address(change)
     pad = " " * (2 + max(0, columns - width(address)))
     yield _labelled(change.severity, f"{_symbol(change):>3} {address}{pad}{_message(first)}{_named(first)}", style)
@@ -209,7 +208,7 @@ def _terms(item: Suppressed | SuppressionUse) -> str:
 def _unknowns(assessment: Assessment) -> Iterator[str]:
     possible = [
         finding
-        for finding in _counting((*assessment.findings, *(f for change in assessment.changes for f in change.findings)))
+        for finding in counting((*assessment.findings, *(f for change in assessment.changes for f in change.findings)))
         if finding.certainty is Certainty.POSSIBLE
     ]
     if possible:
@@ -239,11 +238,6 @@ def _settings(used: SettingsUsed) -> str:
         weight += ", so that it counts as production"
     trust = "" if used.trusted else " (not trusted)"
     return f"{harmless(used.folder)}{trust}: {place} ({harmless(used.how)}){weight}"
-
-
-def _counting(findings: tuple[Finding, ...]) -> list[Finding]:
-    """Return the findings that no suppression took the weight from."""
-    return [finding for finding in findings if finding.suppressed is None]
 
 
 def _named(finding: Finding) -> str:

@@ -30,3 +30,22 @@ def holds_configuration(folder: str) -> bool:
         return any(name.endswith(CONFIGURATION) for name in os.listdir(folder))
     except OSError:
         return False
+
+
+def in_repository(folder: str) -> str:
+    """Return a folder as the git repository around this one names it; as it is where there is none, or it is outside.
+
+    The root is the empty text.
+    """
+    place = os.path.abspath(folder)
+    root = os.path.abspath(".")
+    while not os.path.exists(os.path.join(root, ".git")):
+        above = os.path.dirname(root)
+        if above == root:
+            root = os.path.abspath(".")
+            break
+        root = above
+    found = os.path.relpath(place, root)
+    if found.split(os.sep)[0] == "..":
+        return place
+    return "" if found == "." else found

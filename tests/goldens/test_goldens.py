@@ -15,6 +15,7 @@ from tests.conftest import PLANS, ROOT, Run
 
 GOLDENS = Path(__file__).parent / "expected"
 SCENARIOS = sorted(path.name for path in PLANS.iterdir())
+PIPELINES = {"markdown": "comment.md", "sarif": "sarif", "junit": "junit.xml"}
 RUNBOOKS = ("destroy-database", "destroy-protected-database", "forget", "mixed")
 
 
@@ -54,6 +55,14 @@ def test_runbook(iacgate: Run, tmp_path: Path, scenario: str) -> None:
     # The digest changes with everything that becomes known of any type.
     text = re.sub(rb"(types: `)[0-9a-f]{64}(`)", rb"\1...\2", (where / "runbook.md").read_bytes())
     held(f"{scenario}.runbook.md", text)
+
+
+@pytest.mark.parametrize("form", sorted(PIPELINES))
+def test_what_pipelines_read(iacgate: Run, form: str) -> None:
+    plan = Path("fixtures") / "plans" / "mixed"
+    done = iacgate("preview", plan / "tfplan", "--plan-json", plan / "plan.json", "--format", form, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, b"")
+    held(f"mixed.{PIPELINES[form]}", done.stdout)
 
 
 def test_every_golden_has_its_scenario() -> None:

@@ -1,61 +1,12 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from iacgate.plan.graph import BlastRadius
-from iacgate.plan.model import Counts
 from iacgate.render.plain import width
 from iacgate.render.terminal import MAX_QUIET, Style, render
-from iacgate.risk.assessment import (
-    AssessedChange,
-    Assessment,
-    Difference,
-    Finding,
-    PackIdentity,
-    PlanIdentity,
-    Suppressed,
-    worst,
-)
+from iacgate.risk.assessment import Difference, Suppressed
 from iacgate.vocabulary import Action, Certainty, Severity
-
-
-def finding(severity: Severity = Severity.HIGH, **values: Any) -> Finding:
-    fields: dict[str, Any] = {"certainty": Certainty.CERTAIN, "path": "", "message": "It happens", "source": None}
-    return Finding(rule="a-rule", severity=severity, **{**fields, **values})
-
-
-def change(address: str, *findings: Finding, **values: Any) -> AssessedChange:
-    fields: dict[str, Any] = {"action": Action.UPDATE, "actions": ("update",), "blast_radius": BlastRadius(0, 0)}
-    return AssessedChange(
-        address=address,
-        type="aws_thing",
-        provider="p",
-        mode="managed",
-        severity=worst(findings),
-        findings=findings,
-        **{**fields, **values},
-    )
-
-
-def assessment(*changes: AssessedChange, findings: tuple[Finding, ...] = (), **counts: int) -> Assessment:
-    return Assessment(
-        severity=worst((*findings, *(item for each in changes for item in each.findings))),
-        counts=Counts(**counts),
-        changes=changes,
-        findings=findings,
-        plan=PlanIdentity(
-            name="plan.json",
-            sha256="5" * 64,
-            fingerprint="f" * 64,
-            format_version="1.2",
-            terraform_version="1.11.4",
-            errored=False,
-            complete=True,
-        ),
-        packs=(PackIdentity("aws", "1.0.0", "9" * 64),),
-    )
+from tests.support.assessments import assessment, change, finding
 
 
 def test_a_finding_is_one_line_with_its_rule() -> None:
