@@ -75,6 +75,14 @@ def test_what_is_unknown_is_stated_by_whoever_knows_better() -> None:
     assert reasons("answered", report(unknown), {DATABASE: gone}) == []
 
 
+def test_who_says_that_data_would_be_restored_says_from_what() -> None:
+    unknown = msgspec.structs.replace(GONE, verdict=Reversibility.UNKNOWN)
+    said = Answer(why="It is backed up every night.", verdict=Reversibility.DATA_RESTORE)
+    assert reasons("ready-on-paper", report(unknown), {DATABASE: said}) == ["recovery-point-missing"]
+    named = msgspec.structs.replace(said, recovery_point="vault/orders-2026-11-24")
+    assert reasons("ready-on-paper", report(unknown), {DATABASE: named}) == []
+
+
 def test_where_data_is_restored_the_record_names_from_what() -> None:
     assert reasons("ready-on-paper", report(RESTORE)) == ["not-answered"]
     said = Answer(why="The nightly snapshot will do.")

@@ -67,7 +67,8 @@ def _unanswered(report: RollbackReport, answers: Mapping[str, Answer], *, lax: b
 
 def _of_change(undo: Undo, answer: Answer | None, *, lax: bool) -> Iterator[Reason]:
     """Yield where a change cannot be undone, or nobody knows, and nobody answers for it."""
-    said = answer.verdict if answer else None
+    answer = answer or Answer(why="nobody answers")
+    said = answer.verdict
     why = f": {undo.reasons[0].text}" if undo.reasons else ""
     if undo.verdict is Reversibility.IRREVERSIBLE and not (lax and said is Reversibility.IRREVERSIBLE):
         how = (
@@ -83,6 +84,9 @@ def _of_change(undo: Undo, answer: Answer | None, *, lax: bool) -> Iterator[Reas
         yield _reason("undoing-unknown", text)
     elif undo.verdict is Reversibility.UNKNOWN and said is Reversibility.IRREVERSIBLE and not lax:
         yield _reason("irreversible", f"{undo.address} cannot be undone, as its record says.")
+    elif undo.verdict is Reversibility.UNKNOWN and said is Reversibility.DATA_RESTORE and not answer.recovery_point:
+        text = f"{undo.address}: its data would be restored, as its record says, which names no recovery_point."
+        yield _reason("recovery-point-missing", text)
 
 
 def _of_check(check: Check, answer: Answer | None, *, lax: bool) -> Iterator[Reason]:
