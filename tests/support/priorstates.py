@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.support.terraform import AWS, Installation, install
 
-_READ = "    def read(self, ctx: Any, current: State) -> State:\n        return current\n"
+_READ = '    def read(self, ctx: Any, current: State) -> State:\n        called("read")\n        return current\n'
 _DRIFTS = """    def read(self, ctx: Any, current: State) -> State:
         import os
         if os.path.exists("gone-" + self.KIND.name):
@@ -27,12 +27,18 @@ def drifting(root: Path, terraform: str) -> Installation:
     """
     made = install(root, terraform=terraform, sources=(AWS,))
     for program in (root / "mirror" / AWS).rglob("terraform-provider-*"):
-        text = program.read_text(encoding="utf-8").replace(_READ, _DRIFTS)
+        text = _put(program.read_text(encoding="utf-8"), _READ, _DRIFTS)
         if program.name.endswith("1.1.0"):
-            text = text.replace("Schema(version=0", "Schema(version=1")
-            text = text.replace("        return old\n", '        return {**old, "tags": {"new": "schema"}}\n')
+            text = _put(text, "SCHEMA = 0", "SCHEMA = 1")
+            text = _put(text, "        return old\n", '        return {**old, "tags": {"new": "schema"}}\n')
         program.write_text(text, encoding="utf-8")
     return made
+
+
+def _put(text: str, old: str, new: str) -> str:
+    """Return a text with something else in a place that must be there."""
+    assert old in text, "the test provider reads otherwise by now"
+    return text.replace(old, new)
 
 
 def state_in(plan: bytes) -> Any:

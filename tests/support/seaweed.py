@@ -40,8 +40,13 @@ _PORTS: Final = (
 ).split()
 _OFF: Final = (
     "-ip=127.0.0.1 -ip.bind=127.0.0.1 -master.telemetry=false -admin.ui=false -webdav=false -s3.port.iceberg=0 "
-    "-s3.port.lance=0 -s3.autoCreateBucket=false"
+    "-s3.port.lance=0 -s3.autoCreateBucket=false -volume.max=20000"
 ).split()
+"""Each bucket takes volumes of its own, which are files that grow: left to itself, a server has as many as would fit on
+the disk if all were full, and then writes nothing more."""
+
+_GROWTH: Final = "[master.volume_growth]\ncopy_1 = 1\n"
+"""Of each bucket one volume at a time, and not seven."""
 
 
 class Seaweed:
@@ -155,6 +160,7 @@ class _DidNotStart(Exception):
 @contextmanager
 def _started(weed: str, folder: Path) -> Iterator[Seaweed]:
     folder.mkdir()
+    (folder / "master.toml").write_text(_GROWTH, encoding="utf-8")
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
