@@ -10,7 +10,7 @@ import click
 from iacgate import canonical
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Loaded, Origin, load
-from iacgate.cli.undoing import undoing_of
+from iacgate.cli.undoing import named_previous, undoing_of
 from iacgate.errors import IacgateError, UsageInvalid
 from iacgate.render.plain import harmless
 from iacgate.render.undoing import UndoingDocument, as_json, as_text
@@ -82,7 +82,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     for name in plans:
         try:
             for loaded in load(name, Origin(plan_json, chdir, program)):
-                known = _previous(previous, source or loaded.folder)
+                known = named_previous(previous, source or loaded.folder)
                 said = _rehearsed(rehearsal, loaded, known) if rehearsal else None
                 report = undoing_of(judge, loaded, known, said, live=hours if live else None)
                 _write(loaded, report, output=output, color=color, everything=everything)
@@ -103,16 +103,6 @@ def _rehearsed(name: str, loaded: Loaded, previous: Previous | None) -> Rehearse
         text = f"{name} goes back to another commit than --previous: to {found.previous[:12]}."
         raise UsageInvalid(text, hint="Rehearse the way back to the commit that was applied last.")
     return said_of(found, canonical.digest(loaded.text))
-
-
-def _previous(ref: str | None, folder: str) -> Previous | None:
-    if ref is None:
-        return None
-    if not ref:
-        raise UsageInvalid("--previous names no commit.", hint="Is the variable that should name it empty?")
-    from iacgate.shell.previous import previous_at  # noqa: PLC0415 - starting programs is rare
-
-    return previous_at(folder, ref)
 
 
 def _write(loaded: Loaded, report: RollbackReport, *, output: str, color: str, everything: bool) -> None:

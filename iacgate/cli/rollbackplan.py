@@ -11,11 +11,11 @@ import click
 from iacgate.cli.judging import Judge, Wanted
 from iacgate.cli.loading import Loaded, Origin, load
 from iacgate.cli.rollbackcheck import NOT_READY
-from iacgate.cli.undoing import undoing_of
+from iacgate.cli.undoing import named_previous, undoing_of
 from iacgate.errors import UsageInvalid
 from iacgate.render.reversal import as_json, as_written
 from iacgate.render.runbook import runbook
-from iacgate.rollback.checks import Ground, Previous
+from iacgate.rollback.checks import Ground
 from iacgate.rollback.overlay import FILE, overlay_text
 from iacgate.rollback.reverse import ReversePlan, reverse_of
 from iacgate.shell.inputs import STDIN
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     (loaded,) = load(plan, Origin(plan_json, chdir, program))
     judge = Judge(Wanted(config or "", no_config, source=source or ""))
     place = source or loaded.folder
-    known = _previous(previous, place)
+    known = named_previous(previous, place)
     report = undoing_of(judge, loaded, known, None, None)
     ground = Ground(loaded.plan_file, known)
     within = _within(place, previous) if previous else ""
@@ -71,16 +71,6 @@ def command(  # noqa: PLR0913, PLR0917 - one argument for each option
     _write(Path(folder), files)
     sys.stdout.write(as_written(reverse, folder, list(files), _next(loaded, plan, previous, folder)))
     return NOT_READY if fail_if_not_ready and reverse.readiness is Readiness.NOT_READY else 0
-
-
-def _previous(ref: str | None, folder: str) -> Previous | None:
-    if ref is None:
-        return None
-    if not ref:
-        raise UsageInvalid("--previous names no commit.", hint="Is the variable that should name it empty?")
-    from iacgate.shell.previous import previous_at  # noqa: PLC0415 - starting programs is rare
-
-    return previous_at(folder, ref)
 
 
 def _within(folder: str, ref: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iacgate.cli.judging import Judge
 from iacgate.cli.loading import Loaded
+from iacgate.errors import UsageInvalid
 from iacgate.risk.assessment import Assessment
 from iacgate.rollback.checks import Ground, Previous
 from iacgate.rollback.report import Watch
@@ -34,6 +35,20 @@ def judge_with_undoing(
     watch = watching(judge, loaded)
     assessment = judge.judge(loaded, differences_from=differences_from, watch=watch.look)
     return assessment, watch.report(Ground(loaded.plan_file, previous))
+
+
+def named_previous(ref: str | None, folder: str) -> Previous | None:
+    """Return the configuration that ``--previous`` names; ``None`` where it is not given.
+
+    Raises :class:`UsageInvalid` where it names no commit, or one that git does not know.
+    """
+    if ref is None:
+        return None
+    if not ref:
+        raise UsageInvalid("--previous names no commit.", hint="Is the variable that should name it empty?")
+    from iacgate.shell.previous import previous_at  # noqa: PLC0415 - starting programs is rare
+
+    return previous_at(folder, ref)
 
 
 def undoing_of(

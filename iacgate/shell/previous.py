@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from iacgate.plan.container import LOCK
 from iacgate.rollback.checks import Previous
 from iacgate.shell.git import Repository
 from iacgate.shell.sources import sources_at
 
-LOCK: Final = ".terraform.lock.hcl"
 MAX_LOCK: Final = 1 << 20
 """Bytes of a lock file; a larger one is none."""
 
